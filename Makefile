@@ -1,0 +1,25 @@
+# Two commands for a fresh machine:  make demo   and   make test
+# Both set the environment up first (see tools/setup_env.sh); VENV= puts it
+# elsewhere, PYTHON= names another Python 3.11, OUT= another demo folder.
+VENV ?= .venv
+PYTHON ?= python3.11
+OUT ?= work_dirs/demo
+
+.PHONY: help setup demo test lint
+help:
+	@echo 'make demo   set up, then run the main job on embedded data ($(OUT))'
+	@echo 'make test   set up, then run the tests'
+	@echo 'make setup  only the environment ($(VENV))'
+	@echo 'make lint   check the style'
+
+setup:
+	@PYTHON='$(PYTHON)' bash tools/setup_env.sh '$(VENV)'
+
+demo: setup
+	'$(VENV)/bin/python' tools/demo.py --out '$(OUT)'
+
+test: setup
+	'$(VENV)/bin/python' -m pytest $(PYTEST_ARGS)
+
+lint: setup
+	'$(VENV)/bin/python' -m flake8 dequity_mmdet3d tools tests benchmarks

@@ -1,0 +1,7 @@
+"""Make MMDetection3D training pay attention to scenes that look rare.
+
+Importing the package loads nothing heavy: ``dequity_mmdet3d.plugin``
+registers the training half in MMDetection3D, ``dequity_mmdet3d.likelihood``
+is the offline half.
+"""
+__version__ = '0.1.0'

@@ -1,0 +1,340 @@
+"""The likelihood table: the one file between the offline half and training.
+
+Shape letters: N samples, M ids that are looked up.
+
+A Parquet file with one row per sample and the columns
+
+- ``sample_id`` string: what :func:`sample_id_of` names the sample by;
+- ``likelihood`` double in (0, 1]: how common the sample looks;
+- ``cluster_id`` int64: its cluster, -1 for none;
+- ``cluster_size`` int64: number of samples in that cluster, 1 for none.
+
+Provenance is JSON in the file's key-value metadata, under the key
+``dequity_mmdet3d``: ``format_version``, ``package_version``, ``source``
+('config' | 'images' | 'embeddings'), ``dataset`` (the info file's
+``metainfo['dataset']``, or None), ``split`` (names of the annotation files,
+or None), ``id_type`` ('sample_idx' | 'token' | 'relative_path' | 'given' |
+'row'), ``ids_sha256`` (of the sorted ids, one a line), ``encoder`` (``name``,
+``pretrained``, ``weights_sha256``, ``dim``, ``resize``, ``cameras``), or None
+for the user's own embeddings, ``clustering`` (its settings), ``kind``
+('relative' | 'share'), ``seed``, ``n``, ``versions`` of the libraries and
+``date`` (UTC, ISO 8601). Reading runs no code that the file brings.
+"""
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+FORMAT_VERSION = 1
+METADATA_KEY = b'dequity_mmdet3d'
+COLUMNS = ('sample_id', 'likelihood', 'cluster_id', 'cluster_size')
+_REMAKE = 'make it again with tools/compute_likelihoods.py'
+
+
+def first_five(items) -> str:
+    """Name the first five of many things: ``'a', 'b', ... (9 in all)``."""
+    items = list(items)
+    shown = ', '.join(repr(i) for i in items[:5])
+    return shown if len(items) <= 5 else f'{shown}, ... ({len(items)} in all)'
+
+
+def sample_id_of(info: dict) -> str:
+    """The id by which the host names a sample for good.
+
+    Args:
+        info (dict): One entry of an info file's ``data_list`` (version 1.1),
+            or the meta information of a sample made from it.
+
+    Returns:
+        str: ``token`` where there is one (nuScenes, Lyft), because
+        ``sample_idx`` is only a row number there; otherwise ``sample_idx``
+        (KITTI: the frame number without zeros in front, such as '134').
+
+    Raises:
+        KeyError: If the info has neither.
+    """
+    token = info.get('token')
+    if token is not None and token != '':
+        return str(token)
+    index = info.get('sample_idx')
+    if index is None:
+        raise KeyError(
+            "a sample needs 'token' or 'sample_idx' to be found in the "
+            f'likelihood table, but has only {sorted(map(str, info))}; '
+            'convert the info file to version 1.1, or keep these keys '
+            "through the pipeline (meta_keys of 'Pack3DDetInputs')")
+    try:
+        return str(int(index))
+    except ValueError:
+        # some converters write names such as 'scene0000_00'
+        return str(index)
+
+
+def ids_fingerprint(ids) -> str:
+    """SHA-256 of the sorted ids, one a line: do two tables cover the same?"""
+    text = '\n'.join(sorted(ids))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, eq=False)
+class LikelihoodTable:
+    """Likelihood and cluster of every sample; valid once it exists.
+
+    Args:
+        sample_id (np.ndarray): (N,) str, unique and not empty.
+        likelihood (np.ndarray): (N,) float64 in (0, 1].
+        cluster_id (np.ndarray): (N,) int64, -1 for no cluster.
+        cluster_size (np.ndarray): (N,) int64, >= 1.
+        metadata (dict): JSON-able provenance, see the module's docstring.
+
+    Raises:
+        ValueError: If a column breaks these rules; the message counts the
+            offenders and names the first five.
+        TypeError: If an id is not a string or the metadata is not JSON-able.
+    """
+    sample_id: np.ndarray
+    likelihood: np.ndarray
+    cluster_id: np.ndarray
+    cluster_size: np.ndarray
+    metadata: dict = field(default_factory=dict)
+
+    def __post_init__(self):
+        ids = np.empty(len(self.sample_id), dtype=object)
+        ids[:] = [_checked_id(i) for i in self.sample_id]
+        columns = dict(
+            sample_id=ids,
+            likelihood=_column(self.likelihood, np.float64, 'likelihood'),
+            cluster_id=_column(self.cluster_id, np.int64, 'cluster_id'),
+            cluster_size=_column(self.cluster_size, np.int64, 'cluster_size'))
+        for name, values in columns.items():
+            if len(values) != len(ids):
+                raise ValueError(f'{name} must have one value for each of the '
+                                 f'{len(ids)} samples, but has {len(values)}')
+            values.setflags(write=False)
+            object.__setattr__(self, name, values)
+        if not len(ids):
+            raise ValueError('a likelihood table needs at least one sample, '
+                             'but got none')
+        duplicates = [i for i, n in Counter(ids.tolist()).items() if n > 1]
+        if duplicates:
+            raise ValueError(
+                f'sample ids must be unique, but {len(duplicates)} appear '
+                f'more than once: {first_five(duplicates)}; {_REMAKE}')
+        p = self.likelihood
+        self._refuse(~((p > 0) & (p <= 1)), 'likelihood must lie in (0, 1]', p)
+        self._refuse(self.cluster_id < -1, 'cluster_id must be -1 or more',
+                     self.cluster_id)
+        self._refuse(self.cluster_size < 1, 'cluster_size must be 1 or more',
+                     self.cluster_size)
+        try:
+            json.dumps(self.metadata)
+        except (TypeError, ValueError) as e:
+            raise TypeError(f'metadata must be JSON-able: {e}') from e
+
+    def _refuse(self, bad, rule, values):
+        if bad.any():
+            rows = np.flatnonzero(bad)
+            raise ValueError(
+                f'{rule}, but {len(rows)} of {len(self)} samples break that: '
+                + ', '.join(f'{self.sample_id[i]!r} has {values[i]}'
+                            for i in rows[:5]) + f'; {_REMAKE}')
+
+    def __len__(self):
+        return len(self.sample_id)
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters; samples without one are not counted."""
+        return len(np.unique(self.cluster_id[self.cluster_id >= 0]))
+
+    @cached_property
+    def _rows(self):
+        return {i: row for row, i in enumerate(self.sample_id.tolist())}
+
+    def index(self, ids) -> np.ndarray:
+        """Rows of the given ids.
+
+        Args:
+            ids (Sequence[str]): (M,) sample ids.
+
+        Returns:
+            np.ndarray: (M,) int64 rows, -1 where the table has no such id.
+        """
+        if isinstance(ids, str):
+            raise TypeError('ids must be a sequence of sample ids, but got '
+                            f'the string {ids!r}; wrap it in a list')
+        ids = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
+        # an int would never be found, silently: KITTI's 134 is '134' here
+        return np.array([self._rows.get(_checked_id(i), -1) for i in ids],
+                        dtype=np.int64)
+
+    def likelihood_of(self, ids) -> np.ndarray:
+        """Likelihoods of the given ids.
+
+        Args:
+            ids (Sequence[str]): (M,) sample ids.
+
+        Returns:
+            np.ndarray: (M,) float64, NaN where the table has no such id.
+        """
+        rows = self.index(ids)
+        return np.where(rows < 0, np.nan, self.likelihood[rows])
+
+    def save(self, path) -> None:
+        """Write the table; the file is complete or not there at all.
+
+        Args:
+            path (str | Path): Parquet file; its folder is made if needed.
+
+        Raises:
+            OSError: If the file cannot be written there.
+        """
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+        types = (pa.string(), pa.float64(), pa.int64(), pa.int64())
+        meta = dict(self.metadata, format_version=FORMAT_VERSION)
+        table = pa.Table.from_arrays(
+            [pa.array(getattr(self, c), t) for c, t in zip(COLUMNS, types)],
+            schema=pa.schema(
+                list(zip(COLUMNS, types)),
+                metadata={METADATA_KEY: json.dumps(meta).encode()}))
+        path = Path(path)
+        temporary = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # the same folder, because a rename is atomic only within a disk
+            temporary = path.parent / f'.{path.name}.{os.getpid()}.tmp'
+            with open(temporary, 'wb') as f:
+                pq.write_table(table, f)
+                f.flush()
+                os.fsync(f.fileno())
+            os.replace(temporary, path)
+        except OSError as e:
+            raise _unwritable(path, e) from e
+        finally:
+            if temporary is not None and temporary.exists():
+                temporary.unlink()
+
+    @classmethod
+    def load(cls, path) -> LikelihoodTable:
+        """Read a table and check all of it.
+
+        Args:
+            path (str | Path): Parquet file written by :meth:`save`.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is no readable likelihood table.
+        """
+        return _load(cls, Path(path))
+
+
+def check_writable(path) -> None:
+    """Raise OSError unless a table could be saved at ``path``.
+
+    Tries it for real, as permissions alone do not tell, and leaves no trace:
+    to be asked before the long work, not after it.
+    """
+    path = Path(path)
+    made = []
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(21, 'is a folder, not a file name')
+        for folder in [*reversed(path.parent.parents), path.parent]:
+            if not folder.exists():
+                folder.mkdir()
+                made.append(folder)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as e:
+        raise _unwritable(path, e) from e
+    finally:
+        for folder in reversed(made):
+            folder.rmdir()
+
+
+def _unwritable(path, error):
+    return OSError(f'cannot write the likelihood table {path}: '
+                   f'{error.strerror or error}; give a file in a folder that '
+                   'you can write to')
+
+
+def _checked_id(value):
+    if not isinstance(value, str):
+        raise TypeError('a sample id must be a string, but got '
+                        f'{value!r} of type {type(value).__name__}; see '
+                        'dequity_mmdet3d.table.sample_id_of')
+    if not value:
+        raise ValueError('a sample id must not be empty')
+    try:
+        value.encode()
+    except UnicodeEncodeError as e:
+        raise ValueError(f'a sample id must be valid UTF-8, but {value!r} is '
+                         'not; rename that file') from e
+    return str(value)
+
+
+def _column(values, dtype, name):
+    values = np.asarray(values)
+    kinds = 'f' if dtype is np.float64 else 'iu'
+    if values.ndim != 1 or (values.dtype.kind not in kinds and len(values)):
+        raise ValueError(f'{name} must be a 1-D array of {dtype.__name__}, '
+                         f'but got shape {values.shape} of {values.dtype}')
+    return values.astype(dtype)  # a copy: the caller keeps his own
+
+
+def _load(cls, path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'likelihood table {path} does not exist (looked in {Path.cwd()})'
+            '; make it with tools/compute_likelihoods.py, or correct the path')
+    try:
+        table = pq.ParquetFile(path).read()
+    except pa.ArrowException as e:
+        reason = str(e).splitlines()[0]
+        raise ValueError(f'{path} is not a complete Parquet file ({reason}); '
+                         f'{_REMAKE}') from e
+    blob = (table.schema.metadata or {}).get(METADATA_KEY)
+    try:
+        metadata = None if blob is None else json.loads(blob)
+    except ValueError:  # also of bytes that are no UTF-8
+        metadata = None
+    if not isinstance(metadata, dict):
+        raise ValueError(
+            f'{path} does not say where it comes from (key '
+            f'{METADATA_KEY.decode()!r} of the file metadata), so it was not '
+            f'written by this package; {_REMAKE}, or write your own values '
+            'with dequity_mmdet3d.table.LikelihoodTable(...).save(path)')
+    version = metadata.get('format_version')
+    if version != FORMAT_VERSION:
+        raise ValueError(
+            f'{path} has format version {version!r}, but this package reads '
+            f'{FORMAT_VERSION}; upgrade dequity_mmdet3d, or {_REMAKE}')
+    missing = [c for c in COLUMNS if table.schema.names.count(c) != 1]
+    if missing:
+        raise ValueError(f'{path} must have each of the columns {COLUMNS} '
+                         f'once, but has {tuple(table.schema.names)}; '
+                         f'{_REMAKE}')
+    is_type = (lambda t: pa.types.is_string(t) or pa.types.is_large_string(t),
+               pa.types.is_floating, pa.types.is_integer, pa.types.is_integer)
+    for name, fits, want in zip(COLUMNS, is_type,
+                                ('string', 'double', 'int64', 'int64')):
+        column = table.column(name)
+        if not fits(column.type) or column.null_count:
+            raise ValueError(
+                f'{path}: column {name!r} must be {want} without nulls, but '
+                f'is {column.type} with {column.null_count}; {_REMAKE}')
+    try:
+        return cls(*(table.column(c).to_numpy() for c in COLUMNS), metadata)
+    except ValueError as e:
+        raise ValueError(f'{path}: {e}') from e

