@@ -1,0 +1,17 @@
+"""The training half: importing it registers everything in MMDetection3D.
+
+.. code-block:: python
+
+    custom_imports = dict(imports=['dequity_mmdet3d.plugin'])
+
+or ``type='dequity_mmdet3d.plugin.DequityDataset'`` where a config's
+``custom_imports`` is taken already.
+"""
+from .compat import mend_host
+from .dataset import DequityDataset
+from .hook import DequityHook
+from .loss import DequityLoss
+
+mend_host()
+
+__all__ = ['DequityDataset', 'DequityHook', 'DequityLoss']

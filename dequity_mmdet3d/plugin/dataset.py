@@ -1,0 +1,239 @@
+"""``DequityDataset``: every sample of a host data set gets its weight.
+
+Shape letters: N samples.
+"""
+import functools
+import logging
+
+import numpy as np
+from mmengine.dataset import Compose
+from mmengine.logging import print_log
+
+from dequity_mmdet3d.table import LikelihoodTable
+from dequity_mmdet3d.weight import (check_eta_gamma, check_normalize,
+                                    sample_weights)
+from mmdet3d.registry import DATASETS
+from .walk import (check_leaves, ids_of_leaf, iterated_ids, leaves_of,
+                   pipeline_of, show_pipeline)
+
+LIKELIHOOD_KEY = 'dequity_likelihood'
+WEIGHT_KEY = 'dequity_weight'
+
+
+def _info_with_equity(get_data_info, equity, idx):
+    """``get_data_info`` of a leaf, joined by the leaf's own index.
+
+    A data set that draws another sample, because its pipeline refused one,
+    asks here again: the join holds for the sample that comes out.
+    """
+    info = get_data_info(idx)
+    info[LIKELIHOOD_KEY], info[WEIGHT_KEY] = equity[idx].tolist()
+    return info
+
+
+class EquityPipeline(Compose):
+    """A data set's pipeline that lets likelihood and weight pass.
+
+    Args:
+        pipeline (Callable): The data set's own pipeline.
+    """
+
+    def __init__(self, pipeline):
+        self.pipeline = pipeline
+
+    @property
+    def transforms(self):
+        """list: The transforms of the data set's own pipeline."""
+        return self.pipeline.transforms
+
+    def __call__(self, data):
+        if WEIGHT_KEY not in data:
+            raise KeyError(
+                f'the info dict that entered the pipeline has no '
+                f'{WEIGHT_KEY}; expected the data set to take it from '
+                'get_data_info, as BaseDataset does')
+        equity = {k: data[k] for k in (LIKELIHOOD_KEY, WEIGHT_KEY)}
+        results = self.pipeline(data)
+        if results is not None:
+            _set_metainfo(results.get('data_samples'), equity)
+        return results
+
+
+def _set_metainfo(data_samples, equity):
+    """Write to one data sample or to each of a test-time augmentation."""
+    if isinstance(data_samples, (list, tuple)):
+        for data_sample in data_samples:
+            _set_metainfo(data_sample, equity)
+    elif hasattr(data_samples, 'set_metainfo'):
+        data_samples.set_metainfo(equity)
+
+
+@DATASETS.register_module()
+class DequityDataset:
+    """A wrapper that gives each training sample its likelihood and weight.
+
+    The info dict and the pipeline's results gain ``dequity_likelihood``
+    (p in (0, 1]) and ``dequity_weight``; so does the meta information of
+    ``data_samples``. The pipeline of the wrapped data set stays as it is.
+
+    Note:
+        It does not inherit from ``BaseDataset``: like the host's other
+        wrappers it holds no annotations of its own, and ``get_subset``
+        would be ambiguous. Set ``indices`` of the wrapped data set.
+
+    Args:
+        dataset (dict | Dataset): A data set of the host, or its wrappers
+            (RepeatDataset, ConcatDataset, CBGSDataset,
+            ClassBalancedDataset) over data sets; it may itself stand under
+            any of them.
+        table (str): Likelihood table, made by
+            ``tools/compute_likelihoods.py``.
+        eta (float): Floor of the weight, >= 0. Defaults to 1.
+        gamma (float): Focus on rare samples, >= 0. Defaults to 5.
+        normalize (str, optional): None for the paper's weights, 'mean' to
+            divide them by their mean over one epoch. Defaults to None.
+        missing (str): A sample that the table lacks is an 'error', or
+            'neutral': the mean weight, and likelihood NaN.
+            Defaults to 'error'.
+        lazy_init (bool): Whether to leave reading to ``full_init``.
+            Defaults to False.
+
+    Attributes:
+        likelihood (np.ndarray): (N,) likelihoods of one epoch by index,
+            repeats included, NaN where the table has none.
+        weight (np.ndarray): (N,) weights likewise.
+    """
+
+    def __init__(self,
+                 dataset,
+                 table,
+                 eta=1.0,
+                 gamma=5.0,
+                 normalize=None,
+                 missing='error',
+                 lazy_init=False):
+        check_eta_gamma(eta, gamma)
+        check_normalize(normalize)
+        if missing not in ('error', 'neutral'):
+            raise ValueError("missing must be 'error' or 'neutral', but got "
+                             f'{missing!r}')
+        self.table = table
+        self.eta, self.gamma, self.normalize = eta, gamma, normalize
+        self.missing = missing
+        # before the data set, whose annotations take minutes to read
+        self._likelihoods = LikelihoodTable.load(table)
+        if isinstance(dataset, dict):
+            dataset = DATASETS.build(dataset)
+        elif not hasattr(dataset, 'full_init'):
+            raise TypeError('dataset should be a config or a data set of the '
+                            f'host, but got {type(dataset)}')
+        self.dataset = dataset
+        self._fully_initialized = False
+        if not lazy_init:
+            self.full_init()
+
+    @property
+    def metainfo(self):
+        """dict: The meta information of the wrapped data set."""
+        return self.dataset.metainfo
+
+    @property
+    def pipeline(self):
+        """Callable: The pipeline below, for hooks of the host that change
+        its transforms or replace it."""
+        return pipeline_of(leaves_of(self))
+
+    @pipeline.setter
+    def pipeline(self, pipeline):
+        self.full_init()
+        for leaf in leaves_of(self):
+            leaf.pipeline = EquityPipeline(pipeline)
+
+    def full_init(self):
+        """Read the wrapped data set and join it with the table."""
+        if self._fully_initialized:
+            return
+        self.dataset.full_init()
+        leaves = leaves_of(self)
+        if any(isinstance(leaf.pipeline, EquityPipeline) for leaf in leaves):
+            raise ValueError('a data set stands under two DequityDatasets; '
+                             'leave one of them out')
+        leaf_ids = {id(leaf): ids_of_leaf(leaf) for leaf in leaves}
+        check_leaves(leaves, leaf_ids, self._likelihoods.metadata)
+        likelihood_of = self._look_up(
+            np.unique(np.concatenate(list(leaf_ids.values()))))
+        self.likelihood = np.array([
+            likelihood_of[key]
+            for key in iterated_ids(self.dataset, leaf_ids).tolist()
+        ])
+        self.weight = self._weights(self.likelihood)
+        self._log(likelihood_of)
+        for leaf in leaves:
+            likelihood = np.array(
+                [likelihood_of[key] for key in leaf_ids[id(leaf)].tolist()])
+            equity = np.stack([likelihood, self._weights(likelihood)], 1)
+            leaf.get_data_info = functools.partial(_info_with_equity,
+                                                   leaf.get_data_info, equity)
+            leaf.pipeline = EquityPipeline(leaf.pipeline)
+            if not hasattr(leaf, 'show_ins_var'):
+                # the host forgets it where its lazy_init is True
+                leaf.show_ins_var = False
+        show_pipeline(self.dataset, self.pipeline)
+        self._fully_initialized = True
+
+    def _look_up(self, ids):
+        """Likelihoods of the distinct ids (N,) of the data set."""
+        table = self._likelihoods
+        position = table.index(ids)
+        absent = ids[position < 0].tolist()
+        if absent and (self.missing == 'error' or len(absent) == len(ids)):
+            raise ValueError(
+                f'{len(absent)} of {len(ids)} samples are not in the '
+                f'likelihood table {self.table} ({len(table)} samples), '
+                f'first {absent[:5]}; compute the table from this training '
+                'set with tools/compute_likelihoods.py, or, if some are '
+                "left out on purpose, set missing='neutral'")
+        if absent:
+            print_log(
+                f'DequityDataset: {len(absent)} of {len(ids)} samples are '
+                f'not in {self.table} and get the mean weight, first '
+                f'{absent[:5]}',
+                'current',
+                level=logging.WARNING)
+        likelihood = np.where(position < 0, np.nan,
+                              table.likelihood[position])
+        return dict(zip(ids.tolist(), likelihood.tolist()))
+
+    def _weights(self, likelihood):
+        return sample_weights(likelihood, self.eta, self.gamma,
+                              self.normalize, self.likelihood)
+
+    def _log(self, likelihood_of):
+        weight = self.weight
+        print_log(
+            f'DequityDataset: {len(likelihood_of)} samples, {len(weight)} '
+            f'an epoch, weights {weight.min():.4f} to {weight.max():.4f}, '
+            f'mean {weight.mean():.4f} (eta {self.eta}, gamma {self.gamma}, '
+            f'normalize {self.normalize}), from {self.table}', 'current')
+
+    def _get_ori_dataset_idx(self, idx):
+        """The wrapped data set's index: one to one."""
+        return idx
+
+    def get_data_info(self, idx):
+        """Info dict of a sample, with likelihood and weight."""
+        self.full_init()
+        return self.dataset.get_data_info(idx)
+
+    def get_cat_ids(self, idx):
+        """Categories of a sample, which class-balancing wrappers ask for."""
+        self.full_init()
+        return self.dataset.get_cat_ids(idx)
+
+    def __getitem__(self, idx):
+        self.full_init()
+        return self.dataset[idx]
+
+    def __len__(self):
+        self.full_init()
+        return len(self.dataset)
