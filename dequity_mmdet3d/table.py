@@ -24,19 +24,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 
 FORMAT_VERSION = 1
-METADATA_KEY = b'dequity_mmdet3d'
 COLUMNS = ('sample_id', 'likelihood', 'cluster_id', 'cluster_size')
-_REMAKE = 'make it again with tools/compute_likelihoods.py'
+REMAKE = 'make it again with tools/compute_likelihoods.py'
 
 
 def first_five(items) -> str:
@@ -56,7 +52,7 @@ def sample_id_of(info: dict) -> str:
     Returns:
         str: ``token`` where there is one (nuScenes, Lyft), because
         ``sample_idx`` is only a row number there; otherwise ``sample_idx``
-        (KITTI: the frame number without zeros in front, such as '134').
+        (KITTI: the frame number without leading zeros, such as '134').
 
     Raises:
         KeyError: If the info has neither.
@@ -84,6 +80,31 @@ def ids_fingerprint(ids) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
+def check_ids(ids) -> list:
+    """Check sample ids.
+
+    Args:
+        ids (Sequence[str]): Any iterable of sample ids.
+
+    Returns:
+        list[str]: The same ids.
+
+    Raises:
+        ValueError: If there is none, or one is empty, no UTF-8 or a
+            duplicate; these are counted and five of them named.
+        TypeError: If one is not a string.
+    """
+    ids = [_checked_id(i) for i in ids]
+    if not ids:
+        raise ValueError('at least one sample is needed, but there is none')
+    twice = [i for i, n in Counter(ids).items() if n > 1]
+    if twice:
+        raise ValueError(
+            f'sample ids must be unique, but {len(twice)} appear more than '
+            f'once: {first_five(twice)}; take the surplus samples out')
+    return ids
+
+
 @dataclass(frozen=True, eq=False)
 class LikelihoodTable:
     """Likelihood and cluster of every sample; valid once it exists.
@@ -108,7 +129,7 @@ class LikelihoodTable:
 
     def __post_init__(self):
         ids = np.empty(len(self.sample_id), dtype=object)
-        ids[:] = [_checked_id(i) for i in self.sample_id]
+        ids[:] = check_ids(self.sample_id)
         columns = dict(
             sample_id=ids,
             likelihood=_column(self.likelihood, np.float64, 'likelihood'),
@@ -120,14 +141,6 @@ class LikelihoodTable:
                                  f'{len(ids)} samples, but has {len(values)}')
             values.setflags(write=False)
             object.__setattr__(self, name, values)
-        if not len(ids):
-            raise ValueError('a likelihood table needs at least one sample, '
-                             'but got none')
-        duplicates = [i for i, n in Counter(ids.tolist()).items() if n > 1]
-        if duplicates:
-            raise ValueError(
-                f'sample ids must be unique, but {len(duplicates)} appear '
-                f'more than once: {first_five(duplicates)}; {_REMAKE}')
         p = self.likelihood
         self._refuse(~((p > 0) & (p <= 1)), 'likelihood must lie in (0, 1]', p)
         self._refuse(self.cluster_id < -1, 'cluster_id must be -1 or more',
@@ -145,7 +158,7 @@ class LikelihoodTable:
             raise ValueError(
                 f'{rule}, but {len(rows)} of {len(self)} samples break that: '
                 + ', '.join(f'{self.sample_id[i]!r} has {values[i]}'
-                            for i in rows[:5]) + f'; {_REMAKE}')
+                            for i in rows[:5]) + f'; {REMAKE}')
 
     def __len__(self):
         return len(self.sample_id)
@@ -191,80 +204,27 @@ class LikelihoodTable:
     def save(self, path) -> None:
         """Write the table; the file is complete or not there at all.
 
-        Args:
-            path (str | Path): Parquet file; its folder is made if needed.
-
-        Raises:
-            OSError: If the file cannot be written there.
+        Args and errors: see :func:`.table_file.write_table`.
         """
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-        types = (pa.string(), pa.float64(), pa.int64(), pa.int64())
-        meta = dict(self.metadata, format_version=FORMAT_VERSION)
-        table = pa.Table.from_arrays(
-            [pa.array(getattr(self, c), t) for c, t in zip(COLUMNS, types)],
-            schema=pa.schema(
-                list(zip(COLUMNS, types)),
-                metadata={METADATA_KEY: json.dumps(meta).encode()}))
-        path = Path(path)
-        temporary = None
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            # the same folder, because a rename is atomic only within a disk
-            temporary = path.parent / f'.{path.name}.{os.getpid()}.tmp'
-            with open(temporary, 'wb') as f:
-                pq.write_table(table, f)
-                f.flush()
-                os.fsync(f.fileno())
-            os.replace(temporary, path)
-        except OSError as e:
-            raise _unwritable(path, e) from e
-        finally:
-            if temporary is not None and temporary.exists():
-                temporary.unlink()
+        from .table_file import write_table
+        write_table(
+            path, {c: getattr(self, c)
+                   for c in COLUMNS},
+            dict(self.metadata, format_version=FORMAT_VERSION))
 
     @classmethod
     def load(cls, path) -> LikelihoodTable:
         """Read a table and check all of it.
 
-        Args:
-            path (str | Path): Parquet file written by :meth:`save`.
-
-        Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If it is no readable likelihood table.
+        Args and errors: see :func:`.table_file.read_table`; ValueError also
+        for values that break the rules of this class.
         """
-        return _load(cls, Path(path))
-
-
-def check_writable(path) -> None:
-    """Raise OSError unless a table could be saved at ``path``.
-
-    Tries it for real, as permissions alone do not tell, and leaves no trace:
-    to be asked before the long work, not after it.
-    """
-    path = Path(path)
-    made = []
-    try:
-        if path.is_dir():
-            raise IsADirectoryError(21, 'is a folder, not a file name')
-        for folder in [*reversed(path.parent.parents), path.parent]:
-            if not folder.exists():
-                folder.mkdir()
-                made.append(folder)
-        with tempfile.TemporaryFile(dir=path.parent):
-            pass
-    except OSError as e:
-        raise _unwritable(path, e) from e
-    finally:
-        for folder in reversed(made):
-            folder.rmdir()
-
-
-def _unwritable(path, error):
-    return OSError(f'cannot write the likelihood table {path}: '
-                   f'{error.strerror or error}; give a file in a folder that '
-                   'you can write to')
+        from .table_file import read_table
+        columns, metadata = read_table(path)
+        try:
+            return cls(*(columns[c] for c in COLUMNS), metadata)
+        except ValueError as e:
+            raise ValueError(f'{path}: {e}') from e
 
 
 def _checked_id(value):
@@ -289,52 +249,3 @@ def _column(values, dtype, name):
         raise ValueError(f'{name} must be a 1-D array of {dtype.__name__}, '
                          f'but got shape {values.shape} of {values.dtype}')
     return values.astype(dtype)  # a copy: the caller keeps his own
-
-
-def _load(cls, path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'likelihood table {path} does not exist (looked in {Path.cwd()})'
-            '; make it with tools/compute_likelihoods.py, or correct the path')
-    try:
-        table = pq.ParquetFile(path).read()
-    except pa.ArrowException as e:
-        reason = str(e).splitlines()[0]
-        raise ValueError(f'{path} is not a complete Parquet file ({reason}); '
-                         f'{_REMAKE}') from e
-    blob = (table.schema.metadata or {}).get(METADATA_KEY)
-    try:
-        metadata = None if blob is None else json.loads(blob)
-    except ValueError:  # also of bytes that are no UTF-8
-        metadata = None
-    if not isinstance(metadata, dict):
-        raise ValueError(
-            f'{path} does not say where it comes from (key '
-            f'{METADATA_KEY.decode()!r} of the file metadata), so it was not '
-            f'written by this package; {_REMAKE}, or write your own values '
-            'with dequity_mmdet3d.table.LikelihoodTable(...).save(path)')
-    version = metadata.get('format_version')
-    if version != FORMAT_VERSION:
-        raise ValueError(
-            f'{path} has format version {version!r}, but this package reads '
-            f'{FORMAT_VERSION}; upgrade dequity_mmdet3d, or {_REMAKE}')
-    missing = [c for c in COLUMNS if table.schema.names.count(c) != 1]
-    if missing:
-        raise ValueError(f'{path} must have each of the columns {COLUMNS} '
-                         f'once, but has {tuple(table.schema.names)}; '
-                         f'{_REMAKE}')
-    is_type = (lambda t: pa.types.is_string(t) or pa.types.is_large_string(t),
-               pa.types.is_floating, pa.types.is_integer, pa.types.is_integer)
-    for name, fits, want in zip(COLUMNS, is_type,
-                                ('string', 'double', 'int64', 'int64')):
-        column = table.column(name)
-        if not fits(column.type) or column.null_count:
-            raise ValueError(
-                f'{path}: column {name!r} must be {want} without nulls, but '
-                f'is {column.type} with {column.null_count}; {_REMAKE}')
-    try:
-        return cls(*(table.column(c).to_numpy() for c in COLUMNS), metadata)
-    except ValueError as e:
-        raise ValueError(f'{path}: {e}') from e

@@ -5,6 +5,7 @@ Runs the converters of the installed MMDetection3D; needs no clone of it and
 no GPU. The flags are those of the host's own create_data.py.
 """
 import argparse
+import sys
 
 from dequity_mmdet3d import __version__
 from dequity_mmdet3d.cli import run_cli
@@ -69,4 +70,4 @@ def main():
 
 
 if __name__ == '__main__':
-    run_cli(main)
+    sys.exit(run_cli(main))

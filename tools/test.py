@@ -1,12 +1,15 @@
 #!/usr/bin/env python
 """Test a detector: the host's own tools/test.py, with all its flags."""
-from dequity_mmdet3d.cli import run_cli
+import sys
+
+from dequity_mmdet3d.cli import run_cli, yield_cores
 
 
 def main():
+    yield_cores()
     from dequity_mmdet3d.plugin.launch import run_host_tool
     run_host_tool('test.py')
 
 
 if __name__ == '__main__':
-    run_cli(main)
+    sys.exit(run_cli(main))

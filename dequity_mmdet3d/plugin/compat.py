@@ -22,11 +22,11 @@ def mend_host():
 
     May be called any number of times.
     """
-    if not hasattr(np, 'long'):
+    if 'long' not in vars(np):  # hasattr would warn
         np.long = int
     if not torch.cuda.is_available():
         _spconv_without_stream()
-        use_cpu_rotated_iou()
+    use_cpu_rotated_iou()
 
 
 def _spconv_without_stream():

@@ -129,6 +129,6 @@ def _say_once() -> None:
     print_log(
         'KITTI evaluation: rotated overlaps come from dequity_mmdet3d, in '
         "float64 on the CPU, not from mmdet3d's CUDA kernel. They are exact; "
-        'that kernel differs by about 1e-6, and by more where edges of two '
+        'that kernel is off by about 1e-5, and by far more where edges of two '
         'boxes nearly coincide.',
         logger='current')

@@ -1,0 +1,156 @@
+"""The Parquet file of a likelihood table: written whole, read with suspicion.
+
+The layout is described in :mod:`dequity_mmdet3d.table`, whose class is what
+others use.
+"""
+import json
+import os
+import tempfile
+from pathlib import Path
+
+from .table import COLUMNS, FORMAT_VERSION, REMAKE
+
+METADATA_KEY = b'dequity_mmdet3d'
+
+
+def write_table(path, columns, metadata):
+    """Write the columns; the file is complete or not there at all.
+
+    Args:
+        path (str | Path): Parquet file; its folder is made if needed.
+        columns (dict[str, np.ndarray]): (N,) each, keys as in ``COLUMNS``.
+        metadata (dict): JSON-able provenance.
+
+    Raises:
+        OSError: If the file cannot be written there.
+    """
+    pa, pq = _arrow()
+    types = (pa.string(), pa.float64(), pa.int64(), pa.int64())
+    table = pa.Table.from_arrays(
+        [pa.array(columns[c], t) for c, t in zip(COLUMNS, types)],
+        schema=pa.schema(
+            list(zip(COLUMNS, types)),
+            metadata={METADATA_KEY: json.dumps(metadata).encode()}))
+    path = Path(path)
+    # the same folder, because a rename is atomic only within a disk
+    temporary = path.parent / f'.{path.name}.{os.getpid()}.tmp'
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with open(temporary, 'wb') as f:
+                pq.write_table(table, f)
+                f.flush()
+                os.fsync(f.fileno())
+            os.replace(temporary, path)
+        finally:
+            if temporary.exists():
+                temporary.unlink()
+    except OSError as e:
+        raise _unwritable(path, e) from e
+
+
+def check_writable(path):
+    """Raise OSError unless a table could be saved at ``path``.
+
+    Tries it for real, as permissions alone do not tell, and leaves no trace:
+    to be asked before the long work, not after it.
+    """
+    _arrow()
+    path = Path(path)
+    made = []
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(0, 'that is a folder')
+        for folder in [*reversed(path.parent.parents), path.parent]:
+            if not folder.exists():
+                folder.mkdir()
+                made.append(folder)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as e:
+        raise _unwritable(path, e) from e
+    finally:
+        for folder in reversed(made):
+            folder.rmdir()
+
+
+def read_table(path):
+    """Read the columns of a table and check their types.
+
+    Args:
+        path (str | Path): Parquet file written by :func:`write_table`.
+
+    Returns:
+        tuple[dict[str, np.ndarray], dict]: (N,) columns, keys as in
+        ``COLUMNS``, and the provenance. Values are not checked here.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is no likelihood table, or of a newer format.
+    """
+    pa, pq = _arrow()
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'likelihood table {path} does not exist (looked from '
+            f'{Path.cwd()}); make it with tools/compute_likelihoods.py, or '
+            'correct the path')
+    try:
+        with open(path, 'rb') as f:
+            table = pq.ParquetFile(f).read()
+    except (pa.ArrowException, OSError) as e:
+        # a damaged page is an OSError for pyarrow
+        raise ValueError(f'{path} cannot be read as a Parquet file '
+                         f'({str(e).splitlines()[0]}); {REMAKE}') from e
+    metadata = _metadata(path, table.schema.metadata or {})
+    if any(table.schema.names.count(c) != 1 for c in COLUMNS):
+        raise ValueError(f'{path} must have each of the columns '
+                         f'{list(COLUMNS)} once, but has '
+                         f'{table.schema.names}; {REMAKE}')
+    types = pa.types
+    rules = (('string', lambda t: types.is_string(t) or types.is_large_string(
+        t)), ('double', types.is_floating), ('int64', types.is_integer),
+             ('int64', types.is_integer))
+    for name, (want, fits) in zip(COLUMNS, rules):
+        column = table.column(name)
+        if not fits(column.type) or column.null_count:
+            raise ValueError(
+                f'{path}: column {name!r} must be {want} without nulls, but '
+                f'is {column.type} with {column.null_count}; {REMAKE}')
+    return {c: table.column(c).to_numpy() for c in COLUMNS}, metadata
+
+
+def _metadata(path, raw):
+    try:
+        metadata = json.loads(raw[METADATA_KEY])
+    except (KeyError, ValueError):  # ValueError: no JSON, or no UTF-8
+        metadata = None
+    if not isinstance(metadata, dict):
+        raise ValueError(
+            f'{path} does not say where it comes from (key '
+            f'{METADATA_KEY.decode()!r} of the file metadata), so this '
+            f'package did not write it; {REMAKE}, or write your own values '
+            'with dequity_mmdet3d.table.LikelihoodTable(...).save(path)')
+    version = metadata.get('format_version')
+    if version != FORMAT_VERSION:
+        raise ValueError(
+            f'{path} has format version {version!r}, but this package reads '
+            f'{FORMAT_VERSION}; upgrade dequity_mmdet3d, or {REMAKE}')
+    return metadata
+
+
+def _arrow():
+    try:
+        import pyarrow
+        import pyarrow.parquet
+    except ImportError as e:
+        raise ImportError(
+            f'pyarrow, which reads and writes likelihood tables, cannot be '
+            f"imported ({e}); with numpy 1.x: pip install 'pyarrow<26'") from e
+    return pyarrow, pyarrow.parquet
+
+
+def _unwritable(path, error):
+    return OSError(f'cannot write the likelihood table {path}: '
+                   f'{error.strerror or error}; give a file in a folder that '
+                   'you can write to')

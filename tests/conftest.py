@@ -1,0 +1,91 @@
+"""Data that several test modules use; each is made once a session."""
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dequity_mmdet3d.cli import yield_cores
+
+yield_cores()
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def run_tool(name, *args, **kwargs):
+    """Run a tool as a user would; its output is in the result."""
+    return subprocess.run(
+        [sys.executable, '-W', 'ignore', str(ROOT / 'tools' / name),
+         *map(str, args)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=600,
+        **kwargs)
+
+
+def save_table(path, likelihood_of, **metadata):
+    """A likelihood table with given values, for tests of training."""
+    from dequity_mmdet3d.table import LikelihoodTable
+    n = len(likelihood_of)
+    LikelihoodTable(
+        np.array(list(likelihood_of)), np.array(list(likelihood_of.values())),
+        np.zeros(n, int), np.full(n, n), metadata).save(path)
+    return str(path)
+
+
+@pytest.fixture(scope='session')
+def shared_data():
+    """Folder of real frames, which the project does not carry."""
+    folder = Path(
+        os.environ.get('DEQUITY_SHARED_DATA', ROOT.parent / 'shared/data'))
+    if not folder.is_dir():
+        pytest.skip(f'real frames are not here ({folder}); name their folder '
+                    'with DEQUITY_SHARED_DATA')
+    return folder
+
+
+@pytest.fixture(scope='session')
+def mini_kitti(tmp_path_factory):
+    """12 training and 4 validation frames, with info files and table.
+
+    The training split is frames 4 to 15, so that the row of a frame is
+    never its number.
+    """
+    from dequity_mmdet3d.plugin.convert import convert_kitti
+    root = tmp_path_factory.mktemp('mini_kitti')
+    made = run_tool('make_mini_kitti.py', root, '--train', 12, '--val', 4)
+    assert made.returncode == 0, made.stdout
+    for split, frames in (('train', range(4, 16)), ('val', range(4))):
+        (root / 'ImageSets' / f'{split}.txt').write_text(
+            ''.join(f'{i:06d}\n' for i in frames))
+    convert_kitti(root)
+    save_table(
+        root / 'kitti_likelihoods.parquet',
+        {str(i): 1 / (i - 3)
+         for i in range(4, 16)},
+        dataset='kitti')
+    return root
+
+
+@pytest.fixture(scope='session')
+def real_kitti(shared_data, tmp_path_factory):
+    """The four real KITTI frames as training and as validation split."""
+    from dequity_mmdet3d.plugin.convert import convert_kitti
+    root = tmp_path_factory.mktemp('real_kitti')
+    shutil.copytree(
+        shared_data / 'kitti/training',
+        root / 'training',
+        copy_function=shutil.copyfile)
+    for folder in (root / 'training').rglob('*'):
+        folder.chmod(0o755)
+    (root / 'training').chmod(0o755)
+    (root / 'ImageSets').mkdir()
+    for split in ('train', 'val'):
+        (root / 'ImageSets' / f'{split}.txt').write_text(
+            '000000\n000001\n000002\n000134\n')
+    (root / 'ImageSets/test.txt').write_text('')
+    convert_kitti(root)
+    return root
