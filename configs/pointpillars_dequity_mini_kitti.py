@@ -1,9 +1,9 @@
-# PointPillars on a short range, for the embedded data: a 128 x 128 canvas of
+# PointPillars on a short range, for the embedded data: a 128 x 96 canvas of
 # 0.32 m pillars and a small backbone train on two cores in minutes.
 _base_ = ['./pointpillars_dequity_kitti.py']
 
 data_root = '{{$MINI_KITTI:data/mini_kitti/}}'
-point_cloud_range = [0, -20.48, -3, 40.96, 20.48, 1]
+point_cloud_range = [0, -15.36, -3, 40.96, 15.36, 1]
 voxel_size = [0.32, 0.32, 4]
 points = dict(
     type='LoadPointsFromFile', coord_type='LIDAR', load_dim=4, use_dim=4)
@@ -66,23 +66,23 @@ model = dict(
         feat_channels=[32],
         voxel_size=voxel_size,
         point_cloud_range=point_cloud_range),
-    middle_encoder=dict(in_channels=32, output_shape=[128, 128]),
+    middle_encoder=dict(in_channels=32, output_shape=[96, 128]),
     backbone=dict(
         in_channels=32,
         layer_nums=[1, 2, 2],
-        layer_strides=[1, 2, 2],
-        out_channels=[32, 64, 96]),
-    neck=dict(in_channels=[32, 64, 96], out_channels=[32, 32, 32]),
+        layer_strides=[2, 2, 2],
+        out_channels=[32, 48, 64]),
+    neck=dict(in_channels=[32, 48, 64], out_channels=[32, 32, 32]),
     bbox_head=dict(
         in_channels=96,
         feat_channels=96,
         anchor_generator=dict(ranges=[
-            [0, -20.48, -0.6, 40.96, 20.48, -0.6],
-            [0, -20.48, -0.6, 40.96, 20.48, -0.6],
-            [0, -20.48, -1.78, 40.96, 20.48, -1.78],
+            [0, -15.36, -0.6, 40.96, 15.36, -0.6],
+            [0, -15.36, -0.6, 40.96, 15.36, -0.6],
+            [0, -15.36, -1.78, 40.96, 15.36, -1.78],
         ])))
 
-max_epochs = 6
+max_epochs = 3
 train_cfg = dict(max_epochs=max_epochs, val_interval=max_epochs)
 optim_wrapper = dict(optimizer=dict(lr=0.003))
 param_scheduler = [

@@ -1,21 +1,45 @@
 """What the command-line tools share: how a user's mistake ends a run."""
+import ctypes
 import os
 import sys
+
+# glibc, malloc.h
+M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
 # The house raises these on purpose, with advice. Anything else is a bug of
 # ours, whose traceback is worth more than a clean line.
 USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError)
 
 
-def yield_cores():
-    """Let the threads of torch sleep while they wait for each other.
+def tune_for_cpu():
+    """Let torch share two cores and keep its memory. Call it before torch.
 
-    By default they spin. On a machine without a GPU the data loader's
-    workers want the same cores, and a training step then took 3.0 s in
-    place of 1.1 s (two cores, both busy). Call it before torch is imported;
-    a setting of the user's stays.
+    Threads of GNU's OpenMP spin while they wait for each other, by default
+    long enough to keep the data loader's workers off their cores. Measured
+    on two cores, a training step of the small PointPillars:
+
+    ================  ==========  ==================
+    spin count        cores free  one core taken
+    ================  ==========  ==================
+    300,000 (stock)   0.22 s      2.5 to 3.4 s
+    30,000            0.19 s      1.5 s
+    3,000             0.21 s      0.6 to 0.75 s
+    0                 0.27 s      0.4 to 0.5 s
+    ================  ==========  ==================
+
+    And where every large tensor came fresh from the system, encoding 100
+    images ran at 15.5 images/s; at 27.6 where freed memory stayed with the
+    process. Settings of the user's stay as they are. The second part does
+    nothing where the C library is not glibc.
     """
-    os.environ.setdefault('OMP_WAIT_POLICY', 'PASSIVE')
+    if 'OMP_WAIT_POLICY' not in os.environ:
+        os.environ.setdefault('GOMP_SPINCOUNT', '3000')
+    mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
+    if mallopt is not None and not any(
+            name.startswith(('MALLOC_', 'GLIBC_TUNABLES'))
+            for name in os.environ):
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
 
 
 def error_line(error):

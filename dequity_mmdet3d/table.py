@@ -50,9 +50,8 @@ def sample_id_of(info: dict) -> str:
             or the meta information of a sample made from it.
 
     Returns:
-        str: ``token`` where there is one (nuScenes, Lyft), because
-        ``sample_idx`` is only a row number there; otherwise ``sample_idx``
-        (KITTI: the frame number without leading zeros, such as '134').
+        str: ``token`` if there is one (nuScenes, whose ``sample_idx`` is a
+        row number), else ``sample_idx`` (KITTI: '134' for frame 000134).
 
     Raises:
         KeyError: If the info has neither.

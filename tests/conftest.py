@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dequity_mmdet3d.cli import yield_cores
+from dequity_mmdet3d.cli import tune_for_cpu
 
-yield_cores()
+tune_for_cpu()
 ROOT = Path(__file__).resolve().parents[1]
 
 

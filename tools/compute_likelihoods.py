@@ -13,7 +13,7 @@ import argparse
 import sys
 
 from dequity_mmdet3d import __version__
-from dequity_mmdet3d.cli import run_cli, yield_cores
+from dequity_mmdet3d.cli import run_cli, tune_for_cpu
 
 DEFAULT_ENCODER = 'efficientnet_lite0'  # its module would import torch here
 
@@ -67,9 +67,8 @@ def parse_args(argv=None):
     encode.add_argument(
         '--batch-size',
         type=int,
-        default=32,
         metavar='N',
-        help='images in one forward pass (default: %(default)s)')
+        help='images in one forward pass (default: 64 on a GPU, 8 without)')
     encode.add_argument(
         '--workers',
         type=int,
@@ -129,7 +128,7 @@ def check_forms(parser, args):
 
 def main(argv=None):
     args = parse_args(argv)
-    yield_cores()
+    tune_for_cpu()
     # after the arguments, because these imports take seconds
     from dequity_mmdet3d.likelihood import cluster, pipeline, sources
     from dequity_mmdet3d.table_file import check_writable

@@ -2,11 +2,11 @@
 """Test a detector: the host's own tools/test.py, with all its flags."""
 import sys
 
-from dequity_mmdet3d.cli import run_cli, yield_cores
+from dequity_mmdet3d.cli import run_cli, tune_for_cpu
 
 
 def main():
-    yield_cores()
+    tune_for_cpu()
     from dequity_mmdet3d.plugin.launch import run_host_tool
     run_host_tool('test.py')
 

@@ -1,0 +1,52 @@
+"""From the cluster of every sample to its likelihood.
+
+Shape letters: N samples.
+"""
+import numpy as np
+
+KINDS = ('relative', 'share')
+
+
+def likelihood_from_labels(labels, kind='relative'):
+    r"""How common each sample's cluster is.
+
+    .. math:: p_i = |C(i)| / \max_k |C_k|  \quad\text{or}\quad  |C(i)| / N
+
+    The first, ``relative``, is that of `DatasetEquity: Are All Samples
+    Created Equal? <https://arxiv.org/abs/2308.09878>`_.
+
+    Args:
+        labels (np.ndarray): (N,) integers, the cluster of each sample. -1
+            is no cluster: such an outlier is rare, so it counts as a
+            cluster of one, and not as one of a big cluster of outliers.
+        kind (str): 'relative' to the largest cluster, or 'share' of all
+            samples. Defaults to 'relative'.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: Likelihood, (N,) float64 in (0, 1],
+        and cluster size, (N,) int64, 1 for an outlier.
+
+    Raises:
+        ValueError: If labels are not (N,) integers of at least -1 with
+            N > 0, or the kind is unknown.
+
+    Example:
+        >>> p, size = likelihood_from_labels(np.array([0, 0, 1, -1]))
+        >>> p.tolist(), size.tolist()
+        ([1.0, 1.0, 0.5, 0.5], [2, 2, 1, 1])
+    """
+    if kind not in KINDS:
+        raise ValueError(f'kind must be one of {KINDS}, but got {kind!r}')
+    labels = np.asarray(labels)
+    if labels.ndim != 1 or not len(labels) or labels.dtype.kind not in 'iu':
+        raise ValueError('labels must be (N,) integers with N > 0, but got '
+                         f'shape {labels.shape} of {labels.dtype}')
+    if (labels < -1).any():
+        raise ValueError('labels must be -1 (no cluster) or more, but the '
+                         f'smallest is {labels.min()}')
+    # unique, not bincount: labels may have gaps and may be large
+    _, inverse, counts = np.unique(
+        labels, return_inverse=True, return_counts=True)
+    size = counts[inverse.reshape(-1)].astype(np.int64)
+    size[labels == -1] = 1
+    return size / (size.max() if kind == 'relative' else len(labels)), size

@@ -1,0 +1,48 @@
+"""The host's info files, version 1.1: which samples a data set has."""
+import json
+from pathlib import Path
+
+from .safe_pickle import load_pickle
+
+
+def read_info_file(path):
+    """Read an info file without running code that it brings.
+
+    Args:
+        path (str | Path): .pkl of the host's converters, or .json.
+
+    Returns:
+        tuple[list[dict], dict]: ``data_list`` and ``metainfo``.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If it is damaged, refused or not of version 1.1.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'there is no info file {path} (looked from {Path.cwd()}); make '
+            "it with the host's create_data.py, or correct data_root and "
+            'ann_file, for instance with --cfg-options')
+    if path.suffix == '.json':
+        try:
+            data = json.loads(path.read_text(encoding='utf-8'))
+        except ValueError as e:
+            raise ValueError(f'{path} is not JSON ({e})') from e
+    else:
+        data = load_pickle(path)
+    infos = data.get('data_list') if isinstance(data, dict) else None
+    if not isinstance(infos, list) or not all(
+            isinstance(i, dict) for i in infos):
+        raise ValueError(
+            f'{path} must be an info file of version 1.1, a dict with the '
+            f'list data_list, but is {_describe(data)}; convert an older one '
+            "with the host's update_infos_to_v2.py")
+    metainfo = data.get('metainfo')
+    return infos, metainfo if isinstance(metainfo, dict) else {}
+
+
+def _describe(data):
+    if isinstance(data, dict):
+        return f'a dict with the keys {sorted(map(str, data))}'
+    return f'a {type(data).__name__}'

@@ -1,0 +1,145 @@
+"""The offline half from end to end, for tools: plain values in, table out."""
+import platform
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+import numpy as np
+
+from .. import __version__
+from ..table import FORMAT_VERSION, LikelihoodTable, ids_fingerprint
+from .cluster import cluster, unit_rows
+from .estimate import likelihood_from_labels
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Samples as numbers.
+
+    Args:
+        ids (list[str]): N sample ids.
+        vectors (np.ndarray): (N, D) float32 rows of length 1.
+        provenance (dict): ``source``, ``dataset``, ``split``, ``id_type`` and
+            ``encoder`` of :mod:`dequity_mmdet3d.table`.
+        rate (float, optional): Images a second.
+    """
+    ids: list
+    vectors: np.ndarray
+    provenance: dict
+    rate: float = None
+
+
+def embed_samples(samples, encoder, settings=None):
+    """Encode the images of samples; the mean direction over the cameras.
+
+    Args:
+        samples (Samples): With images.
+        encoder (Encoder): See :mod:`.encoders`.
+        settings (EncodeSettings, optional): How to run.
+
+    Returns:
+        Embedded: One vector for every sample.
+
+    Raises:
+        UnreadableImages: If any image cannot be used.
+    """
+    from .encode import encode_images, mean_over_cameras
+    paths = [path for images in samples.images for path in images]
+    counts = [len(images) for images in samples.images]
+    vectors, rate = encode_images(paths, encoder, settings)
+    if max(counts) > 1:
+        vectors = unit_rows(mean_over_cameras(vectors, counts), samples.ids)
+    fingerprint = dict(
+        name=encoder.name,
+        pretrained=encoder.pretrained,
+        weights_sha256=encoder.fingerprint,
+        dim=encoder.dim,
+        resize=f'squash to {"x".join(map(str, encoder.preprocess.size))}',
+        cameras='mean direction' if max(counts) > 1 else 'one')
+    return Embedded(samples.ids, vectors,
+                    dict(samples.provenance, encoder=fingerprint), rate)
+
+
+def embed_given(samples, embeddings):
+    """Take the user's own embeddings; only their directions matter.
+
+    Args:
+        samples (Samples): N of them.
+        embeddings (np.ndarray): (N, D) real numbers.
+
+    Returns:
+        Embedded: Rows scaled to length 1.
+
+    Raises:
+        ValueError: If rows hold NaN, inf or only zeros.
+    """
+    return Embedded(samples.ids, unit_rows(embeddings, samples.ids),
+                    dict(samples.provenance, encoder=None))
+
+
+def make_table(embedded, clustering=None, kind='relative'):
+    """Cluster, estimate, and say where it comes from.
+
+    Args:
+        embedded (Embedded): N samples.
+        clustering (KMeansSettings, optional): Defaults to the class's.
+        kind (str): 'relative' or 'share', see :mod:`.estimate`.
+
+    Returns:
+        LikelihoodTable: One row per sample, in the order of ``embedded``.
+
+    Raises:
+        ValueError: If the kind is unknown or ids are not unique.
+    """
+    labels, used = cluster(embedded.vectors, clustering)
+    likelihood, size = likelihood_from_labels(labels, kind)
+    ids = list(embedded.ids)
+    metadata = dict(
+        embedded.provenance,
+        format_version=FORMAT_VERSION,
+        package_version=__version__,
+        ids_sha256=ids_fingerprint(ids),
+        seed=used.pop('seed'),
+        clustering=used,
+        kind=kind,
+        n=len(ids),
+        versions=_versions(embedded.provenance['encoder']),
+        date=datetime.now(timezone.utc).isoformat(timespec='seconds'))
+    return LikelihoodTable(ids, likelihood, labels, size, metadata)
+
+
+def _versions(encoder):
+    import faiss
+    versions = dict(
+        python=platform.python_version(),
+        numpy=np.__version__,
+        faiss=faiss.__version__)
+    if encoder is not None:
+        import PIL
+        import torch
+        versions.update(torch=torch.__version__, pillow=PIL.__version__)
+    return versions
+
+
+def summary(table):
+    """What a person wants to know about a finished table.
+
+    Args:
+        table (LikelihoodTable): Any.
+
+    Returns:
+        list[str]: Lines of text.
+    """
+    order = np.argsort(table.likelihood, kind='stable')
+    largest = int(table.cluster_size.max())
+    rows = [('rarest', order[:3]), ('most common', order[::-1][:3])]
+    lines = [
+        f'{len(table)} samples in {table.n_clusters} clusters; the largest '
+        f'holds {largest} ({largest / len(table):.1%})'
+    ]
+    unclustered = int((table.cluster_id < 0).sum())
+    if unclustered:
+        lines.append(f'{unclustered} samples belong to no cluster')
+    for name, some in rows:
+        lines.append(f'{name}: ' + ', '.join(
+            f'{table.sample_id[i]} ({table.likelihood[i]:.3g})' for i in some))
+    return lines

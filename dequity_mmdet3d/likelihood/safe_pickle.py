@@ -1,0 +1,123 @@
+"""Read the host's info files, which are pickles, without running their code.
+
+A pickle may name any function of any installed module and have it called.
+This reader knows the few that data of numbers and text needs and refuses all
+others by name. Numpy's own are not among them: they trust the types and
+sizes that a file gives them, so that a damaged file crashes the process, and
+a crafted one does worse. Arrays are skipped, as nothing here needs them;
+single numbers are decoded here.
+"""
+import builtins
+import collections
+import pickle
+import re
+
+import numpy as np
+
+_CONTAINERS = ('bool', 'bytearray', 'bytes', 'complex', 'dict', 'float',
+               'frozenset', 'int', 'list', 'set', 'slice', 'str', 'tuple')
+
+
+class _Refused(Exception):
+    pass
+
+
+class UnreadArray:
+    """Stands where the pickle has a numpy array."""
+
+    def __init__(self, *args):
+        pass
+
+    def __setstate__(self, state):
+        pass
+
+    def __repr__(self):
+        return '<array, not read>'
+
+
+class _Type:
+    """What a pickle says about the type of a number."""
+
+    def __init__(self, code, *args):
+        self.code, self.order = str(code), '='
+
+    def __setstate__(self, state):
+        if state[1] in ('<', '>'):
+            self.order = state[1]
+
+
+def _scalar(kind, raw=None):
+    # other kinds, such as objects, have no meaning as bytes
+    if not isinstance(kind, _Type) or not isinstance(
+            raw, bytes) or not re.fullmatch(r'b1|[iufcSU]\d{1,5}', kind.code):
+        raise _Refused('it holds a numpy scalar of another kind')
+    return np.frombuffer(raw, np.dtype(kind.order + kind.code), 1)[0]
+
+
+def _encode(text, encoding):
+    # protocol 2 writes bytes as text in this encoding; codecs.encode itself
+    # would admit every codec that happens to be registered
+    if encoding != 'latin1':
+        raise _Refused(f'it encodes bytes as {encoding!r}')
+    return text.encode('latin1')
+
+
+def _admitted():
+    table = {('numpy', 'ndarray'): UnreadArray, ('numpy', 'dtype'): _Type,
+             ('collections', 'OrderedDict'): collections.OrderedDict,
+             ('_codecs', 'encode'): _encode}
+    # the second name is what Python 2, and so protocols 0 to 2, call it
+    for module in ('builtins', '__builtin__'):
+        table.update({(module, name): getattr(builtins, name)
+                      for name in _CONTAINERS})
+    table['__builtin__', 'unicode'] = str
+    # numpy 1 and numpy 2
+    for core in ('numpy.core', 'numpy._core'):
+        table[f'{core}.multiarray', '_reconstruct'] = UnreadArray
+        table[f'{core}.numeric', '_frombuffer'] = UnreadArray
+        table[f'{core}.multiarray', 'scalar'] = _scalar
+    return table
+
+
+class _Reader(pickle.Unpickler):
+    admitted = _admitted()
+
+    def find_class(self, module, name):
+        try:
+            return self.admitted[module, name]
+        except KeyError:
+            raise _Refused(f'it asks for {module}.{name}') from None
+
+
+def load_pickle(path):
+    """Read a pickle of containers, numbers and text.
+
+    Args:
+        path (str | Path): Pickle of any protocol.
+
+    Returns:
+        object: What the pickle holds, with an :class:`UnreadArray` in the
+        place of every numpy array.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        ValueError: If the file is damaged, or asks for any other class or
+            function; the message names it.
+    """
+    with open(path, 'rb') as f:
+        try:
+            return _Reader(f).load()
+        except _Refused as e:
+            raise ValueError(
+                f'{path} is refused: {e}. Only containers, numbers, text and '
+                'numpy arrays may be in it, because a pickle can run any code;'
+                " make the info file again with the host's create_data.py, or "
+                'remove these objects from it') from e
+        except (pickle.UnpicklingError, EOFError, AttributeError, ImportError,
+                IndexError, KeyError, TypeError, ValueError, MemoryError,
+                OverflowError, RecursionError, SystemError) as e:
+            # a damaged pickle can raise any of these
+            raise ValueError(
+                f'{path} is not a complete pickle ({type(e).__name__}: {e}); '
+                "copy it anew, or make it with the host's create_data.py"
+            ) from e

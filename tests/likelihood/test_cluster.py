@@ -1,0 +1,107 @@
+"""Clustering: known groups are found, edge cases hold, errors name rows."""
+import numpy as np
+import pytest
+
+from dequity_mmdet3d.likelihood.cluster import (KMeansSettings, cluster,
+                                                default_clusters, unit_rows)
+
+pytest.importorskip('faiss', reason='faiss cannot be imported')
+
+
+def blobs(sizes, dim=16, noise=0.01, seed=0):
+    """Tight groups around the axes; rows in random order, their groups."""
+    rng = np.random.default_rng(seed)
+    group = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+    x = np.eye(dim)[group] + noise * rng.standard_normal((len(group), dim))
+    return unit_rows(x), group
+
+
+def test_finds_groups_and_orders_them_by_size():
+    x, group = blobs([5, 60, 20])
+    labels, used = cluster(x, KMeansSettings(3))
+    assert labels.dtype == np.int64
+    # the same partition, and 0 is the largest
+    assert labels.tolist() == np.array([2, 0, 1])[group].tolist()
+    assert used == dict(
+        method='spherical k-means', clusters=3, iterations=25, seed=0)
+
+
+def test_every_sample_counts_beyond_the_training_sample_of_faiss():
+    # faiss trains on 256 points a centroid; here that is a quarter
+    x, group = blobs([1500, 548], seed=1)
+    labels, _ = cluster(x, KMeansSettings(2))
+    assert np.bincount(labels).tolist() == [1500, 548]
+    assert labels.tolist() == group.tolist()
+
+
+def test_same_seed_same_labels():
+    x = unit_rows(np.random.default_rng(0).standard_normal((300, 8)))
+    first, _ = cluster(x, KMeansSettings(10, seed=3))
+    again, _ = cluster(x, KMeansSettings(10, seed=3))
+    assert first.tolist() == again.tolist()
+
+
+@pytest.mark.parametrize('n, k', [(1, None), (1, 9), (3, 9), (9, 9)])
+def test_few_samples(n, k):
+    x = unit_rows(np.eye(9)[:n])
+    labels, used = cluster(x, KMeansSettings(k))
+    assert len(labels) == n and used['clusters'] == (k or 1)
+    # no numbers are left out
+    assert sorted(set(labels.tolist())) == list(range(labels.max() + 1))
+
+
+def test_duplicates_share_a_cluster():
+    x = unit_rows(np.ones((40, 6)))
+    labels, _ = cluster(x, KMeansSettings(5))
+    assert labels.tolist() == [0] * 40
+
+
+def test_default_clusters():
+    assert [default_clusters(n) for n in (1, 3, 4, 100, 2499, 2500, 28130)
+            ] == [1, 1, 2, 10, 49, 50, 50]
+
+
+def test_unit_rows_keeps_the_direction_of_any_size():
+    x = np.array([[3.0, 4.0], [3e200, 4e200], [3e-200, 4e-200], [-3, 4]])
+    unit = unit_rows(x)
+    assert unit.dtype == np.float32 and unit.flags.c_contiguous
+    np.testing.assert_allclose(
+        unit, [[.6, .8], [.6, .8], [.6, .8], [-.6, .8]], rtol=1e-6)
+    assert unit_rows(np.array([[3, 4]], dtype=np.int16)).tolist() == [
+        pytest.approx([.6, .8])
+    ]
+
+
+def test_unit_rows_names_bad_rows():
+    x = np.ones((9, 3))
+    x[[1, 2, 3, 4, 5, 6]] = np.nan
+    x[4, 0] = np.inf
+    x[8] = 0
+    with pytest.raises(ValueError) as e:
+        unit_rows(x)
+    assert str(e.value).startswith('6 of 9 embeddings have NaN or inf')
+    assert '1, 2, 3, 4, 5, ... (6 in all)' in str(e.value)
+    x[1:7] = 1
+    with pytest.raises(ValueError, match="1 of 9 .* only zeros.*: 'i'"):
+        unit_rows(x, list('abcdefghi'))
+
+
+@pytest.mark.parametrize('x, error, text', [
+    (np.ones(3), ValueError, r'\(N, D\)'),
+    (np.ones((0, 3)), ValueError, r'\(0, 3\)'),
+    (np.ones((3, 0)), ValueError, r'\(3, 0\)'),
+    (np.ones((3, 2), complex), TypeError, 'complex128'),
+    (np.array([['a', 'b']]), TypeError, 'real numbers'),
+])
+def test_unit_rows_refuses(x, error, text):
+    with pytest.raises(error, match=text):
+        unit_rows(x)
+
+
+@pytest.mark.parametrize('changes', [
+    dict(clusters=0), dict(clusters=2.0), dict(iterations=0), dict(seed=-1),
+    dict(clusters=True)
+])
+def test_settings_are_checked(changes):
+    with pytest.raises(ValueError, match=f'{list(changes)[0]} must be'):
+        KMeansSettings(**changes)
