@@ -24,12 +24,13 @@ setup(
     python_requires='>=3.8',
     # torch, mmcv, mmdet and mmdet3d are not asked for: their builds belong
     # to the user's CUDA, and a resolver would replace them.
+    # pyarrow 26 needs numpy 2, which MMDetection3D 1.4 cannot have.
     install_requires=[
-        'numpy>=1.21', 'pillow>=8', 'pyarrow>=10', 'tqdm>=4.60',
+        'numpy>=1.21', 'pillow>=8', 'pyarrow>=14.0.1,<26', 'tqdm>=4.60',
         'mmengine>=0.8,<1.0'
     ],
     extras_require={
-        'cpu': ['faiss-cpu>=1.7.4', 'open-clip-torch>=2.20'] + encoder,
-        'gpu': ['faiss-gpu-cu12>=1.8', 'open-clip-torch>=2.20'] + encoder,
+        'cpu': ['faiss-cpu>=1.7.4', 'open-clip-torch>=3.0'] + encoder,
+        'gpu': ['faiss-gpu-cu12>=1.8', 'open-clip-torch>=3.0'] + encoder,
         'encoder': encoder,
     })

@@ -94,4 +94,4 @@ param_scheduler = [
         end=max_epochs,
         convert_to_iter_based=True)
 ]
-default_hooks = dict(logger=dict(interval=50))
+default_hooks = dict(checkpoint=dict(interval=1, max_keep_ckpts=2))

@@ -6,9 +6,10 @@ import sys
 # glibc, malloc.h
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
 
-# The house raises these on purpose, with advice. Anything else is a bug of
-# ours, whose traceback is worth more than a clean line.
-USER_ERRORS = (ValueError, TypeError, KeyError, OSError, ImportError)
+# The house raises these on purpose, with advice.
+USER_ERRORS = (ValueError, TypeError, KeyError)
+# These tell of the user's machine whoever raises them.
+MACHINE_ERRORS = (OSError, ImportError)
 
 
 def tune_for_cpu():
@@ -57,6 +58,26 @@ def error_line(error):
     return ' '.join(message.split()) or type(error).__name__
 
 
+def is_users_mistake(error):
+    """Whether one line tells a user more than a traceback.
+
+    Args:
+        error (BaseException): As caught, with its traceback.
+
+    Returns:
+        bool: True for what this package raised on purpose and for what the
+        machine refused; False for a bug, of ours or of the host.
+    """
+    if isinstance(error, MACHINE_ERRORS):
+        return True
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    module = frame.tb_frame.f_globals.get('__name__', '') if frame else ''
+    return isinstance(error, USER_ERRORS) and module.split('.')[0] in (
+        'dequity_mmdet3d', '__main__')
+
+
 def run_cli(main):
     """Call ``main`` and turn what it raises into an exit status.
 
@@ -66,8 +87,8 @@ def run_cli(main):
     Returns:
         int: What ``main`` returned; 1 after a user's mistake, with
         ``error: ...`` on standard error; 130 after Ctrl-C. Any other
-        exception passes. With ``DEQUITY_TRACEBACK=1`` in the environment
-        the traceback of a mistake is shown too.
+        exception passes, as does everything with ``DEQUITY_TRACEBACK=1`` in
+        the environment.
 
     Example:
         >>> run_cli(lambda: None)
@@ -76,10 +97,11 @@ def run_cli(main):
     try:
         status = main()
     except KeyboardInterrupt:
-        print('interrupted', file=sys.stderr)
+        print('interrupted; repeat the same command', file=sys.stderr)
         return 130
-    except USER_ERRORS as e:
-        if os.environ.get('DEQUITY_TRACEBACK') == '1':
+    except (*USER_ERRORS, *MACHINE_ERRORS) as e:
+        if os.environ.get('DEQUITY_TRACEBACK') == '1' or not (
+                is_users_mistake(e)):
             raise
         print(f'error: {error_line(e)}', file=sys.stderr)
         return 1

@@ -31,17 +31,17 @@ def write_table(path, columns, metadata):
         schema=pa.schema(
             list(zip(COLUMNS, types)),
             metadata={METADATA_KEY: json.dumps(metadata).encode()}))
-    path = Path(path)
-    # the same folder, because a rename is atomic only within a disk
-    temporary = path.parent / f'.{path.name}.{os.getpid()}.tmp'
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        target = _target(path)
+        # the same folder, because a rename is atomic only within a disk
+        temporary = target.parent / f'.{target.name}.{os.getpid()}.tmp'
+        target.parent.mkdir(parents=True, exist_ok=True)
         try:
             with open(temporary, 'wb') as f:
                 pq.write_table(table, f)
                 f.flush()
                 os.fsync(f.fileno())
-            os.replace(temporary, path)
+            os.replace(temporary, target)
         finally:
             if temporary.exists():
                 temporary.unlink()
@@ -56,22 +56,32 @@ def check_writable(path):
     to be asked before the long work, not after it.
     """
     _arrow()
-    path = Path(path)
     made = []
     try:
-        if path.is_dir():
-            raise IsADirectoryError(0, 'that is a folder')
-        for folder in [*reversed(path.parent.parents), path.parent]:
+        target = _target(path)
+        for folder in [*reversed(target.parent.parents), target.parent]:
             if not folder.exists():
                 folder.mkdir()
                 made.append(folder)
-        with tempfile.TemporaryFile(dir=path.parent):
+        with tempfile.TemporaryFile(dir=target.parent):
             pass
     except OSError as e:
         raise _unwritable(path, e) from e
     finally:
         for folder in reversed(made):
             folder.rmdir()
+
+
+def _target(path):
+    """The file behind a link; OSError unless it is a file or not there."""
+    path = Path(os.path.realpath(path))
+    if path.is_dir():
+        raise IsADirectoryError(0, 'that is a folder')
+    if path.exists() and not path.is_file():
+        # a rename would put a file in the place of a device, such as
+        # /dev/null, for everybody on the machine
+        raise OSError(0, 'that is a device or a pipe')
+    return path
 
 
 def read_table(path):

@@ -220,6 +220,31 @@ def test_check_writable_leaves_no_trace(tmp_path):
     assert os.listdir(tmp_path) == ['file']
 
 
+@pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='no named pipes here')
+def test_what_is_no_file_is_never_replaced(tmp_path):
+    # as root, a rename would replace even /dev/null
+    pipe = tmp_path / 'pipe'
+    os.mkfifo(pipe)
+    (tmp_path / 'link').symlink_to(pipe)
+    for path in (pipe, tmp_path / 'link'):
+        with pytest.raises(OSError, match='a device or a pipe; give a file'):
+            check_writable(path)
+        with pytest.raises(OSError, match='a device or a pipe; give a file'):
+            make().save(path)
+    assert pipe.is_fifo()
+    assert sorted(os.listdir(tmp_path)) == ['link', 'pipe']
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / 'disk').mkdir()
+    (tmp_path / 't.parquet').symlink_to(tmp_path / 'disk' / 'real.parquet')
+    check_writable(tmp_path / 't.parquet')
+    make().save(tmp_path / 't.parquet')
+    assert (tmp_path / 't.parquet').is_symlink()
+    assert os.listdir(tmp_path / 'disk') == ['real.parquet']
+    assert len(LikelihoodTable.load(tmp_path / 't.parquet')) == 3
+
+
 @pytest.mark.parametrize('info, name', [
     (dict(sample_idx=134), '134'),
     (dict(sample_idx='000134'), '134'),
@@ -253,12 +278,12 @@ def test_import_is_cheap():
     assert out.strip() == '[]'
 
 
-def raising(error):
-
-    def main():
-        raise error
-
-    return main
+def raising(error, module='dequity_mmdet3d.table'):
+    """A tool in which a module raises."""
+    code = 'def main():\n    raise error\n'
+    names = dict(error=error, __name__=module)
+    exec(code, names)
+    return names['main']
 
 
 @pytest.mark.parametrize('error, line', [
@@ -283,5 +308,8 @@ def test_run_cli_statuses(capsys):
     assert run_cli(lambda: 3) == 3
     assert run_cli(raising(KeyboardInterrupt())) == 130
     assert 'interrupted' in capsys.readouterr().err
-    with pytest.raises(AttributeError):  # a bug keeps its traceback
+    # a bug keeps its traceback, whoever's it is
+    with pytest.raises(AttributeError):
         run_cli(raising(AttributeError('x')))
+    with pytest.raises(ValueError):
+        run_cli(raising(ValueError('x'), 'numpy.core'))

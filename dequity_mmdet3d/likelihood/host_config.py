@@ -49,8 +49,13 @@ def read_config(path, cfg_options=None):
     if cfg_options:
         parser = argparse.ArgumentParser(prog='compute_likelihoods.py')
         parser.add_argument('--cfg-options', nargs='+', action=DictAction)
-        cfg.merge_from_dict(
-            parser.parse_args(['--cfg-options', *cfg_options]).cfg_options)
+        try:
+            cfg.merge_from_dict(
+                parser.parse_args(['--cfg-options', *cfg_options]).cfg_options)
+        except (AttributeError, IndexError, KeyError, TypeError,
+                ValueError) as e:
+            raise ValueError(f'--cfg-options {" ".join(cfg_options)} does not '
+                             f'fit {path} ({e}); correct the key') from e
     # new-style configs hold their types as objects that import on access
     return cfg._to_lazy_dict() if hasattr(cfg, '_to_lazy_dict') else dict(cfg)
 

@@ -1,4 +1,4 @@
-"""Three places in which the installed host stops, and nothing beyond them.
+"""Four places in which the installed host stops, and nothing beyond them.
 
 Each is mended only where it would fail, so that on a machine on which the
 stock host works nothing of it changes.
@@ -7,6 +7,7 @@ import importlib
 
 import numpy as np
 import torch
+from mmengine.logging import HistoryBuffer
 
 from .evaluation import use_cpu_rotated_iou
 
@@ -19,6 +20,8 @@ def mend_host():
     - spconv's CPU build asks for a CUDA stream in its backward pass, and
       does not use it.
     - KITTI's rotated IoU exists for CUDA only.
+    - PyTorch 2.6 and newer refuse the log history in mmengine's
+      checkpoints, so that no run can be resumed or tested.
 
     May be called any number of times.
     """
@@ -27,6 +30,7 @@ def mend_host():
     if not torch.cuda.is_available():
         _spconv_without_stream()
     use_cpu_rotated_iou()
+    _allow_log_history()
 
 
 def _spconv_without_stream():
@@ -39,3 +43,30 @@ def _spconv_without_stream():
 
 def _no_stream():
     return 0
+
+
+def _allow_log_history():
+    """Name what mmengine's checkpoints hold beside tensors as safe.
+
+    Loading stays restricted: a checkpoint still cannot run code.
+    """
+    if not hasattr(torch.serialization, 'add_safe_globals'):
+        return
+    multiarray = importlib.import_module(
+        'numpy._core.multiarray' if hasattr(np, '_core') else
+        'numpy.core.multiarray')
+    allowed = [HistoryBuffer, np.ndarray, np.dtype]
+    allowed += {type(np.dtype(t)) for t in 'bhilqBHILQefd?US'}
+    for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
+        allowed += [(getattr(multiarray, name), f'{module}.{name}')
+                    for name in ('_reconstruct', 'scalar')]
+    # it stores its own methods, as getattr(HistoryBuffer, name)
+    allowed.append((_history_method, 'builtins.getattr'))
+    torch.serialization.add_safe_globals(allowed)
+
+
+def _history_method(owner, name):
+    if owner is not HistoryBuffer or name.startswith('_'):
+        raise ValueError(f'the checkpoint asks for {owner!r}.{name}, which a '
+                         "log history does not hold; it is not mmengine's")
+    return getattr(owner, name)

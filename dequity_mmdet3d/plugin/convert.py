@@ -103,11 +103,28 @@ def convert_kitti(root, out_dir=None, prefix='kitti', with_plane=False):
             if not mmengine.load(path):
                 continue  # the host's update stops at an empty test split
             update.update_kitti_infos(str(path), str(second))
+            _name_ignored(second / path.name)
             names.append(path.name)
         for name in names:
             os.replace(second / name, out_dir / name)
     database = _database('KittiDataset', root, out_dir, prefix)
     return [str(out_dir / name) for name in names] + [database]
+
+
+def _name_ignored(path):
+    """Let the info file name the class of its ignored boxes.
+
+    The host's update keeps only the ignored classes of the last frame, and
+    its KITTI metric stops at a box (-1) of a class without a name.
+    """
+    infos = mmengine.load(path)
+    categories = infos['metainfo']['categories']
+    ignored = any(instance['bbox_label'] == -1
+                  for info in infos['data_list']
+                  for instance in info.get('instances', ()))
+    if ignored and -1 not in categories.values():
+        categories['DontCare'] = -1
+        mmengine.dump(infos, path)
 
 
 def _database(dataset_type, root, out_dir, prefix):

@@ -124,6 +124,17 @@ def test_cfg_options(kitti_root, write_config):
     assert len(samples) == 3
 
 
+@pytest.mark.parametrize('option', [
+    'train_dataloader.batch_size.x=3', 'train_dataloader.dataset.a.7.b=1',
+    'data.5=2'
+])
+def test_cfg_options_that_do_not_fit(kitti_root, write_config, option):
+    dataset = dict(kitti(kitti_root), a=[1])
+    config = write_config(dataset, head='data = [1]')
+    with pytest.raises(ValueError, match=f'{option} does not fit'):
+        samples_from_config(config, [option])
+
+
 @pytest.mark.parametrize('text, error, message', [
     ('a = 1', ValueError, r"train_dataloader.dataset, .*\['a'\]"),
     ('train_dataloader = None', ValueError, 'train_dataloader.dataset'),

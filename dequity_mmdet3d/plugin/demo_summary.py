@@ -1,0 +1,93 @@
+"""What the demo says at its end: AP on common and on rare scenes."""
+import csv
+
+import mmengine
+import numpy as np
+
+from dequity_mmdet3d.table import LikelihoodTable
+from mmdet3d.evaluation import KittiMetric, kitti_eval
+
+CLASSES = ('Car', 'Pedestrian', 'Cyclist')
+# the two most frequent appearance modes, nearly 4 of 5 frames
+COMMON = ('city_day', 'motorway')
+
+
+def ap_of(annotations, predictions, rows):
+    """AP of KITTI, in BEV at the looser overlaps, on some of the frames.
+
+    Args:
+        annotations (list[dict]): KITTI annotations by row.
+        predictions (list[dict]): KITTI detections by row.
+        rows (list[int]): Which rows.
+
+    Returns:
+        dict[str, float]: AP_R40 in percent by class, moderate difficulty,
+        at a BEV overlap of 0.5 for cars and 0.25 for the others.
+    """
+    _, ap = kitti_eval([annotations[i] for i in rows],
+                       [predictions[i] for i in rows],
+                       list(CLASSES),
+                       eval_types=['bbox', 'bev'])
+    return {c: ap[f'KITTI/{c}_BEV_AP40_moderate_loose'] for c in CLASSES}
+
+
+def summary(data, table, predictions):
+    """The closing summary, several lines.
+
+    Args:
+        data (Path): Mini KITTI with its info files and ``modes.csv``.
+        table (Path): Likelihood table of the training split.
+        predictions (Path): Detections of the validation split, as written
+            by ``KittiMetric``.
+
+    Returns:
+        str: Text for a terminal.
+    """
+    with open(data / 'modes.csv', newline='') as file:
+        mode_of = {
+            int(row['sample_id']): row['mode']
+            for row in csv.DictReader(file)
+        }
+    infos = mmengine.load(data / 'kitti_infos_val.pkl')
+    modes = np.array(
+        [mode_of[info['sample_idx']] for info in infos['data_list']])
+    metric = KittiMetric(ann_file=str(data / 'kitti_infos_val.pkl'))
+    annotations = [
+        info['kitti_annos']
+        for info in metric.convert_annos_to_kitti_annos(infos)
+    ]
+    detections = mmengine.load(predictions)
+    common = np.isin(modes, COMMON)
+    lines = [
+        'BEV AP, KITTI moderate, 40 points; overlap 0.5 for Car, 0.25 for '
+        'the others', f'{"scenes":16s}{"frames":>8s}' +
+        ''.join(f'{c:>20s}' for c in CLASSES)
+    ]
+    for name, chosen in (('all', np.ones_like(common)), ('common', common),
+                         ('rare', ~common)):
+        rows = np.flatnonzero(chosen).tolist()
+        if not rows:
+            continue
+        ap = ap_of(annotations, detections, rows)
+        objects = [
+            sum((annotations[i]['name'] == c).sum() for i in rows)
+            for c in CLASSES
+        ]
+        lines.append(f'{name:16s}{len(rows):8d}' + ''.join(
+            f'{ap[c]:10.1f} of {n:4d} x' for c, n in zip(CLASSES, objects)))
+    lines.append(f'(common: {", ".join(COMMON)}; "of N x": N labelled '
+                 'objects behind the figure)')
+    return '\n'.join(lines + ['', *_extremes(data, LikelihoodTable.load(table),
+                                             mode_of)])
+
+
+def _extremes(data, table, mode_of):
+    order = np.argsort(table.likelihood, kind='stable')
+    for title, rows in (('rarest images', order[:5]),
+                        ('most common', order[::-1][:5])):
+        yield title
+        for i in rows:
+            frame = int(table.sample_id[i])
+            yield (f'  likelihood {table.likelihood[i]:.3f}  '
+                   f'{mode_of[frame]:10s} '
+                   f'{data}/training/image_2/{frame:06d}.png')

@@ -1,0 +1,58 @@
+"""How a run ends: a mistake in one line, a bug with its traceback."""
+import json
+
+import pytest
+
+from dequity_mmdet3d.cli import error_line, run_cli
+from dequity_mmdet3d.weight import dequity_weight
+
+
+def raising(error):
+
+    def main():
+        raise error
+
+    return main
+
+
+def test_status_of_main():
+    assert run_cli(lambda: None) == 0
+    assert run_cli(lambda: 3) == 3
+
+
+@pytest.mark.parametrize('main', [
+    lambda: dequity_weight(2.0),
+    raising(FileNotFoundError('no table')),
+    raising(ImportError('no library'))
+])
+def test_mistake_of_a_user(main, capsys):
+    assert run_cli(main) == 1
+    text = capsys.readouterr().err
+    assert text.startswith('error: ') and text.count('\n') == 1
+
+
+@pytest.mark.parametrize('main, error', [
+    (lambda: json.loads('{'), ValueError),
+    (lambda: {}['key'], KeyError),
+    (raising(RuntimeError('bug')), RuntimeError),
+    (raising(AttributeError('bug')), AttributeError)
+])
+def test_bug_keeps_its_traceback(main, error):
+    with pytest.raises(error):
+        run_cli(main)
+
+
+def test_traceback_on_demand(monkeypatch):
+    monkeypatch.setenv('DEQUITY_TRACEBACK', '1')
+    with pytest.raises(ValueError):
+        run_cli(lambda: dequity_weight(2.0))
+
+
+def test_interrupt(capsys):
+    assert run_cli(raising(KeyboardInterrupt())) == 130
+    assert 'interrupted' in capsys.readouterr().err
+
+
+def test_one_line_without_the_quotes_of_a_key_error():
+    assert error_line(KeyError('a\n  b')) == 'a b'
+    assert error_line(ValueError()) == 'ValueError'
