@@ -46,8 +46,9 @@ def sample_id_of(info: dict) -> str:
     """The id by which the host names a sample for good.
 
     Args:
-        info (dict): One entry of an info file's ``data_list`` (version 1.1),
-            or the meta information of a sample made from it.
+        info (dict): One entry of an info file's ``data_list`` (version 1.1).
+            Not what ``get_data_info`` returns: the host puts the row number
+            into ``sample_idx`` there.
 
     Returns:
         str: ``token`` if there is one (nuScenes, whose ``sample_idx`` is a
@@ -64,8 +65,7 @@ def sample_id_of(info: dict) -> str:
         raise KeyError(
             "a sample needs 'token' or 'sample_idx' to be found in the "
             f'likelihood table, but has only {sorted(map(str, info))}; '
-            'convert the info file to version 1.1, or keep these keys '
-            "through the pipeline (meta_keys of 'Pack3DDetInputs')")
+            'convert the info file to version 1.1')
     try:
         return str(int(index))
     except ValueError:
