@@ -125,7 +125,7 @@ pip --no-deps --no-build-isolation -e .
 
 # --- system libraries behind OpenCV and Open3D ----------------------------
 if ! "$bin/python" -c 'import cv2, open3d' >/dev/null 2>&1; then
-    libs='libgl1 libglib2.0-0 libgomp1 libx11-6 libusb-1.0-0'
+    libs='libgl1 libegl1 libglib2.0-0 libgomp1 libx11-6 libusb-1.0-0'
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         say "system libraries ($libs)"
         { apt-get -qq update && apt-get -qq install -y $libs; } \

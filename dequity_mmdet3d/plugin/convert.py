@@ -8,6 +8,8 @@ import importlib
 import os
 import sys
 import tempfile
+import types
+from contextlib import contextmanager
 from pathlib import Path
 
 import mmengine
@@ -16,6 +18,14 @@ import mmdet3d
 from mmdet3d.utils import register_all_modules
 
 KITTI_SPLITS = ('train', 'val', 'trainval', 'test')
+KITTI_FILES = dict(
+    image_2='.png', velodyne='.bin', calib='.txt', label_2='.txt')
+NUSCENES_SPLITS = {
+    'v1.0-trainval': ('train', 'val'),
+    'v1.0-mini': ('train', 'val'),
+    'v1.0-test': ('test', )
+}
+CONVERTERS = 'mmdet3d_dataset_converters'  # our name for the host's package
 
 
 def host_tools():
@@ -36,38 +46,90 @@ def host_tools():
 
 
 def _converter(name):
-    """A module of the host's ``tools.dataset_converters``."""
-    above = str(host_tools().parent)
-    if above not in sys.path:
-        sys.path.insert(0, above)
-    return importlib.import_module(f'tools.dataset_converters.{name}')
+    """A module of the host's ``tools/dataset_converters``.
+
+    Not imported as ``tools.dataset_converters``, because any other package
+    ``tools`` on the path would hide it.
+    """
+    if CONVERTERS not in sys.modules:
+        package = types.ModuleType(CONVERTERS)
+        package.__path__ = [str(host_tools() / 'dataset_converters')]
+        sys.modules[CONVERTERS] = package
+    return importlib.import_module(f'{CONVERTERS}.{name}')
 
 
-def _check_kitti(root):
-    missing = [
-        name for name in ('ImageSets/train.txt', 'ImageSets/val.txt',
-                          'ImageSets/test.txt', 'training/image_2',
-                          'training/velodyne', 'training/calib',
-                          'training/label_2') if not (root / name).exists()
-    ]
+@contextmanager
+def _work_folders(out_dir):
+    """Two folders beside the result, for the infos before and after."""
+    out_dir.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(
+            prefix='.convert-', dir=out_dir) as folder:
+        folder = Path(folder).absolute()
+        first, second = folder / 'v1', folder / 'v2'
+        first.mkdir()
+        second.mkdir()
+        yield first, second
+
+
+def _finish(folder, out_dir, names):
+    """Move files, in this order, to where they belong."""
+    for name in names:
+        os.replace(folder / name, out_dir / name)
+    return [str(out_dir / name) for name in names]
+
+
+def _check_kitti(root, with_plane):
+    """Find what is missing before the host does, which names no remedy."""
+    files = dict(KITTI_FILES, planes='.txt') if with_plane else KITTI_FILES
+    parts = [f'ImageSets/{split}.txt' for split in ('train', 'val', 'test')]
+    parts += [f'training/{folder}' for folder in files]
+    missing = [part for part in parts if not (root / part).exists()]
     if missing:
         raise FileNotFoundError(
             f'expected the layout of KITTI in {root}, but '
             f'{", ".join(missing)} is not there (ImageSets/*.txt list frame '
             'numbers, one a line; test.txt may be empty)')
-    for split in ('train', 'val'):
-        if not (root / 'ImageSets' / f'{split}.txt').read_text().split():
-            raise ValueError(f'expected frame numbers in '
-                             f'{root}/ImageSets/{split}.txt, one a line, '
-                             'but it is empty')
+    for split in ('train', 'val', 'test'):
+        _check_frames(root, split, files)
+
+
+def _check_frames(root, split, files):
+    frame_list = root / 'ImageSets' / f'{split}.txt'
+    frames = frame_list.read_text().splitlines()
+    if split == 'test':
+        half = root / 'testing'
+        files = {k: files[k] for k in ('image_2', 'velodyne', 'calib')}
+    elif frames:
+        half = root / 'training'
+    else:
+        raise ValueError(f'expected frame numbers in {frame_list}, one a '
+                         'line, but it is empty')
+    odd = [frame for frame in frames if not frame.strip().isdecimal()]
+    if odd:
+        raise ValueError(f'expected one frame number in each line of '
+                         f'{frame_list}, found {odd[:5]}')
+    for folder, end in files.items():
+        lost = [
+            frame for frame in frames
+            if not (half / folder / f'{int(frame):06d}{end}').is_file()
+        ]
+        if lost:
+            raise FileNotFoundError(
+                f'{half / folder} lacks {len(lost)} of the {len(frames)} '
+                f'frames of {frame_list}, first {lost[:5]}; complete the '
+                'download or shorten the list')
 
 
 def convert_kitti(root, out_dir=None, prefix='kitti', with_plane=False):
     """Info files, reduced point clouds and ground-truth database of KITTI.
 
+    The clouds and the objects' points of the database stay below ``root``,
+    where the host looks for them.
+
     Args:
         root (str): Data set in KITTI's own layout.
-        out_dir (str, optional): Folder of the info files. Defaults to root.
+        out_dir (str, optional): Folder of the info files and of the
+            database's. Defaults to root.
         prefix (str): Begin of the files' names. Defaults to 'kitti'.
         with_plane (bool): Whether to read ground planes
             (``training/planes``), which KITTI's own download does not hold.
@@ -78,20 +140,17 @@ def convert_kitti(root, out_dir=None, prefix='kitti', with_plane=False):
         and of the database's.
 
     Raises:
-        FileNotFoundError: If a part of KITTI's layout is missing.
-        ValueError: If the training or the validation split is empty.
+        FileNotFoundError: If a part of KITTI's layout is missing, or a file
+            of a frame.
+        ValueError: If the training or the validation split is empty, or a
+            line of one is no frame number.
     """
     root = Path(root)
     out_dir = Path(out_dir or root)
-    _check_kitti(root)
+    _check_kitti(root, with_plane)
     kitti = _converter('kitti_converter')
     update = _converter('update_infos_to_v2')
-    out_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-            prefix='.convert-', dir=out_dir) as folder:
-        first, second = Path(folder, 'v1'), Path(folder, 'v2')
-        first.mkdir()
-        second.mkdir()
+    with _work_folders(out_dir) as (first, second):
         kitti.create_kitti_info_file(
             str(root), prefix, with_plane=with_plane, save_path=str(first))
         paths = {s: first / f'{prefix}_infos_{s}.pkl' for s in KITTI_SPLITS}
@@ -105,10 +164,9 @@ def convert_kitti(root, out_dir=None, prefix='kitti', with_plane=False):
             update.update_kitti_infos(str(path), str(second))
             _name_ignored(second / path.name)
             names.append(path.name)
-        for name in names:
-            os.replace(second / name, out_dir / name)
-    database = _database('KittiDataset', root, out_dir, prefix)
-    return [str(out_dir / name) for name in names] + [database]
+        names.append(_database('KittiDataset', root, second, prefix,
+                               second / names[0]))
+        return _finish(second, out_dir, names)
 
 
 def _name_ignored(path):
@@ -127,19 +185,53 @@ def _name_ignored(path):
         mmengine.dump(infos, path)
 
 
-def _database(dataset_type, root, out_dir, prefix):
-    """Ground-truth database of the training split, for ``ObjectSample``."""
+def _known_only(path, folder):
+    """A copy of an info file, in folder, without boxes of ignored classes.
+
+    The host's database would call them all by the last name of its classes,
+    'barrier', because their label is -1.
+    """
+    infos = mmengine.load(path)
+    for info in infos['data_list']:
+        info['instances'] = [
+            box for box in info['instances'] if box['bbox_label_3d'] != -1
+        ]
+    mmengine.dump(infos, folder / path.name)
+    return folder / path.name
+
+
+def _database(dataset_type, root, folder, prefix, infos):
+    """Ground-truth database of an info file, for ``ObjectSample``.
+
+    Its own file comes to lie in ``folder``; the points of its objects in
+    ``root/PREFIX_gt_database``.
+    """
     register_all_modules(init_default_scope=True)
-    path = out_dir / f'{prefix}_dbinfos_train.pkl'
-    part = out_dir / f'.{prefix}_dbinfos_train.part'
+    name = f'{prefix}_dbinfos_train.pkl'
     _converter('create_gt_database').create_groundtruth_database(
         dataset_type,
         str(root),
         prefix,
-        os.path.abspath(out_dir / f'{prefix}_infos_train.pkl'),
-        db_info_save_path=str(part))
-    os.replace(part, path)
-    return str(path)
+        str(infos),
+        db_info_save_path=str(folder / name))
+    return name
+
+
+def _check_nuscenes(root, version, max_sweeps):
+    if version not in NUSCENES_SPLITS:
+        raise ValueError(f'version must be one of {list(NUSCENES_SPLITS)}, '
+                         f'but is {version!r}')
+    if max_sweeps < 0:
+        raise ValueError(f'max_sweeps must be 0 or more, but is {max_sweeps}')
+    missing = [
+        part for part in (f'{version}/sample.json', 'maps',
+                          'samples/LIDAR_TOP') if not (root / part).exists()
+    ]
+    if missing:
+        raise FileNotFoundError(
+            f'expected the layout of nuScenes in {root}, but '
+            f'{", ".join(missing)} is not there; name the root and the '
+            'version of your download')
 
 
 def convert_nuscenes(root,
@@ -149,56 +241,78 @@ def convert_nuscenes(root,
                      max_sweeps=10):
     """Info files and ground-truth database of nuScenes.
 
+    The objects' points of the database stay below ``root``, where the host
+    looks for them.
+
     Args:
         root (str): Data set in nuScenes' own layout.
         version (str): Folder of its tables: 'v1.0-trainval', 'v1.0-mini'
             or 'v1.0-test'. Defaults to 'v1.0-trainval'.
-        out_dir (str, optional): Folder of the info files. Defaults to root.
+        out_dir (str, optional): Folder of the info files and of the
+            database's. Defaults to root.
         prefix (str): Begin of the files' names. Defaults to 'nuscenes'.
         max_sweeps (int): Earlier lidar sweeps a sample, >= 0.
             Defaults to 10.
 
     Returns:
-        list[str]: Paths of the files made.
+        list[str]: Paths of the info files, one a split, and of the
+        database's, which 'v1.0-test' has not.
 
     Raises:
-        FileNotFoundError: If the version's tables are not there.
+        FileNotFoundError: If a part of the layout or a lidar file is
+            missing.
+        ValueError: If there is no such version, ``max_sweeps`` is negative
+            or a split has no samples.
     """
     root = Path(root)
     out_dir = Path(out_dir or root)
-    if not (root / version / 'sample.json').is_file():
-        raise FileNotFoundError(
-            f'expected the tables of nuScenes in {root / version}, found no '
-            'sample.json there; name the root and the version of your '
-            'download')
+    _check_nuscenes(root, version, max_sweeps)
     converter = _converter('nuscenes_converter')
     update = _converter('update_infos_to_v2')
     nuscenes = update.NuScenes
-    out_dir.mkdir(parents=True, exist_ok=True)
-    splits = ['test'] if version == 'v1.0-test' else ['train', 'val']
-    names = [f'{prefix}_infos_{split}.pkl' for split in splits]
-    with tempfile.TemporaryDirectory(
-            prefix='.convert-', dir=out_dir) as folder:
-        first, second = Path(folder, 'v1'), Path(folder, 'v2')
-        first.mkdir()
-        second.mkdir()
+    names = [
+        f'{prefix}_infos_{split}.pkl' for split in NUSCENES_SPLITS[version]
+    ]
+    with _work_folders(out_dir) as (first, second):
         # an absolute prefix leads the host's converter out of root
         converter.create_nuscenes_infos(
             str(root),
-            os.path.abspath(first / prefix),
+            str(first / prefix),
             version=version,
             max_sweeps=max_sweeps)
+        tables = nuscenes(version, str(root), verbose=False)
         # the host's update looks for the tables in ./data/nuscenes alone
-        update.NuScenes = lambda version, dataroot, verbose: nuscenes(
-            version=version, dataroot=str(root), verbose=verbose)
+        update.NuScenes = lambda **kwargs: tables
         try:
             for name in names:
+                _mend_sweeps(first / name, tables)
                 update.update_nuscenes_infos(str(first / name), str(second))
         finally:
             update.NuScenes = nuscenes
-        for name in names:
-            os.replace(second / name, out_dir / name)
-    made = [str(out_dir / name) for name in names]
-    if version != 'v1.0-test':
-        made.append(_database('NuScenesDataset', root, out_dir, prefix))
-    return made
+        if version != 'v1.0-test':
+            known = _known_only(second / names[0], first)
+            names.append(
+                _database('NuScenesDataset', root, second, prefix, known))
+        return _finish(second, out_dir, names)
+
+
+def _mend_sweeps(path, tables):
+    """Let an info file name its sweeps as the tables do.
+
+    The host's converter writes paths with root in them, and its data set
+    takes a sweep for a key frame where it reads 'samples' in the path.
+
+    Raises:
+        ValueError: If there are no samples, at which the host's update
+            would stop.
+    """
+    infos = mmengine.load(path)
+    if not infos['infos']:
+        raise ValueError(
+            f'no sample of {tables.table_root} is for {path.name}; expected '
+            'scenes of that split, named as in nuscenes.utils.splits')
+    for info in infos['infos']:
+        for sweep in info['sweeps']:
+            sweep['data_path'] = tables.get(
+                'sample_data', sweep['sample_data_token'])['filename']
+    mmengine.dump(infos, path)

@@ -181,7 +181,7 @@ def add_annotations(tables, name):
                 instance_token=instance,
                 visibility_token='4',
                 attribute_tokens=[],
-                translation=place,
+                translation=list(map(float, place)),  # else they round
                 size=thing.wlh,
                 rotation=TURNED,
                 num_lidar_pts=thing.points,
