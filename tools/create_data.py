@@ -23,7 +23,8 @@ def parse_args():
         default=argparse.SUPPRESS)
     parser.add_argument(
         '--out-dir',
-        help='folder of the info files (default: the root path)',
+        help='folder of the info files; points stay below the root path '
+        '(default: the root path)',
         default=argparse.SUPPRESS)
     parser.add_argument(
         '--extra-tag',

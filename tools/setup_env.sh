@@ -52,7 +52,7 @@ say "virtual environment in $venv (about 7 GB on disk)"
 rm -f "$stamp"
 bin=$(cd "$venv/bin" && pwd)
 pip() {
-    "$bin/python" -m pip --disable-pip-version-check install --quiet \
+    "$bin/python" -m pip --disable-pip-version-check install -qq \
         -c requirements/constraints.txt "$@" \
         || fail "pip could not install: $*"
 }
@@ -92,7 +92,7 @@ WRAPPER
     if [ ! -d "$build/mmcv-$mmcv" ]; then
         rm -rf "$build/unpack"
         mkdir "$build/unpack"
-        "$bin/python" -m pip --disable-pip-version-check download --quiet \
+        "$bin/python" -m pip --disable-pip-version-check download -qq \
             --no-deps --no-build-isolation --no-binary=mmcv \
             -d "$build/unpack" "mmcv==$mmcv" ||
             fail "pip could not download the source of mmcv $mmcv"
