@@ -74,9 +74,9 @@ def summary(data, table, predictions):
             for c in CLASSES
         ]
         lines.append(f'{name:16s}{len(rows):8d}' + ''.join(
-            f'{ap[c]:10.1f} of {n:4d} x' for c, n in zip(CLASSES, objects)))
-    lines.append(f'(common: {", ".join(COMMON)}; "of N x": N labelled '
-                 'objects behind the figure)')
+            f'{ap[c]:12.1f} ({n:5d})' for c, n in zip(CLASSES, objects)))
+    lines.append(f'common: {", ".join(COMMON)}; in brackets the number of '
+                 'labelled objects behind a figure')
     return '\n'.join(lines + ['', *_extremes(data, LikelihoodTable.load(table),
                                              mode_of)])
 
