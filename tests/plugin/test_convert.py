@@ -15,8 +15,9 @@ import pytest
 from mmengine.registry import init_default_scope
 
 import mmdet3d
-from dequity_mmdet3d.plugin.convert import (_name_ignored, convert_kitti,
-                                            convert_nuscenes, host_tools)
+from dequity_mmdet3d.plugin.convert import (convert_kitti, convert_nuscenes,
+                                            host_tools)
+from dequity_mmdet3d.plugin.convert.kitti import name_ignored
 from dequity_mmdet3d.plugin.dataset import DequityDataset
 from dequity_mmdet3d.table import LikelihoodTable
 from dequity_mmdet3d.weight import dequity_weight
@@ -356,7 +357,7 @@ def test_name_of_ignored_boxes(tmp_path, categories, labels, names):
         metainfo=dict(categories=categories),
         data_list=[dict(instances=boxes), dict(instances=[]), dict()])
     mmengine.dump(infos, tmp_path / 'infos.pkl')
-    _name_ignored(tmp_path / 'infos.pkl')
+    name_ignored(tmp_path / 'infos.pkl')
     assert ignored_names(tmp_path / 'infos.pkl') == names
 
 
