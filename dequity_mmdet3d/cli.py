@@ -35,7 +35,8 @@ def tune_for_cpu():
     """
     if 'OMP_WAIT_POLICY' not in os.environ:
         os.environ.setdefault('GOMP_SPINCOUNT', '3000')
-    mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
+    mallopt = getattr(
+        ctypes.CDLL(None), 'mallopt', None) if os.name == 'posix' else None
     if mallopt is not None and not any(
             name.startswith(('MALLOC_', 'GLIBC_TUNABLES'))
             for name in os.environ):

@@ -93,7 +93,10 @@ def parse_args(argv=None):
         type=int,
         default=0,
         help='of the clustering (default: %(default)s)')
-    parser.add_argument('--version', action='version', version=__version__)
+    parser.add_argument(
+        '--version',
+        action='version',
+        version=f'dequity_mmdet3d {__version__}')
     args = parser.parse_args(argv)
     check_forms(parser, args)
     return args
@@ -149,6 +152,7 @@ def main(argv=None):
     else:
         from dequity_mmdet3d.likelihood.encode import EncodeSettings
         from dequity_mmdet3d.likelihood.encoders import build_encoder
+        print(f'loading {args.encoder}', flush=True)
         encoder = build_encoder(args.encoder, args.pretrained, args.device)
         print(f'encoding {len(samples)} samples with {encoder.name} on '
               f'{encoder.device}', flush=True)

@@ -7,12 +7,14 @@ is a command of tools/, shown as it is run. Repeat after an interrupt: what is
 finished stays.
 """
 import argparse
+import fcntl
 import os
 import shlex
 import shutil
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from dequity_mmdet3d import __version__
@@ -22,6 +24,13 @@ TOOLS = Path(__file__).resolve().parent
 CONFIG = TOOLS.parent / 'configs/pointpillars_dequity_mini_kitti.py'
 
 
+def positive(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'expected 1 or more, got {text}')
+    return value
+
+
 def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', 1)[0],
@@ -29,12 +38,13 @@ def parse_args():
     parser.add_argument(
         '--out', type=Path, default=Path('work_dirs/demo'), help='folder')
     parser.add_argument(
-        '--train', type=int, default=800, help='training frames')
+        '--train', type=positive, default=800, help='training frames')
     parser.add_argument(
-        '--val', type=int, default=160, help='validation frames')
+        '--val', type=positive, default=160, help='validation frames')
     parser.add_argument(
-        '--epochs', type=int, default=3, help='passes over them')
-    parser.add_argument('--seed', type=int, default=0)
+        '--epochs', type=positive, default=3, help='passes over them')
+    parser.add_argument(
+        '--seed', type=int, default=0, help='of data and training')
     parser.add_argument(
         '--fresh', action='store_true', help='remove what is there, begin '
         'anew')
@@ -49,7 +59,7 @@ class Step:
     """Runs the tools of the demo, one after the other.
 
     Args:
-        out (Path): Folder of the demo; each step keeps its output in
+        out (Path): Folder of the demo; the output of each step goes to
             ``out/logs``.
     """
 
@@ -69,7 +79,7 @@ class Step:
             tool (str): File name in ``tools``.
             *args: Its arguments.
             shown (str): Lines of its output that hold this reach the
-                terminal; the default shows none but on its error output.
+                terminal too; the default shows none.
             made (Path, optional): The file that it writes last.
         """
         command = [tool, *map(str, args)]
@@ -80,32 +90,77 @@ class Step:
             return
         started = time.time()
         log = self.logs / f'{Path(tool).stem}.log'
-        with open(log, 'w') as file, subprocess.Popen(
-            [sys.executable, '-W', 'ignore', TOOLS / tool, *command[1:]],
+        status = self._run(command, log, shown)
+        if status:
+            raise OSError(
+                f'{tool} ended with status {status}: its error is above, its '
+                f'other output in {log}; --fresh begins anew')
+        print(f'   done in {time.time() - started:.0f} s', flush=True)
+
+    def _run(self, command, log, shown):
+        with open(log, 'a') as file:
+            process = subprocess.Popen(
+                [sys.executable, '-W', 'ignore', TOOLS / command[0],
+                 *command[1:]],
                 env=self.env,
                 stdout=subprocess.PIPE,
                 text=True,
-                errors='replace') as process:
-            for line in process.stdout:
-                file.write(line)
-                if shown and shown in line:
-                    print('   ' + line.split(' - ')[-1].strip()[:160],
-                          flush=True)
-        if process.returncode:
-            raise OSError(f'{tool} ended with status {process.returncode}; '
-                          f'its output is in {log}')
-        print(f'   done in {time.time() - started:.0f} s', flush=True)
+                errors='replace')
+            try:
+                for line in process.stdout:
+                    file.write(line)
+                    if shown and shown in line:
+                        print('   ' + line.split(' - ')[-1].strip()[:160],
+                              flush=True)
+                return process.wait()
+            except KeyboardInterrupt:
+                # it was interrupted as well: let it end before we do
+                process.wait()
+                raise
 
 
-def main():
-    args = parse_args()
-    out = args.out.resolve()
-    if args.fresh and out.exists():
-        shutil.rmtree(out)
+@contextmanager
+def alone_in(out):
+    """Keep a second demo out of the folder while this one runs."""
+    out.mkdir(parents=True, exist_ok=True)
+    with open(out / '.lock', 'w') as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as e:
+            raise ValueError(f'another demo runs in {out}; wait for it or '
+                             'give another --out') from e
+        yield
+
+
+def write_config(out, args):
+    """The demo's own config, which says all that it changes.
+
+    Returns:
+        tuple[Path, Path]: The config, and the file of predictions that an
+        evaluation with it writes.
+    """
+    predictions = out / f'run/predictions_epoch_{args.epochs}'
+    config = out / 'config.py'
+    config.write_text(
+        f'_base_ = [{str(CONFIG)!r}]\n\n'
+        f'randomness = dict(seed={args.seed})\n'
+        f'train_cfg = dict(max_epochs={args.epochs}, '
+        f'val_interval={args.epochs + 1})  # evaluated by test.py\n'
+        '_base_.param_scheduler[1].update('
+        f'T_max={args.epochs}, end={args.epochs})\n'
+        'param_scheduler = _base_.param_scheduler\n'
+        f'test_evaluator = dict(pklfile_prefix={str(predictions)!r})\n',
+        encoding='utf-8')
+    return config, predictions / 'pred_instances_3d.pkl'
+
+
+def run_demo(out, args):
+    """All steps, then the summary."""
     started = time.time()
+    config, predictions = write_config(out, args)
     data, run = out / 'mini_kitti', out / 'run'
     table = data / 'kitti_likelihoods.parquet'
-    predictions = run / 'predictions/pred_instances_3d.pkl'
+    checkpoint = run / f'epoch_{args.epochs}.pth'
     step = Step(out)
     step(
         'a small KITTI: streets in six appearance modes', 'make_mini_kitti.py',
@@ -120,40 +175,42 @@ def main():
     step(
         'how common each training image looks',
         'compute_likelihoods.py',
-        CONFIG,
+        config,
         made=table)
     step(
         'PointPillars, each sample weighted by how rare it looks',
         'train.py',
-        CONFIG,
+        config,
         '--work-dir',
         run,
         '--resume',
-        '--cfg-options',
-        f'train_cfg.max_epochs={args.epochs}',
-        f'train_cfg.val_interval={args.epochs + 1}',
-        f'param_scheduler.1.T_max={args.epochs}',
-        f'param_scheduler.1.end={args.epochs}',
-        f'randomness.seed={args.seed}',
-        shown='Epoch(train)')
+        shown='Epoch(train)',
+        made=checkpoint)
     step(
         'evaluation on the validation split',
         'test.py',
-        CONFIG,
-        run / f'epoch_{args.epochs}.pth',
+        config,
+        checkpoint,
         '--work-dir',
         run,
-        '--cfg-options',
-        f'test_evaluator.pklfile_prefix={predictions.parent}',
         made=predictions)
     tune_for_cpu()
     from dequity_mmdet3d.plugin.demo_summary import summary
     print('\n' + summary(data, table, predictions))
     print(f'\nin all          {time.time() - started:.0f} s\n'
           f'likelihoods     {table}\n'
-          f'checkpoint      {run / f"epoch_{args.epochs}.pth"}\n'
-          f'config          {CONFIG}\n'
+          f'checkpoint      {checkpoint}\n'
+          f'config          {config}\n'
           f'logs            {step.logs}')
+
+
+def main():
+    args = parse_args()
+    out = args.out.resolve()
+    if args.fresh and out.exists():
+        shutil.rmtree(out)
+    with alone_in(out):
+        run_demo(out, args)
 
 
 if __name__ == '__main__':

@@ -34,16 +34,20 @@ command -v "$python" >/dev/null ||
 want=$({ cat tools/setup_env.sh requirements/*.txt setup.py; pwd; } |
        sha256sum | cut -d' ' -f1)
 stamp=$venv/.dequity-setup
-if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] &&
-        "$venv/bin/python" -c 'import sys' 2>/dev/null; then
-    say "$venv is up to date"
-    exit 0
-fi
+stop_if_done() {
+    if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] &&
+            "$venv/bin/python" -c 'import sys' 2>/dev/null; then
+        say "$venv is up to date"
+        exit 0
+    fi
+}
+stop_if_done
 mkdir -p "$cache" || fail "cannot write to the cache folder $cache;" \
                           "name another with XDG_CACHE_HOME="
 # one set-up at a time: two would build mmcv in the same folder
 exec 9>"$cache/lock"
 flock -n 9 || { say 'waiting for another set-up to end'; flock 9; }
+stop_if_done
 
 # --- packages -------------------------------------------------------------
 say "virtual environment in $venv (about 7 GB on disk)"

@@ -139,6 +139,9 @@ def summary(table):
     unclustered = int((table.cluster_id < 0).sum())
     if unclustered:
         lines.append(f'{unclustered} samples belong to no cluster')
+    if table.likelihood.min() == table.likelihood.max():
+        lines.append('every likelihood is the same, so that all weights will '
+                     'be equal: too few samples or clusters?')
     for name, some in rows:
         lines.append(f'{name}: ' + ', '.join(
             f'{table.sample_id[i]} ({table.likelihood[i]:.3g})' for i in some))

@@ -200,6 +200,15 @@ class DequityDataset:
                 f'{absent[:5]}',
                 'current',
                 level=logging.WARNING)
+        foreign = len(table) - (position >= 0).sum()
+        if foreign:
+            print_log(
+                f'DequityDataset: {foreign} of the {len(table)} samples of '
+                f'{self.table} are not in the data set; right if it is a '
+                'part of what the table was computed from, wrong if the '
+                'table belongs to another data set',
+                'current',
+                level=logging.WARNING)
         likelihood = np.where(position < 0, np.nan,
                               table.likelihood[position])
         return dict(zip(ids.tolist(), likelihood.tolist()))

@@ -82,12 +82,20 @@ def summary(data, table, predictions):
 
 
 def _extremes(data, table, mode_of):
-    order = np.argsort(table.likelihood, kind='stable')
-    for title, rows in (('rarest images', order[:5]),
-                        ('most common', order[::-1][:5])):
+    frames = [int(i) for i in table.sample_id]
+    modes = np.array([mode_of[i] for i in frames])
+    yield 'mean likelihood by true mode (which the estimate does not know)'
+    yield '  ' + ', '.join(
+        f'{m} {table.likelihood[modes == m].mean():.2f}'
+        for m in dict.fromkeys(mode_of.values()) if (modes == m).any())
+    yield ('  one plain k-means: a rough estimate, see "Its limit" in '
+           'docs/likelihood_table.md')
+    # one image a cluster: five of one cluster tell nothing
+    _, first = np.unique(table.cluster_id, return_index=True)
+    first = first[np.argsort(table.likelihood[first], kind='stable')]
+    for title, rows in (('rarest images, one a cluster', first[:5]),
+                        ('most common', first[::-1][:5])):
         yield title
         for i in rows:
-            frame = int(table.sample_id[i])
-            yield (f'  likelihood {table.likelihood[i]:.3f}  '
-                   f'{mode_of[frame]:10s} '
-                   f'{data}/training/image_2/{frame:06d}.png')
+            yield (f'  likelihood {table.likelihood[i]:.3f}  {modes[i]:10s} '
+                   f'{data}/training/image_2/{frames[i]:06d}.png')

@@ -2,6 +2,8 @@
 import runpy
 import sys
 
+import torch
+
 from dequity_mmdet3d import __version__
 from .convert import host_tools
 
@@ -19,4 +21,7 @@ def run_host_tool(name):
         import mmdet3d
         print(f'dequity_mmdet3d {__version__}, mmdet3d {mmdet3d.__version__}')
         return
+    if '--amp' in sys.argv[1:] and not torch.cuda.is_available():
+        raise ValueError('--amp needs a GPU (mmengine trains with mixed '
+                         'precision there only); leave it out')
     runpy.run_path(str(host_tools() / name), run_name='__main__')

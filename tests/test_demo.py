@@ -1,0 +1,50 @@
+"""The demo from nothing to its summary, in a folder of an awkward name."""
+import re
+
+import pytest
+
+from tests.conftest import run_tool
+
+
+@pytest.fixture(scope='module')
+def out(tmp_path_factory):
+    return tmp_path_factory.mktemp('demo') / 'ein Ordner, größer'
+
+
+def demo(out, *args):
+    return run_tool('demo.py', '--out', out, '--train', 12, '--val', 6, *args)
+
+
+def test_summary(out):
+    done = demo(out, '--epochs', 1)
+    assert done.returncode == 0, done.stdout[-3000:]
+    for path in ('mini_kitti/kitti_likelihoods.parquet', 'run/epoch_1.pth',
+                 'config.py', 'logs'):
+        assert (out / path).exists()
+        assert str(out / path) in done.stdout
+    assert re.search(r'all +6 +[\d.]+ \( *\d+\)', done.stdout)
+    assert 'rarest images' in done.stdout
+    # nothing beside the folder
+    assert [path.name for path in out.parent.iterdir()] == [out.name]
+
+
+def test_repeated_and_longer(out):
+    """What is finished stays; figures are of the checkpoint they name."""
+    again = demo(out, '--epochs', 1)
+    assert again.returncode == 0 and again.stdout.count('there already') == 4
+    longer = demo(out, '--epochs', 2)
+    assert longer.returncode == 0, longer.stdout[-3000:]
+    assert 'Epoch(train) [2][3/3]' in longer.stdout
+    assert 'Epoch(train) [1]' not in longer.stdout
+    assert (out / 'run/predictions_epoch_2/pred_instances_3d.pkl').exists()
+
+
+def test_other_data_in_the_folder(out):
+    done = demo(out, '--seed', 1)
+    last = done.stdout.strip().split('\n')[-1]
+    assert done.returncode == 1 and last.startswith('error: ')
+    assert '--fresh' in last
+
+
+def test_bad_argument():
+    assert demo('x', '--epochs', 0).returncode == 2
