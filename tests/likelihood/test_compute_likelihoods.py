@@ -268,7 +268,7 @@ def test_interrupt(tmp_path):
          '--out', str(out), '--batch-size', '4'],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         start_new_session=True)
-    assert 'encoding 300 samples' in process.stdout.readline()
+    assert any('encoding 300 samples' in line for line in process.stdout)
     time.sleep(1)
     # Ctrl-C reaches the workers too
     os.killpg(process.pid, signal.SIGINT)
