@@ -28,8 +28,8 @@ def parse_args(argv=None):
         'config',
         nargs='?',
         metavar='CONFIG',
-        help="MMDetection3D config, for the images of its training set (it is "
-        'read, not run)')
+        help='MMDetection3D config, for the images of its training set (its '
+        'custom_imports are left alone)')
     source.add_argument(
         '--images', metavar='DIR', help='any folder of images, with '
         'sub-folders')
