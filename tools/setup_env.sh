@@ -15,6 +15,7 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/dequity_mmdet3d
 started=$SECONDS
 
 say() { printf 'setup: %s\n' "$*"; }
+trap 'echo "setup: interrupted; repeat the same command" >&2; exit 130' INT
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 pin() { sed -n "s/^$1==//p" requirements/pinned.txt; }
 
@@ -114,7 +115,7 @@ WRAPPER
         "$bin/python" setup.py bdist_wheel 2>&1 9>&- |
         tee "$build/build.log" |
         sed -un 's/^\(\[[0-9]*\/[0-9]*\]\).*/setup:   mmcv \1/p') ||
-        { tail -n 20 "$build/build.log" >&2
+        { tail -n 20 "$build/build.log" | cut -c1-200 >&2
           fail "mmcv did not build; the log is in $build/build.log"; }
     mkdir -p "$wheels"
     mv "$build/mmcv-$mmcv"/dist/mmcv-*.whl "$wheels/"
