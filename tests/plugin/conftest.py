@@ -2,6 +2,7 @@
 import copy
 import os
 
+import numpy as np
 import pytest
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -43,4 +44,5 @@ def first_batch(cfg, batch_size):
     """A batch as it leaves the training data loader."""
     loader = copy.deepcopy(cfg.train_dataloader)
     loader.batch_size = batch_size
+    np.random.seed(0)  # the host's augmentations draw from the global state
     return next(iter(Runner.build_dataloader(loader, seed=0)))
