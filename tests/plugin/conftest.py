@@ -12,7 +12,7 @@ from dequity_mmdet3d import plugin  # noqa: F401, registers everything
 from tests.conftest import ROOT
 
 
-def load_config(name, data_root, **env):
+def load_config(name, data_root):
     """A config of this project on another data root, without workers."""
     os.environ['MINI_KITTI'] = f'{data_root}/'
     init_default_scope('mmdet3d')
