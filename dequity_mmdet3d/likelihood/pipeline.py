@@ -7,8 +7,10 @@ import numpy as np
 
 from .. import __version__
 from ..table import FORMAT_VERSION, LikelihoodTable, ids_fingerprint
-from .cluster import cluster, unit_rows
+from .cameras import mean_over_cameras
+from .cluster import cluster
 from .estimate import likelihood_from_labels
+from .vectors import unit_rows
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def embed_samples(samples, encoder, settings=None):
     Raises:
         UnreadableImages: If any image cannot be used.
     """
-    from .encode import encode_images, mean_over_cameras
+    from .encode import encode_images
     paths = [path for images in samples.images for path in images]
     counts = [len(images) for images in samples.images]
     vectors, rate = encode_images(paths, encoder, settings)
