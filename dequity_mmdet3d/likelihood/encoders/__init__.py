@@ -6,21 +6,27 @@ from .lite import EfficientNetLite0
 __all__ = ['DEFAULT_ENCODER', 'Encoder', 'build_encoder', 'pick_device']
 
 
-def build_encoder(name=DEFAULT_ENCODER, pretrained=None, device=None):
+def build_encoder(name=DEFAULT_ENCODER,
+                  pretrained=None,
+                  device=None,
+                  precision=None):
     """Build an encoder with its weights.
 
     Args:
-        name (str): 'efficientnet_lite0', which needs no download, or a
-            model of open_clip such as 'ViT-B-32'.
-        pretrained (str, optional): For open_clip: a tag such as
-            'laion2b_s34b_b79k', or a local checkpoint file.
+        name (str): 'efficientnet_lite0', which needs no download, a ResNet
+            of torchvision such as 'resnet101', or a model of open_clip such
+            as 'ViT-B-32'.
+        pretrained (str, optional): For the latter two: a tag such as
+            'IMAGENET1K_V2' or 'laion2b_s34b_b79k', or a local file.
         device (str, optional): None takes cuda where there is one.
+        precision (str, optional): See :func:`.precision.pick_precision`.
 
     Returns:
         Encoder: Ready to encode.
 
     Raises:
-        ValueError: If the name, the weights or the device is unknown.
+        ValueError: If the name, the weights, the device or the precision is
+            unknown.
         ImportError: If the encoder needs a package that is missing.
         OSError: If weights cannot be fetched.
     """
@@ -29,8 +35,11 @@ def build_encoder(name=DEFAULT_ENCODER, pretrained=None, device=None):
             raise ValueError(
                 f'encoder {DEFAULT_ENCODER!r} brings its own weights, but '
                 f'--pretrained is {pretrained!r}; leave it out, or name the '
-                'open_clip model that it belongs to with --encoder')
-        return EfficientNetLite0(device)
+                'model that it belongs to with --encoder')
+        return EfficientNetLite0(device, precision)
+    if name.lower().startswith('resnet'):
+        from .resnet import ResNetEncoder
+        return ResNetEncoder(name, pretrained, device, precision)
     # not at the top: importing open_clip takes seconds
     from .clip import OpenClipEncoder
-    return OpenClipEncoder(name, pretrained, device)
+    return OpenClipEncoder(name, pretrained, device, precision)

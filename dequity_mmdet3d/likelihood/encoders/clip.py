@@ -6,11 +6,11 @@ import difflib
 import logging
 from pathlib import Path
 
-import torch
-
 from ...table import first_five
-from .base import Squash, normalise, pick_device, weights_fingerprint
+from .base import (Squash, checked_dim, load_tensors, normalise, pick_device,
+                   place, weights_fingerprint)
 from .lite import NAME as EMBEDDED
+from .precision import DTYPES, pick_precision
 
 _FIXES = ('give --pretrained a checkpoint file that you have copied here, or '
           f'leave --encoder out to use the embedded {EMBEDDED}')
@@ -27,25 +27,27 @@ class OpenClipEncoder:
         pretrained (str): A tag of ``open_clip.list_pretrained()``, whose
             weights are fetched, or a local checkpoint file.
         device (str, optional): See :func:`.base.pick_device`.
+        precision (str, optional): See :func:`.precision.pick_precision`.
 
     Raises:
-        ValueError: If the name or tag is unknown, or the file does not fit.
+        ValueError: If the name or tag is unknown, the file does not fit, or
+            there is no such device or precision.
         ImportError: If open_clip, or what this model needs, is missing.
         OSError: If the weights cannot be fetched.
     """
 
-    def __init__(self, name, pretrained, device=None):
+    def __init__(self, name, pretrained, device=None, precision=None):
         open_clip = _open_clip()
         _check_name(open_clip, name)
         local = _check_pretrained(open_clip, name, pretrained)
         self.name = name
         self.pretrained = Path(pretrained).name if local else pretrained
         self.device = pick_device(device)
+        self.precision = pick_precision(precision, self.device)
         if local:
             _check_checkpoint(pretrained)
-        self._model = _create(open_clip, name, pretrained, local)
-        visual = self._model.visual
-        cfg = dict(open_clip.get_model_preprocess_cfg(self._model))
+        model = _create(open_clip, name, pretrained, local)
+        cfg = dict(open_clip.get_model_preprocess_cfg(model))
         if local:
             cfg.update(_usual_normalisation(open_clip, name))
         size = cfg.get('size', 224)
@@ -54,16 +56,13 @@ class OpenClipEncoder:
                                  cfg.get('interpolation', 'bicubic'))
         self._mean = [255 * m for m in cfg['mean']]
         self._std = [255 * s for s in cfg['std']]
-        self.fingerprint = weights_fingerprint(visual)
-        self._model.to(self.device).eval()
-        with torch.inference_mode():
-            blank = torch.zeros(
-                1, 3, height, width, dtype=torch.uint8, device=self.device)
-            self.dim = self.encode(blank).shape[1]
+        self.fingerprint = weights_fingerprint(model.visual)
+        self._model = place(model, self.device, self.precision)
+        self.dim = checked_dim(self, self.device, self.precision)
 
     def encode(self, batch):
         """(B, 3, H, W) uint8 to (B, D) float32."""
-        x = normalise(batch, self._mean, self._std)
+        x = normalise(batch, self._mean, self._std, DTYPES[self.precision])
         return self._model.encode_image(x).float()
 
 
@@ -120,16 +119,8 @@ def _usual_normalisation(open_clip, name):
 def _check_checkpoint(path):
     # open_clip falls back to torch's unsafe reader when the safe one raises
     # TypeError, which a crafted file could provoke; so read it safely first
-    if Path(path).suffix == '.safetensors':
-        return
-    try:
-        torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as e:  # the reader of a damaged file may raise anything
-        # without its message, which advises to read the file unsafely
-        raise ValueError(
-            f'checkpoint {path} cannot be read: it is damaged or holds more '
-            'than tensors, which could run any code; save the state_dict() '
-            'of the model with torch.save, or as .safetensors') from e
+    if Path(path).suffix != '.safetensors':
+        load_tensors(path)
 
 
 def _create(open_clip, name, pretrained, local):
