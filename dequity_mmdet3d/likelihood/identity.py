@@ -1,0 +1,63 @@
+"""What a set of embeddings depends on, so that none is taken for another."""
+import hashlib
+import os
+
+from .images import DRAFT_MARGIN
+
+
+def identity_of(paths, encoder, batch_size, dtype, shard_size):
+    """Everything that decides the bits of the embeddings.
+
+    The number of workers and processes is not among them, nor is the place
+    of the data set: a copy elsewhere with the same names, sizes and times of
+    change goes on with the same embeddings.
+
+    Args:
+        paths (Sequence[str]): M >= 1 images.
+        encoder (Encoder): See :mod:`.encoders`.
+        batch_size (int): Images in a forward pass; kernels may add up in
+            another order for another one.
+        dtype (str): Of the stored numbers.
+        shard_size (int): Images in a file.
+
+    Returns:
+        dict: JSON-able.
+    """
+    names = relative_names(paths)
+    digest = hashlib.sha256()
+    for name in names:
+        digest.update(os.fsencode(name) + b'\0')
+    return dict(
+        format=1,
+        encoder=encoder.name,
+        weights_sha256=encoder.fingerprint,
+        dim=encoder.dim,
+        preprocess=f'{encoder.preprocess.describe()}, JPEG from '
+        f'{DRAFT_MARGIN} times that',
+        precision=encoder.precision,
+        device=encoder.device.type,
+        batch_size=batch_size,
+        dtype=dtype,
+        shard_size=shard_size,
+        images=len(names),
+        images_sha256=digest.hexdigest(),
+        first_image=os.fsencode(names[0]).decode('utf-8', 'replace'))
+
+
+def relative_names(paths):
+    """The paths relative to the deepest folder that holds them all.
+
+    Args:
+        paths (Sequence[str]): Absolute or relative, at least one.
+
+    Returns:
+        list[str]: In the same order; as they came where they have no folder
+        in common, as on two drives of Windows.
+    """
+    whole = [os.path.abspath(path) for path in paths]
+    try:
+        root = os.path.commonpath([os.path.dirname(path) for path in whole])
+    except ValueError:
+        return [str(path) for path in paths]
+    cut = len(root.rstrip(os.sep)) + 1
+    return [path[cut:] for path in whole]
