@@ -4,7 +4,7 @@ import os
 import sys
 
 # glibc, malloc.h
-M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4
+M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 
 # The house raises these on purpose, with advice.
 USER_ERRORS = (ValueError, TypeError, KeyError)
@@ -12,7 +12,7 @@ USER_ERRORS = (ValueError, TypeError, KeyError)
 MACHINE_ERRORS = (OSError, ImportError)
 
 
-def tune_for_cpu():
+def tune_for_cpu(threads=False):
     """Let torch share two cores and keep its memory. Call it before torch.
 
     Threads of GNU's OpenMP spin while they wait for each other, by default
@@ -32,6 +32,12 @@ def tune_for_cpu():
     images ran at 15.5 images/s; at 27.6 where freed memory stayed with the
     process. Settings of the user's stay as they are. The second part does
     nothing where the C library is not glibc.
+
+    Args:
+        threads (bool): Whether several threads will run networks of their
+            own. They then share one pool of memory: glibc's pools for single
+            threads end at 64 MB, beyond which every tensor came fresh again
+            (two threads, batches of 32: 36 to 58 images/s against 80).
     """
     if 'OMP_WAIT_POLICY' not in os.environ:
         os.environ.setdefault('GOMP_SPINCOUNT', '3000')
@@ -42,6 +48,8 @@ def tune_for_cpu():
             for name in os.environ):
         mallopt(M_MMAP_MAX, 0)
         mallopt(M_TRIM_THRESHOLD, 2**31 - 1)
+        if threads:
+            mallopt(M_ARENA_MAX, 1)
 
 
 def error_line(error):

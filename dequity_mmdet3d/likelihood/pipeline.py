@@ -1,6 +1,6 @@
 """The offline half from end to end, for tools: plain values in, table out."""
 import platform
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 
 import numpy as np
@@ -22,43 +22,77 @@ class Embedded:
         vectors (np.ndarray): (N, D) float32 rows of length 1.
         provenance (dict): ``source``, ``dataset``, ``split``, ``id_type`` and
             ``encoder`` of :mod:`dequity_mmdet3d.table`.
-        rate (float, optional): Images a second.
+        rate (float, optional): Images a second of those encoded now.
+        skipped (list[str]): Sample ids without any usable image; they are
+            not among ``ids``.
+        encoded (Encoded, optional): Where the embeddings lie, and the
+            images that failed.
     """
     ids: list
     vectors: np.ndarray
     provenance: dict
     rate: float = None
+    skipped: list = field(default_factory=list)
+    encoded: object = None
 
 
-def embed_samples(samples, encoder, settings=None):
+def embed_samples(samples, encoder, settings, store, skip_bad=False,
+                  bad_list=None, team=None):
     """Encode the images of samples; the mean direction over the cameras.
 
     Args:
         samples (Samples): With images.
         encoder (Encoder): See :mod:`.encoders`.
-        settings (EncodeSettings, optional): How to run.
+        settings (EncodeSettings): How to run; None takes the defaults.
+        store (ShardStore): Where embeddings are kept.
+        skip_bad (bool): Go on without images that cannot be used.
+        bad_list (str, optional): File for the list of those images; written
+            by process 0 if there are any.
+        team (Alone, optional): The processes that share the work.
 
     Returns:
-        Embedded: One vector for every sample.
+        Embedded: One vector for every sample with a usable image.
 
     Raises:
-        UnreadableImages: If any image cannot be used.
+        UnreadableImages: If any image cannot be used, or with ``skip_bad``
+            if none can.
+        OSError: See :func:`.encode.encode_images`.
     """
+    from .bad_images import UnreadableImages, write_bad_images
     from .encode import encode_images
     paths = [path for images in samples.images for path in images]
-    counts = [len(images) for images in samples.images]
-    vectors, rate = encode_images(paths, encoder, settings)
-    if max(counts) > 1:
-        vectors = unit_rows(mean_over_cameras(vectors, counts), samples.ids)
+    counts = np.array([len(images) for images in samples.images])
+    encoded = encode_images(paths, encoder, settings, store, team)
+    if encoded.failures:
+        if bad_list is not None and (team is None or team.rank == 0):
+            write_bad_images(bad_list, encoded.failures)
+        if not skip_bad or not encoded.usable.any():
+            raise UnreadableImages(encoded.failures, len(paths), bad_list)
+    several = counts.max() > 1
+    # counts of usable images from here on
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    counts = np.add.reduceat(encoded.usable.astype(int), starts)
+    ids = [i for i, count in zip(samples.ids, counts) if count]
+    vectors = np.concatenate([np.float32(s) for s in encoded.shards])
+    vectors = vectors[encoded.usable]
+    if several:
+        vectors = mean_over_cameras(vectors, counts[counts > 0])
+    # rounding to float16 left the length by up to 1e-3
+    vectors = unit_rows(vectors, ids)
+    width, height = encoder.preprocess.size
     fingerprint = dict(
         name=encoder.name,
         pretrained=encoder.pretrained,
         weights_sha256=encoder.fingerprint,
         dim=encoder.dim,
-        resize=f'squash to {"x".join(map(str, encoder.preprocess.size))}',
-        cameras='mean direction' if max(counts) > 1 else 'one')
-    return Embedded(samples.ids, vectors,
-                    dict(samples.provenance, encoder=fingerprint), rate)
+        resize=f'squash to {width}x{height}',
+        precision=encoder.precision,
+        embedding_dtype=store.dtype,
+        cameras='mean direction' if several else 'one')
+    return Embedded(
+        ids, vectors, dict(samples.provenance, encoder=fingerprint),
+        encoded.rate, [i for i, count in zip(samples.ids, counts)
+                       if not count], encoded)
 
 
 def embed_given(samples, embeddings):

@@ -93,6 +93,7 @@ class FakeEncoder:
     pretrained = 'none'
     dim = 12
     fingerprint = hashlib.sha256(b'').hexdigest()
+    precision = 'float32'
 
     def __init__(self):
         import torch
