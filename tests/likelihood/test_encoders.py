@@ -8,9 +8,12 @@ import pytest
 from PIL import Image
 
 torch = pytest.importorskip('torch')
-from dequity_mmdet3d.likelihood.encoders import build_encoder  # noqa: E402
+from dequity_mmdet3d.likelihood.encoders import (  # noqa: E402
+    base, build_encoder, precision)
 from dequity_mmdet3d.likelihood.encoders.base import (  # noqa: E402
     Encoder, Squash, normalise, pick_device, weights_fingerprint)
+from dequity_mmdet3d.likelihood.encoders.precision import (  # noqa: E402
+    cpu_flags, pick_precision)
 
 
 @pytest.fixture(scope='module')
@@ -33,6 +36,62 @@ def test_normalise_by_hand():
     batch = torch.tensor([0, 127, 255], dtype=torch.uint8).view(1, 3, 1, 1)
     y = normalise(batch, (127., 127., 127.), (128., 128., 64.))
     assert y.flatten().tolist() == [-127 / 128, 0, 2]
+
+
+def test_resize_is_pillow_s(monkeypatch):
+    """torch's resize stands in for Pillow's, and old torch has none."""
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (75, 240, 3), dtype=np.uint8))
+    for resample in ('bicubic', 'bilinear'):
+        squash = Squash((32, 24), resample)
+        x = squash(image)
+        monkeypatch.setattr(base, '_TORCH_RESIZES', False)
+        y = squash(image)
+        assert 'Pillow' in squash.describe()
+        monkeypatch.undo()
+        assert x.shape == y.shape == (3, 24, 32)
+        assert (x.int() - y.int()).abs().max() <= 1
+
+
+CPU = torch.device('cpu')
+
+
+def test_precision_by_capability(tmp_path, monkeypatch):
+    assert pick_precision('float16', CPU) == 'float16'
+    with pytest.raises(ValueError, match="'auto' or one of .*'half'"):
+        pick_precision('half', CPU)
+    for flags, want in (('fpu avx2', 'float32'),
+                        ('fpu avx512f avx512_bf16', 'bfloat16'),
+                        ('amx_bf16 amx_tile', 'bfloat16')):
+        (tmp_path / 'cpuinfo').write_text(
+            f'processor : 0\nflags\t\t: {flags}\n\nprocessor : 1\n')
+        found = cpu_flags(tmp_path / 'cpuinfo')
+        assert found == set(flags.split())
+        monkeypatch.setattr(precision, 'cpu_flags', lambda: found)
+        assert pick_precision('auto', CPU) == want
+        assert pick_precision(None, CPU) == want
+    assert cpu_flags(tmp_path / 'nowhere') == set()
+    monkeypatch.setattr(torch.version, 'hip', None)
+    for major, want in ((6, 'float32'), (7, 'float16'), (9, 'bfloat16')):
+        monkeypatch.setattr(torch.cuda, 'get_device_capability',
+                            lambda device: (major, 0))
+        assert pick_precision('auto', torch.device('cuda')) == want
+
+
+def test_reduced_precision_keeps_the_direction(lite, shared_data):
+    from dequity_mmdet3d.likelihood.images import load_rgb
+    paths = [*sorted((shared_data / 'kitti_images').glob('*.png'))[:3],
+             *sorted(shared_data.glob('nuscenes/**/*.jpg'))[:3]]
+    half = build_encoder(device='cpu', precision='bfloat16')
+    assert half.precision == 'bfloat16'
+    assert half.fingerprint == lite.fingerprint
+    full = torch.stack([lite.preprocess(load_rgb(p)) for p in paths])
+    fast = torch.stack([half.preprocess(load_rgb(p, (224, 224)))
+                        for p in paths])
+    with torch.inference_mode():
+        x, y = lite.encode(full), half.encode(fast)
+    assert y.dtype == torch.float32
+    assert torch.cosine_similarity(x, y).min() >= 0.995
 
 
 def test_fingerprint_follows_the_weights():
@@ -137,6 +196,12 @@ def test_open_clip_from_a_local_checkpoint(open_clip, checkpoint):
         want = model.encode_image(preprocess(image)[None])
         got = encoder.encode(encoder.preprocess(image)[None])
     torch.testing.assert_close(got, want)
+    half = build_encoder('dequity-test-tiny', str(checkpoint), 'cpu',
+                         'bfloat16')
+    with torch.inference_mode():
+        y = half.encode(encoder.preprocess(image)[None])
+    assert y.dtype == torch.float32 and half.precision == 'bfloat16'
+    assert torch.cosine_similarity(y, want).min() > 0.99
     again = build_encoder('dequity-test-tiny', str(checkpoint), 'cpu')
     assert encoder.fingerprint == again.fingerprint
 
@@ -205,3 +270,86 @@ def test_open_clip_missing(monkeypatch):
     monkeypatch.setattr(builtins, '__import__', without)
     with pytest.raises(ImportError, match=r'dequity_mmdet3d\[cpu\]'):
         build_encoder('ViT-B-32', 'openai')
+
+
+# ---- torchvision
+
+
+@pytest.fixture(scope='module')
+def resnet18(tmp_path_factory):
+    """A file of random weights, and the network that has them."""
+    models = pytest.importorskip('torchvision').models
+    torch.manual_seed(0)
+    net = models.resnet18(num_classes=7).eval()
+    path = tmp_path_factory.mktemp('resnet') / 'r18.pt'
+    torch.save(net.state_dict(), path)
+    return path, net
+
+
+def test_resnet_from_a_local_file(resnet18):
+    path, net = resnet18
+    encoder = build_encoder('resnet18', str(path), 'cpu')
+    assert isinstance(encoder, Encoder)
+    assert (encoder.name, encoder.dim, encoder.pretrained) == (
+        'resnet18', 512, 'r18.pt')
+    # against torchvision's own normalisation and its pooled features
+    from torchvision.models.feature_extraction import create_feature_extractor
+    from torchvision.transforms.functional import normalize
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(
+        rng.integers(0, 256, (224, 224, 3), dtype=np.uint8))
+    x = encoder.preprocess(image)[None]
+    with torch.inference_mode():
+        want = create_feature_extractor(net, ['flatten'])(normalize(
+            x / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))['flatten']
+        got = encoder.encode(x)
+    torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
+
+
+def test_resnets_of_the_paper_s_size():
+    pytest.importorskip('torchvision')
+    from dequity_mmdet3d.likelihood.encoders import resnet
+    models = resnet._torchvision_models()
+    with torch.device('meta'):
+        net = resnet._builder(models, 'resnet101')()
+    assert net.fc.in_features == 2048
+    assert 'IMAGENET1K_V2' in models.ResNet101_Weights.__members__
+
+
+@pytest.mark.parametrize('name, pretrained, text', [
+    ('resnet1', None, "unknown encoder 'resnet1'; torchvision has resnet101"),
+    ('resnet101', None, 'needs --pretrained, .* mean nothing; .*K_V2'),
+    ('resnet18', 'IMAGENET', "'IMAGENET' must be an existing file or a tag"),
+    ('resnet18', 'DEFAULT', "'DEFAULT' must be an existing file or a tag"),
+])
+def test_unknown_resnets(name, pretrained, text):
+    pytest.importorskip('torchvision')
+    with pytest.raises(ValueError, match=text):
+        build_encoder(name, pretrained, 'cpu')
+
+
+def test_wrong_files_for_a_resnet(resnet18, tmp_path):
+    path, net = resnet18
+    for content in (dict(a=torch.zeros(1)), [1], net.layer1.state_dict()):
+        torch.save(content, tmp_path / 'other.pt')
+        with pytest.raises(ValueError, match="does not fit encoder 'resnet"):
+            build_encoder('resnet18', str(tmp_path / 'other.pt'), 'cpu')
+    (tmp_path / 'other.pt').write_bytes(path.read_bytes()[:999])
+    with pytest.raises(ValueError, match='cannot be read'):
+        build_encoder('resnet18', str(tmp_path / 'other.pt'), 'cpu')
+
+
+def test_resnet_weights_that_cannot_be_fetched(monkeypatch, tmp_path):
+    pytest.importorskip('torchvision')
+    import urllib.error
+    import urllib.request
+
+    def offline(*args, **kwargs):
+        raise urllib.error.URLError('no network')
+
+    monkeypatch.setattr(urllib.request, 'urlopen', offline)
+    monkeypatch.setattr('torch.hub.urlopen', offline, raising=False)
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    with pytest.raises(OSError, match="'IMAGENET1K_V1' of encoder 'resnet18' "
+                       'could not be fetched .*efficientnet_lite0'):
+        build_encoder('resnet18', 'IMAGENET1K_V1', 'cpu')

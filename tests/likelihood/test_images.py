@@ -1,4 +1,6 @@
 """Decoding: every kind of image ends as RGB, or with a reason."""
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -90,11 +92,98 @@ def test_damage(tmp_path, suffix):
 def test_what_is_no_image(tmp_path):
     with pytest.raises(ImageError, match='no such file'):
         load_rgb(tmp_path / 'a.png')
-    with pytest.raises(ImageError, match='no such file'):
+    with pytest.raises(ImageError, match='that is a folder'):
         load_rgb(tmp_path)
     (tmp_path / 'a.png').write_text('hello')
     with pytest.raises(ImageError, match='cannot identify'):
         load_rgb(tmp_path / 'a.png')
+
+
+def test_files_that_are_none(tmp_path):
+    link = tmp_path / 'link.png'
+    link.symlink_to(tmp_path / 'gone.png')
+    with pytest.raises(ImageError, match='a link to a file that does not'):
+        load_rgb(link)
+    os.mkfifo(tmp_path / 'pipe.png')  # opening it would wait forever
+    with pytest.raises(ImageError, match='a device, a pipe or a socket'):
+        load_rgb(tmp_path / 'pipe.png')
+    with pytest.raises(ImageError, match='null'):
+        load_rgb('a\0.png')
+
+
+def test_no_permission(tmp_path):
+    path = save(tmp_path / 'a.png', grey(1))
+    path.chmod(0)
+    if os.access(path, os.R_OK):
+        pytest.skip('this user may read everything')
+    with pytest.raises(ImageError, match='no permission'):
+        load_rgb(path)
+
+
+def test_no_permission_for_anybody(tmp_path, monkeypatch):
+    path = save(tmp_path / 'a.png', grey(1))
+
+    def refuse(*args, **kwargs):
+        raise PermissionError(13, 'Permission denied', str(path))
+
+    monkeypatch.setattr(images.Image, 'open', refuse)
+    with pytest.raises(ImageError, match='^no permission to read it$'):
+        load_rgb(path)
+
+
+@pytest.mark.parametrize('name', ['grüße 図.png', 'two\nlines\t.png',
+                                  "quote'.png", 'a' * 200 + '.png'])
+def test_names(tmp_path, name):
+    path = save(tmp_path / name, grey((10, 20, 30), 'RGB'))
+    assert load_rgb(str(path)).getpixel((0, 0)) == (10, 20, 30)
+    path.write_bytes(path.read_bytes()[:30])
+    with pytest.raises(ImageError) as e:
+        load_rgb(str(path))
+    assert name not in str(e.value)
+
+
+def test_names_that_are_no_unicode(tmp_path):
+    path = os.path.join(os.fsencode(tmp_path), b'\xff.png')
+    try:
+        with open(path, 'wb') as f:
+            grey(7).save(f, 'PNG')
+    except OSError:
+        pytest.skip('this file system takes Unicode only')
+    assert load_rgb(os.fsdecode(path)).getpixel((0, 0)) == (7, 7, 7)
+
+
+def test_suffix_means_nothing(tmp_path):
+    path = tmp_path / 'a.jpg'
+    grey((10, 20, 30), 'RGB').save(path, 'PNG')
+    assert load_rgb(path, (2, 2)).getpixel((0, 0)) == (10, 20, 30)
+
+
+@pytest.mark.parametrize('mode, level', [('CMYK', (0, 255, 255, 0)),
+                                         ('L', 77), ('RGB', (255, 0, 0))])
+def test_jpeg_modes(tmp_path, mode, level):
+    path = save(tmp_path / 'a.jpg', grey(level, mode, (64, 48)))
+    for size in (None, (8, 8)):
+        pixel = load_rgb(path, size).getpixel((3, 3))
+        assert pixel == pytest.approx(
+            (77, ) * 3 if mode == 'L' else (255, 0, 0), abs=3)
+
+
+@pytest.mark.parametrize('size', [(1, 1), (1, 3000), (3000, 1)])
+def test_thin_images(tmp_path, size):
+    pytest.importorskip('torch')
+    from dequity_mmdet3d.likelihood.encoders.base import Squash
+    for suffix in ('png', 'jpg'):
+        path = save(tmp_path / f'a.{suffix}', grey((9, 99, 199), 'RGB', size))
+        x = Squash((224, 224))(load_rgb(path, (224, 224)))
+        assert x.shape == (3, 224, 224)
+        assert x[:, 100, 100].tolist() == pytest.approx([9, 99, 199], abs=4)
+
+
+def test_what_is_loaded_outlives_its_file(tmp_path):
+    path = save(tmp_path / 'a.png', grey((10, 20, 30), 'RGB'))
+    image = load_rgb(path)
+    path.unlink()
+    assert np.asarray(image)[2, 2].tolist() == [10, 20, 30]
 
 
 def test_no_defined_range(tmp_path):
@@ -108,8 +197,15 @@ def test_no_defined_range(tmp_path):
 
 def test_bombs_are_refused_before_they_are_decoded(tmp_path, monkeypatch):
     path = save(tmp_path / 'a.png', Image.new('1', (20000, 20000)))
-    with pytest.raises(ImageError, match='limit|bomb'):
-        load_rgb(path)
+
+    def never(self):
+        raise AssertionError('decoded')
+
+    with monkeypatch.context() as patch:
+        patch.setattr(images.Image.Image, 'load', never)
+        patch.setattr('PIL.ImageFile.ImageFile.load', never)
+        with pytest.raises(ImageError, match='limit|bomb'):
+            load_rgb(path)
     path = save(tmp_path / 'b.png', Image.new('L', (60, 50)))
     monkeypatch.setattr(images, 'MAX_PIXELS', 2999)
     with pytest.raises(ImageError, match='60 x 50 pixels'):
