@@ -113,7 +113,7 @@ class ShardStore:
                     k for k in {**identity, **old}
                     if k != 'first_image' and old.get(k) != identity.get(k)
                 ]
-            except (OSError, ValueError, AttributeError):
+            except (OSError, ValueError, TypeError, AttributeError):
                 continue  # not ours, or damaged
             if nearest is None or len(changed) < len(nearest[0]):
                 nearest = changed, other.parent
