@@ -84,9 +84,11 @@ def test_real_images(shared_data, tmp_path):
     assert encoder['name'] == 'efficientnet_lite0'
     assert encoder['dim'] == 1280 and len(encoder['weights_sha256']) == 64
     assert encoder['resize'] == 'squash to 224x224'
+    assert encoder['precision'] in ('float32', 'bfloat16')
     assert 1 < table.n_clusters <= 3
     assert table.metadata['clustering']['clusters'] == 3
     assert 'images/s' in done.stdout and str(out) in done.stdout
+    assert f'embeddings: {tmp_path / "t.embeddings"}' in done.stdout
 
 
 def test_real_nuscenes_config(shared_data, tmp_path):
@@ -135,6 +137,10 @@ def test_config_default_out(kitti_root, write_config):
     (('--images', 'x', '--out', 'y', '--cfg-options', 'a=1'), 'belongs to'),
     (('c.py', '--cfg-options', 'a'), 'KEY=VALUE'),
     (('c.py', '--batch-size', '0'), '--batch-size must be 1'),
+    (('c.py', '--shard-size', '0'), '--shard-size must be 1'),
+    (('c.py', '--precision', 'int8'), 'invalid choice'),
+    (('c.py', '--launcher', 'mpi'), 'invalid choice'),
+    (('--embeddings', 'x', '--out', 'y', '--skip-bad'), 'belong to images'),
     (('c.py', '--seed', '-1'), '--seed must be 0'),
     (('c.py', '--clusters', 'many'), 'invalid int'),
     (('c.py', '--kind', 'mean'), 'invalid choice'),
@@ -226,16 +232,199 @@ def test_no_weights_and_no_network(tmp_path):
 
 
 def test_unreadable_images_leave_the_old_table(tmp_path, run_here):
-    paths = write_images(tmp_path / 'images', 3)
+    paths = write_images(tmp_path / 'images', 8)
     out = tmp_path / 't.parquet'
+    bad_list = tmp_path / 't.bad_images.txt'
     args = ('--images', tmp_path / 'images', '--out', out)
     assert run_here(*args) == (0, '')
     before = out.read_bytes()
-    paths[1].write_bytes(paths[1].read_bytes()[:300])
+    broken = [paths[i] for i in (1, 2, 3, 4, 6, 7)]
+    for path in broken:
+        path.write_bytes(path.read_bytes()[:300])
     line = error_of(compute_likelihoods(*args))
-    assert '1 of 3 images cannot be used' in line and '000001.png' in line
+    assert '6 of 8 images cannot be used' in line and '--skip-bad' in line
+    assert f'(all listed in {bad_list})' in line
+    assert str(paths[1]) in line and str(paths[7]) not in line
+    listed = [row.split('\t') for row in bad_list.read_text().splitlines()]
+    assert [path for path, _ in listed] == [str(path) for path in broken]
+    assert all(why for _, why in listed)
     assert out.read_bytes() == before
-    assert sorted(os.listdir(tmp_path)) == ['images', 't.parquet']
+    assert sorted(os.listdir(tmp_path)) == [
+        'images', 't.bad_images.txt', 't.embeddings', 't.parquet']
+    # what is repaired is encoded, and the list is never stale
+    write_images(tmp_path / 'images', 8)
+    assert run_here(*args) == (0, '')
+    assert not bad_list.exists()
+
+
+def test_skip_bad(tmp_path, capsys):
+    paths = write_images(tmp_path / 'images', 6)
+    paths[2].write_text('')
+    paths[5].rename(tmp_path / 'images' / 'not a photo.png')
+    (tmp_path / 'images' / 'not a photo.png').write_text('hello')
+    args = ('--images', tmp_path / 'images', '--out', tmp_path / 't.parquet')
+    assert tool().main([*map(str, args), '--skip-bad']) is None
+    text = capsys.readouterr().out
+    bad_list = tmp_path / 't.bad_images.txt'
+    assert (f'2 of 6 images cannot be used; they are listed in {bad_list}\n'
+            '2 samples have no usable image\n') in text
+    assert len(bad_list.read_text().splitlines()) == 2
+    # without any usable image there is nothing to go on with
+    for i in (0, 1, 3, 4):
+        paths[i].write_text('')
+    status = run_cli(lambda: tool().main([*map(str, args), '--skip-bad']))
+    error = capsys.readouterr().err
+    assert status == 1 and '6 of 6 images cannot be used' in error
+    assert '--skip-bad' not in error
+
+
+def test_the_list_of_bad_images(tmp_path):
+    from dequity_mmdet3d.likelihood.bad_images import write_bad_images
+    path = tmp_path / 'new.txt'
+    write_bad_images(path, [('a\nb\tc\\.png', 'x\ny'), ('ü\udcff.png', 'z')])
+    assert path.read_bytes() == (b'a\\nb\\tc\\\\.png\tx\\ny\n'
+                                 + 'ü'.encode() + b'\xff.png\tz\n')
+    with pytest.raises(OSError, match='cannot write the list of bad images'):
+        write_bad_images(path / 'below', [])
+
+
+def test_odd_names_reach_the_list(tmp_path, run_here):
+    folder = tmp_path / 'images'
+    write_images(folder, 1)
+    for name in ('two\nlines.png', 'grüße.png'):
+        (folder / name).write_text('')
+    status, err = run_here('--images', folder, '--out', tmp_path / 't.parquet')
+    assert status == 1 and err.count('\n') == 1
+    assert (tmp_path / 't.bad_images.txt').read_text().count('\n') == 2
+
+
+def test_cameras_of_a_sample_that_cannot_be_used(tmp_path, fake_encoder):
+    """The usable ones alone count; without any the sample is skipped."""
+    from dequity_mmdet3d.likelihood.pipeline import embed_samples
+    from dequity_mmdet3d.likelihood.shards import ShardStore
+    from dequity_mmdet3d.likelihood.sources import Samples
+    paths = [str(p) for p in write_images(tmp_path / 'images', 6)]
+    whole = [tuple(paths[i:i + 2]) for i in (0, 2, 4)]
+    store = ShardStore(tmp_path / 'e', 'float32')
+    for i in (1, 4, 5):
+        open(paths[i], 'w').close()
+    provenance = dict(source='images', dataset=None, split=None, id_type='x')
+    got = embed_samples(Samples(['a', 'b', 'c'], whole, provenance),
+                        fake_encoder, None, store, skip_bad=True)
+    assert got.ids == ['a', 'b'] and got.skipped == ['c']
+    alone = embed_samples(
+        Samples(['a', 'b'], [tuple(paths[:1]), whole[1]], provenance),
+        fake_encoder, None, store)
+    np.testing.assert_allclose(got.vectors, alone.vectors, rtol=1e-6)
+    assert alone.skipped == [] and got.vectors.shape == (2, 12)
+    assert got.provenance['encoder']['precision'] == 'float32'
+
+
+def test_other_clustering_encodes_nothing(tmp_path, capsys):
+    write_images(tmp_path / 'images', 9)
+    for out, clusters in (('a', 2), ('b', 3)):
+        assert tool().main(
+            ['--images', str(tmp_path / 'images'), '--out',
+             str(tmp_path / f'{out}.parquet'), '--clusters', str(clusters),
+             '--embeddings-dir', str(tmp_path / 'e')]) is None
+        text = capsys.readouterr().out
+        assert ('images/s' in text) == (out == 'a')
+    assert '1 of 1 shards of embeddings are there already' in text
+    assert LikelihoodTable.load(tmp_path / 'b.parquet').n_clusters == 3
+    assert not (tmp_path / 'a.embeddings').exists()
+
+
+def columns(path):
+    table = LikelihoodTable.load(path)
+    return [getattr(table, c).tolist() for c in (
+        'sample_id', 'likelihood', 'cluster_id', 'cluster_size')]
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='there is no SIGKILL')
+def test_killed_at_any_moment(tmp_path):
+    """The same command goes on; nothing that was finished is done again."""
+    write_images(tmp_path / 'images', 96)
+    args = [sys.executable, str(TOOL), '--images', str(tmp_path / 'images'),
+            '--shard-size', '4', '--workers', '2', '--batch-size', '4',
+            '--out']
+    whole, out = tmp_path / 'whole.parquet', tmp_path / 't.parquet'
+    subprocess.run([*args, str(whole)], check=True, stdout=subprocess.PIPE)
+    rng = np.random.default_rng(0)
+    seen, kills = {}, 0
+    for attempt in range(12):
+        process = subprocess.Popen([*args, str(out)], text=True,
+                                   stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE)
+        if attempt < 5:
+            # once there is something to lose
+            for line in process.stdout:
+                if line.startswith('encoding'):
+                    break
+            time.sleep(rng.uniform(0, 0.4))
+            process.kill()
+        _, err = process.communicate(timeout=120)
+        finished = {
+            path.name: path.stat().st_ino
+            for path in (tmp_path / 't.embeddings').rglob('0*.npy')
+        }
+        for name, inode in seen.items():
+            assert finished[name] == inode, f'{name} was made again'
+        seen = finished
+        if process.returncode == 0:
+            break
+        assert process.returncode == -signal.SIGKILL, err
+        kills += 1
+        assert not out.exists()
+    assert kills and process.returncode == 0 and len(seen) == 24
+    assert columns(out) == columns(whole)
+    # no trace of the dead
+    assert not list((tmp_path / 't.embeddings').rglob('.*.tmp'))
+    for path in (tmp_path / 't.embeddings').rglob('0*.npy'):
+        twin, = (tmp_path / 'whole.embeddings').rglob(path.name)
+        assert twin.read_bytes() == path.read_bytes()
+
+
+def torchrun(*args):
+    """Two processes of the tool, as torchrun starts them."""
+    return subprocess.run(
+        [sys.executable, '-m', 'torch.distributed.run', '--nproc-per-node',
+         '2', '--standalone', str(TOOL), *map(str, args)],
+        capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='torchrun needs POSIX')
+def test_two_processes_make_the_same_table(tmp_path):
+    write_images(tmp_path / 'images', 30)
+    args = ('--images', tmp_path / 'images', '--shard-size', 8, '--out')
+    done = torchrun(*args, tmp_path / 'two.parquet')
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count('likelihood table: ') == 1
+    assert 'on cpu, 2 processes' in done.stdout or 'cuda' in done.stdout
+    one = compute_likelihoods(*args, tmp_path / 'one.parquet', '--workers', 3)
+    assert one.returncode == 0, one.stderr
+    assert columns(tmp_path / 'two.parquet') == columns(
+        tmp_path / 'one.parquet')
+    twos = sorted((tmp_path / 'two.embeddings').rglob('0*.npy'))
+    assert len(twos) == 4
+    for path in twos:
+        twin, = (tmp_path / 'one.embeddings').rglob(path.name)
+        assert twin.read_bytes() == path.read_bytes()
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='torchrun needs POSIX')
+def test_two_processes_list_the_bad_images_of_both(tmp_path):
+    paths = write_images(tmp_path / 'images', 12)
+    for i in (1, 9):  # one of each process
+        paths[i].write_text('')
+    done = torchrun('--images', tmp_path / 'images', '--shard-size', 8,
+                    '--out', tmp_path / 't.parquet')
+    assert done.returncode == 1
+    lines = [x for x in done.stderr.splitlines() if x.startswith('error: ')]
+    assert len(lines) == 1 and '2 of 12 images cannot be used' in lines[0]
+    listed = (tmp_path / 't.bad_images.txt').read_text().splitlines()
+    assert [row.split('\t')[0] for row in listed] == [
+        str(paths[1]), str(paths[9])]
+    assert not (tmp_path / 't.parquet').exists()
 
 
 def test_a_pickle_that_would_run_code(kitti_root, write_config, run_here):
@@ -275,7 +464,7 @@ def test_interrupt(tmp_path):
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert err.startswith('interrupted') and err.count('\n') == 1
-    assert os.listdir(tmp_path) == ['images']
+    assert sorted(os.listdir(tmp_path)) == ['images', 't.embeddings']
 
 
 def test_provenance_is_json_for_any_reader(tmp_path):
