@@ -211,18 +211,19 @@ def scale(count, encoder):
     """In a process of its own: start-up and memory with `count` images."""
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
-        (folder / 'images').mkdir()
-        first = folder / 'images' / 'first.png'
         rng = np.random.default_rng(0)
-        Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)).save(
-            first)
+        tiny = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
         paths = []
         for i in range(count):
             # a folder of a million entries is another question
             where = folder / 'images' / f'{i // 1000:04d}'
-            where.mkdir(exist_ok=True)
             paths.append(str(where / f'{i:07d}.png'))
-            os.link(first, paths[-1])
+            if i % 1000:
+                # a file has 65,000 names at most
+                os.link(paths[-(i % 1000) - 1], paths[-1])
+            else:
+                where.mkdir(parents=True)
+                tiny.save(paths[-1])
         encoder = encoder()
         start, begun = time.perf_counter(), []
         forward = encoder.encode

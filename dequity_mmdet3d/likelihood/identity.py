@@ -23,10 +23,10 @@ def identity_of(paths, encoder, batch_size, dtype, shard_size):
     Returns:
         dict: JSON-able.
     """
-    names = relative_names(paths)
-    digest = hashlib.sha256()
-    for name in names:
+    digest, first = hashlib.sha256(), None
+    for name in relative_names(paths):
         digest.update(os.fsencode(name) + b'\0')
+        first = first or name
     return dict(
         format=1,
         encoder=encoder.name,
@@ -39,9 +39,9 @@ def identity_of(paths, encoder, batch_size, dtype, shard_size):
         batch_size=batch_size,
         dtype=dtype,
         shard_size=shard_size,
-        images=len(names),
+        images=len(paths),
         images_sha256=digest.hexdigest(),
-        first_image=os.fsencode(names[0]).decode('utf-8', 'replace'))
+        first_image=os.fsencode(first).decode('utf-8', 'replace'))
 
 
 def relative_names(paths):
@@ -50,14 +50,17 @@ def relative_names(paths):
     Args:
         paths (Sequence[str]): Absolute or relative, at least one.
 
-    Returns:
-        list[str]: In the same order; as they came where they have no folder
-        in common, as on two drives of Windows.
+    Yields:
+        str: In the same order; as they came where they have no folder in
+        common, as on two drives of Windows.
     """
-    whole = [os.path.abspath(path) for path in paths]
+    # there are far fewer folders than paths
+    folders = {os.path.dirname(path) for path in paths}
     try:
-        root = os.path.commonpath([os.path.dirname(path) for path in whole])
+        root = os.path.commonpath([os.path.abspath(f) for f in folders])
     except ValueError:
-        return [str(path) for path in paths]
+        yield from map(str, paths)
+        return
     cut = len(root.rstrip(os.sep)) + 1
-    return [path[cut:] for path in whole]
+    for path in paths:
+        yield os.path.abspath(path)[cut:]

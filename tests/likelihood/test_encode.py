@@ -214,9 +214,11 @@ def test_errors_and_interrupts_leave_at_once(tmp_path, run, fake_encoder,
         with pytest.raises(type(error)):
             run(paths, workers, folder=type(error).__name__)
         assert len(calls) < 8
-    # and what was finished is not lost
     monkeypatch.setattr(fake_encoder, 'encode', good)
-    assert run(paths, workers, folder='RuntimeError')[1] == 56
+    # what was finished is not lost; of two threads, the second one's batch
+    # may be the one that failed
+    left = run(paths, workers, folder='RuntimeError')[1]
+    assert left == 56 if workers == 0 else left in (56, 64)
 
 
 def test_too_large_batches_are_explained(tmp_path, run, fake_encoder,
