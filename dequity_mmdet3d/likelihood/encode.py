@@ -140,6 +140,32 @@ def default_batch_size(encoder):
     return 8 if encoder.precision == 'float32' else 32
 
 
+def batch_sizes(count, largest, last):
+    """How a shard is cut into batches, whoever encodes it.
+
+    Args:
+        count (int): Images in the shard.
+        largest (int): Images in a batch.
+        last (bool): Whether this is the end of the list. There batches
+            become smaller, down to 8, so that the threads end together.
+
+    Returns:
+        list[int]: Sum ``count``.
+
+    Example:
+        >>> batch_sizes(100, 32, False)
+        [32, 32, 32, 4]
+        >>> batch_sizes(100, 32, True)
+        [25, 18, 14, 10, 8, 8, 8, 8, 1]
+    """
+    sizes = []
+    while count:
+        size = max(min(8, largest), count // 4) if last else largest
+        sizes.append(min(size, largest, count))
+        count -= sizes[-1]
+    return sizes
+
+
 def default_workers(encoder, team):
     """Threads for this process, see :class:`EncodeSettings`."""
     share = max(1, usable_cores() // team.sharing)
@@ -177,8 +203,10 @@ def _encode_shards(shards, mine, todo, encoder, settings, batch_size, team):
         for k, (first, end) in zip(todo, spans):
             # before its images are read: a later change must be noticed
             stamps[k] = shards.stamp(k)
-            for i in range(first, end, batch_size):
-                yield shards.paths[i:min(i + batch_size, end)]
+            for size in batch_sizes(end - first, batch_size,
+                                    k == len(shards) - 1):
+                yield shards.paths[first:first + size]
+                first += size
 
     workers = settings.workers
     if workers is None:

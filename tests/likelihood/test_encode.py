@@ -8,7 +8,8 @@ from PIL import Image
 torch = pytest.importorskip('torch')
 from dequity_mmdet3d.likelihood import encode  # noqa: E402
 from dequity_mmdet3d.likelihood.encode import (  # noqa: E402
-    EncodeSettings, default_batch_size, default_workers, encode_images)
+    EncodeSettings, batch_sizes, default_batch_size, default_workers,
+    encode_images)
 from dequity_mmdet3d.likelihood.ranks import Alone  # noqa: E402
 from dequity_mmdet3d.likelihood.shards import ShardStore  # noqa: E402
 
@@ -274,6 +275,20 @@ def test_processes_that_disagree(tmp_path, fake_encoder):
         encode_images([str(p) for p in write_images(tmp_path / 'i', 1)],
                       fake_encoder, None, ShardStore(tmp_path / 's'), Other(0))
     assert not (tmp_path / 's').exists()
+
+
+@pytest.mark.parametrize('last', [False, True])
+def test_batches_cover_a_shard(last):
+    for count in (1, 7, 8, 9, 100, 1024):
+        for largest in (1, 4, 8, 32, 64):
+            sizes = batch_sizes(count, largest, last)
+            assert sum(sizes) == count
+            assert 0 < min(sizes) and max(sizes) <= largest
+            # small ones only where the threads are about to end
+            assert sizes.count(largest) * largest >= (
+                count - 4 * largest if last else count - largest)
+    assert batch_sizes(100, 32, False) == [32, 32, 32, 4]
+    assert batch_sizes(100, 32, True) == [25, 18, 14, 10, 8, 8, 8, 8, 1]
 
 
 def test_defaults(fake_encoder, monkeypatch):
