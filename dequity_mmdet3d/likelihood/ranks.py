@@ -153,9 +153,9 @@ class Team(Alone):
         except RuntimeError as e:  # gloo: the connection is closed, or waited
             raise OSError(
                 f'process {self.rank} of {self.world} has lost the others '
-                f'({str(e).splitlines()[0][:120]}): one has ended, and its '
-                'own message says why; then repeat the same command, which '
-                'goes on from where it stopped') from e
+                f'({_short(e)}): one has ended, and its own message '
+                'says why; then repeat the same command, which goes on from '
+                'where it stopped') from e
         return said
 
 
@@ -188,13 +188,17 @@ def connect(ranks):
     except (RuntimeError, ValueError) as e:
         raise OSError(
             f'process {ranks.rank} of {ranks.world} cannot reach the others '
-            f'at {ranks.address}:{ranks.port} '
-            f'({str(e).splitlines()[0][:120]}); start all of them, on '
-            'machines that reach each other') from e
+            f'at {ranks.address}:{ranks.port} ({_short(e)}); '
+            'start all of them, on machines that reach each other') from e
     try:
         yield Team(ranks, dist)
     finally:
         dist.destroy_process_group()
+
+
+def _short(error):
+    """What gloo says, without where in its source it says so."""
+    return re.sub(r'^\[[^\]]*\] *', '', str(error).splitlines()[0])[:60]
 
 
 def cores_of_process():

@@ -12,6 +12,7 @@ Shape letters: M images, m images of one shard, D embedding size.
 """
 import contextlib
 import hashlib
+import io
 import json
 import os
 import zlib
@@ -190,10 +191,13 @@ class Shards(Sequence):
         embeddings = np.ascontiguousarray(embeddings, dtype=self.dtype)
         record = dict(
             crc32=zlib.crc32(embeddings), failures=failures, stamp=stamp)
+        text = np.frombuffer(json.dumps(record).encode(), np.uint8)
+        # numpy writing to a file itself would not say that the disk is full
+        content = io.BytesIO()
+        for part in (embeddings, text):
+            np.save(content, part, allow_pickle=False)
         with _explained(self.folder), whole_file(self.path(k)) as f:
-            np.save(f, embeddings, allow_pickle=False)
-            text = json.dumps(record).encode()
-            np.save(f, np.frombuffer(text, np.uint8), allow_pickle=False)
+            f.write(content.getbuffer())
 
     def read(self, k):
         """The record of a shard, once it has proved to be whole.

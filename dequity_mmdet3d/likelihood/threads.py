@@ -94,7 +94,7 @@ class BatchEncoder:
         """(B, 3, H, W) uint8 to (B, D) float64."""
         try:
             batch = pixels.to(self.encoder.device, non_blocking=True)
-            return self.encoder.encode(batch).double().cpu().numpy()
+            return self.encoder.encode(batch).cpu().double().numpy()
         except torch.cuda.OutOfMemoryError as e:
             raise ValueError(
                 f'a batch of {len(pixels)} images does not fit into the '
