@@ -9,6 +9,7 @@ import tempfile
 from pathlib import Path
 
 from .table import COLUMNS, FORMAT_VERSION, REMAKE
+from .whole_file import whole_file
 
 METADATA_KEY = b'dequity_mmdet3d'
 
@@ -33,18 +34,9 @@ def write_table(path, columns, metadata):
             metadata={METADATA_KEY: json.dumps(metadata).encode()}))
     try:
         target = _target(path)
-        # the same folder, because a rename is atomic only within a disk
-        temporary = target.parent / f'.{target.name}.{os.getpid()}.tmp'
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with open(temporary, 'wb') as f:
-                pq.write_table(table, f)
-                f.flush()
-                os.fsync(f.fileno())
-            os.replace(temporary, target)
-        finally:
-            if temporary.exists():
-                temporary.unlink()
+        with whole_file(target) as f:
+            pq.write_table(table, f)
     except OSError as e:
         raise _unwritable(path, e) from e
 

@@ -3,7 +3,7 @@ import contextlib
 import os
 from pathlib import Path
 
-from .whole_file import whole_file
+from ..whole_file import whole_file
 
 
 class UnreadableImages(ValueError):

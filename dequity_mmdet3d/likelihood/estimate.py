@@ -50,3 +50,26 @@ def likelihood_from_labels(labels, kind='relative'):
     size = counts[inverse.reshape(-1)].astype(np.int64)
     size[labels == -1] = 1
     return size / (size.max() if kind == 'relative' else len(labels)), size
+
+
+def neutral_likelihood(likelihood, gamma=5.0):
+    r"""The likelihood at which a sample weighs what the others weigh.
+
+    .. math:: 1 - \left(\frac{1}{N} \sum_i (1 - p_i)^\gamma\right)^{1/\gamma}
+
+    so that its weight is their mean weight, for every eta and this gamma.
+
+    Args:
+        likelihood (np.ndarray): (N,) float64 in (0, 1], N > 0.
+        gamma (float): > 0. Defaults to 5, the default of the weight.
+
+    Returns:
+        float: In (0, 1].
+
+    Example:
+        >>> neutral_likelihood(np.array([0.5, 0.5]))
+        0.5
+    """
+    rarity = float(np.mean((1 - likelihood)**gamma))**(1 / gamma)
+    # above 0 even where all but nothing is common
+    return max(1 - rarity, float(likelihood.min()))

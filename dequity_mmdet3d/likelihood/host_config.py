@@ -1,4 +1,4 @@
-"""The samples of a host config's training set.
+"""The samples of a host config's training set, or of another split.
 
 The config is read, never run: ``custom_imports`` stay unimported and no
 dataset is built, so mmdet3d need only lie on the disk, as the base of the
@@ -100,12 +100,14 @@ def leaf_datasets(dataset):
     return leaves, tables
 
 
-def samples_from_config(path, cfg_options=None):
+def samples_from_config(path, cfg_options=None, split='train'):
     """Every sample of ``train_dataloader.dataset``, with its images.
 
     Args:
         path (str | Path): The host's config file.
         cfg_options (Sequence[str], optional): See :func:`read_config`.
+        split (str): 'train', 'val' or 'test', whose dataloader to take.
+            Defaults to 'train'.
 
     Returns:
         Samples: Ids by :func:`dequity_mmdet3d.table.sample_id_of`. Their
@@ -115,30 +117,32 @@ def samples_from_config(path, cfg_options=None):
     Raises:
         FileNotFoundError: If the config, an info file or every known place
             of a camera's images does not exist.
-        ValueError: If the config has no training set that lists images, or
+        ValueError: If the config has no such set that lists images, or
             one id stands for different images.
         KeyError: If a sample has no id.
     """
     cfg = read_config(path, cfg_options)
     try:
-        dataset = cfg['train_dataloader']['dataset']
+        dataset = cfg[f'{split}_dataloader']['dataset']
     except (KeyError, TypeError):
         raise ValueError(
-            f'{path} must have train_dataloader.dataset, but its keys are '
+            f'{path} must have {split}_dataloader.dataset, but its keys are '
             f'{sorted(cfg)}; give the config that you train with') from None
     leaves, tables = leaf_datasets(dataset)
-    images, id_types, names, splits, notes, again = {}, set(), [], [], [], 0
+    images, cameras = {}, {}
+    id_types, names, splits, notes, again = set(), [], [], [], 0
     for leaf in leaves:
         infos, metainfo, ann_file = _training_infos(leaf, path)
-        found, said = image_paths(infos, leaf.get('data_root') or '',
-                                  leaf.get('data_prefix'))
+        found, seen_by, said = image_paths(infos, leaf.get('data_root') or '',
+                                           leaf.get('data_prefix'))
         notes += said
         names.append(metainfo.get('dataset'))
         splits.append(osp.basename(ann_file))
-        for info, where in zip(infos, found):
+        for info, where, named in zip(infos, found, seen_by):
             name = sample_id_of(info)
             id_types.add('token' if info.get('token') else 'sample_idx')
             again += name in images
+            cameras[name] = named
             if images.setdefault(name, where) != where:
                 raise ValueError(
                     f'{path}: sample id {name!r} stands for two samples, with '
@@ -159,7 +163,8 @@ def samples_from_config(path, cfg_options=None):
             split=' '.join(dict.fromkeys(splits)),
             id_type='-'.join(sorted(id_types))),
         table_path=_one_table(tables) or default,
-        notes=notes)
+        notes=notes,
+        cameras=[cameras[name] for name in images])
 
 
 def _one_table(tables):
@@ -195,5 +200,5 @@ def _training_infos(leaf, config):
         else:
             infos = [infos[i] for i in indices]
     if not infos:
-        raise ValueError(f'{config}: the training set of {ann_file} is empty')
+        raise ValueError(f'{config}: the data set of {ann_file} is empty')
     return infos, metainfo, ann_file

@@ -40,9 +40,10 @@ def image_paths(infos, data_root, data_prefix=None):
             reads it.
 
     Returns:
-        tuple[list[tuple[str, ...]], list[str]]: For each sample one path
-        for every camera that has an image, cameras sorted by name; and
-        notes on folders that were taken from the standard layouts.
+        tuple[list[tuple[str, ...]], list[tuple[str, ...]], list[str]]: For
+        each sample one path for every camera that has an image, cameras
+        sorted by name; these names; and notes on folders that were taken
+        from the standard layouts.
 
     Raises:
         ValueError: If samples have no image at all; counted, five named.
@@ -72,7 +73,7 @@ def image_paths(infos, data_root, data_prefix=None):
     return [
         tuple(osp.join(folders[c], named[c]) for c in sorted(named))
         for named in files
-    ], notes
+    ], [tuple(sorted(named)) for named in files], notes
 
 
 def _named_images(info):

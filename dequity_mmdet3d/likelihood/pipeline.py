@@ -1,16 +1,23 @@
-"""The offline half from end to end, for tools: plain values in, table out."""
+"""The offline half from end to end, for tools: plain values in, table out.
+
+Shape letters: N samples, M images (of all samples and cameras), C cameras,
+D embedding size.
+"""
 import platform
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from typing import Any, List, Optional
 
 import numpy as np
 
 from .. import __version__
 from ..table import FORMAT_VERSION, LikelihoodTable, ids_fingerprint
-from .cameras import mean_over_cameras
-from .cluster import cluster
-from .estimate import likelihood_from_labels
-from .vectors import unit_rows
+from .cameras import View, join_cameras, views_of
+from .clustering import ClusterSettings, cluster
+from .diagnosis import diagnose, refuse_degenerate
+from .estimate import likelihood_from_labels, neutral_likelihood
+from .fitted import Fitted
+from .vectors import UnitVectors
 
 
 @dataclass(frozen=True)
@@ -19,26 +26,27 @@ class Embedded:
 
     Args:
         ids (list[str]): N sample ids.
-        vectors (np.ndarray): (N, D) float32 rows of length 1.
+        views (list[View]): What to cluster: all samples at once, or each
+            camera by itself.
         provenance (dict): ``source``, ``dataset``, ``split``, ``id_type`` and
             ``encoder`` of :mod:`dequity_mmdet3d.table`.
-        rate (float, optional): Images a second of those encoded now.
+        how (str): One of :data:`.cameras.HOW`.
         skipped (list[str]): Sample ids without any usable image; they are
             not among ``ids``.
         encoded (Encoded, optional): Where the embeddings lie, and the
             images that failed.
     """
-    ids: list
-    vectors: np.ndarray
+    ids: List[str]
+    views: List[View]
     provenance: dict
-    rate: float = None
-    skipped: list = field(default_factory=list)
-    encoded: object = None
+    how: str = 'mean'
+    skipped: List[str] = field(default_factory=list)
+    encoded: Any = None
 
 
 def embed_samples(samples, encoder, settings, store, skip_bad=False,
-                  bad_list=None, team=None):
-    """Encode the images of samples; the mean direction over the cameras.
+                  bad_list=None, team=None, how='mean'):
+    """Encode the images of samples.
 
     Args:
         samples (Samples): With images.
@@ -49,9 +57,10 @@ def embed_samples(samples, encoder, settings, store, skip_bad=False,
         bad_list (str, optional): File for the list of those images; written
             by process 0 if there are any.
         team (Alone, optional): The processes that share the work.
+        how (str): What becomes of several cameras, see :mod:`.cameras`.
 
     Returns:
-        Embedded: One vector for every sample with a usable image.
+        Embedded: Every sample with a usable image.
 
     Raises:
         UnreadableImages: If any image cannot be used, or with ``skip_bad``
@@ -61,24 +70,26 @@ def embed_samples(samples, encoder, settings, store, skip_bad=False,
     from .bad_images import UnreadableImages, write_bad_images
     from .encode import encode_images
     paths = [path for images in samples.images for path in images]
-    counts = np.array([len(images) for images in samples.images])
     encoded = encode_images(paths, encoder, settings, store, team)
     if encoded.failures:
         if bad_list is not None and (team is None or team.rank == 0):
             write_bad_images(bad_list, encoded.failures)
         if not skip_bad or not encoded.usable.any():
             raise UnreadableImages(encoded.failures, len(paths), bad_list)
-    several = counts.max() > 1
-    # counts of usable images from here on
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    counts = np.add.reduceat(encoded.usable.astype(int), starts)
-    ids = [i for i, count in zip(samples.ids, counts) if count]
-    vectors = np.concatenate([np.float32(s) for s in encoded.shards])
-    vectors = vectors[encoded.usable]
-    if several:
-        vectors = mean_over_cameras(vectors, counts[counts > 0])
-    # rounding to float16 left the length by up to 1e-3
-    vectors = unit_rows(vectors, ids)
+    sample = np.repeat(
+        np.arange(len(samples)), [len(images) for images in samples.images])
+    has = np.zeros(len(samples), dtype=bool)
+    has[sample[encoded.usable]] = True
+    # numbers of the samples that are left
+    sample = np.maximum(np.cumsum(has) - 1, 0)[sample]
+    names = sorted({c for cameras in samples.cameras for c in cameras})
+    number = {name: c for c, name in enumerate(names)}
+    camera = np.array(
+        [number[c] for cameras in samples.cameras for c in cameras])
+    views = []
+    if team is None or team.rank == 0:  # the others only encode
+        views = views_of(encoded.shards, sample, camera, encoded.usable,
+                         names, how)
     width, height = encoder.preprocess.size
     fingerprint = dict(
         name=encoder.name,
@@ -88,11 +99,10 @@ def embed_samples(samples, encoder, settings, store, skip_bad=False,
         resize=f'squash to {width}x{height}',
         precision=encoder.precision,
         embedding_dtype=store.dtype,
-        cameras='mean direction' if several else 'one')
-    return Embedded(
-        ids, vectors, dict(samples.provenance, encoder=fingerprint),
-        encoded.rate, [i for i, count in zip(samples.ids, counts)
-                       if not count], encoded)
+        cameras=how if len(names) > 1 else 'one')
+    return Embedded([i for i, h in zip(samples.ids, has) if h], views,
+                    dict(samples.provenance, encoder=fingerprint), how,
+                    [i for i, h in zip(samples.ids, has) if not h], encoded)
 
 
 def embed_given(samples, embeddings):
@@ -100,85 +110,184 @@ def embed_given(samples, embeddings):
 
     Args:
         samples (Samples): N of them.
-        embeddings (np.ndarray): (N, D) real numbers.
+        embeddings (np.ndarray): (N, D) real numbers; may be a memory map
+            larger than memory.
 
     Returns:
-        Embedded: Rows scaled to length 1.
+        Embedded: All samples.
 
     Raises:
         ValueError: If rows hold NaN, inf or only zeros.
     """
-    return Embedded(samples.ids, unit_rows(embeddings, samples.ids),
+    vectors = UnitVectors(embeddings, samples.ids).check()
+    return Embedded(samples.ids, [View('', vectors, np.arange(len(vectors)))],
                     dict(samples.provenance, encoder=None))
 
 
-def make_table(embedded, clustering=None, kind='relative'):
+@dataclass(frozen=True)
+class Estimate:
+    """A finished estimate.
+
+    Args:
+        table (LikelihoodTable): One row a sample; those without a usable
+            image come last.
+        diagnosis (Diagnosis): Whether to trust it.
+        fitted (Fitted, optional): To apply it to other samples; by the
+            method 'modes'.
+    """
+    table: LikelihoodTable
+    diagnosis: Any
+    fitted: Optional[Fitted]
+
+
+def make_table(embedded, settings=None, kind='relative'):
     """Cluster, estimate, and say where it comes from.
 
     Args:
         embedded (Embedded): N samples.
-        clustering (KMeansSettings, optional): Defaults to the class's.
+        settings (ClusterSettings, optional): Defaults to the class's.
         kind (str): 'relative' or 'share', see :mod:`.estimate`.
 
     Returns:
-        LikelihoodTable: One row per sample, in the order of ``embedded``.
+        Estimate: The table and what to think of it.
 
     Raises:
-        ValueError: If the kind is unknown or ids are not unique.
+        ValueError: If the kind is unknown, or what was found is no estimate:
+            nearly no sample in a cluster, or nearly each in its own.
     """
-    labels, used = cluster(embedded.vectors, clustering)
-    likelihood, size = likelihood_from_labels(labels, kind)
-    ids = list(embedded.ids)
+    settings = settings or ClusterSettings()
+    found, diagnoses, columns = [], [], []
+    for view in embedded.views:
+        clustering = cluster(view.vectors, settings)
+        refuse_degenerate(clustering)
+        diagnoses.append(diagnose(clustering, view.vectors, settings))
+        columns.append(_columns(clustering, kind))
+        found.append(clustering)
+    likelihood, labels, size = _joined(embedded, columns)
+    diagnosis = min(diagnoses, key=lambda d: min(d.correlation or [1]))
     metadata = dict(
         embedded.provenance,
-        format_version=FORMAT_VERSION,
-        package_version=__version__,
-        ids_sha256=ids_fingerprint(ids),
-        seed=used.pop('seed'),
-        clustering=used,
+        seed=settings.seed,
+        clustering=found[0].used if len(found) == 1 else {
+            view.name: f.used for view, f in zip(embedded.views, found)},
         kind=kind,
-        n=len(ids),
-        versions=_versions(embedded.provenance['encoder']),
-        date=datetime.now(timezone.utc).isoformat(timespec='seconds'))
-    return LikelihoodTable(ids, likelihood, labels, size, metadata)
+        diagnosis=diagnosis.as_dict())
+    table = _table(embedded, likelihood, labels, size, metadata)
+    fitted = None
+    if all(f.modes is not None for f in found):
+        fitted = Fitted(
+            {v.name: f.modes for v, f in zip(embedded.views, found)},
+            {v.name: _sizes(f.labels) for v, f in zip(embedded.views, found)},
+            dict(
+                encoder=embedded.provenance['encoder'],
+                how=embedded.how,
+                kind=kind,
+                n=len(embedded.ids),
+                **{k: table.metadata[k]
+                   for k in ('ids_sha256', 'split', 'date')}))
+    return Estimate(table, diagnosis, fitted)
 
 
-def _versions(encoder):
+def apply_table(embedded, fitted):
+    """The likelihoods of other samples under a fitted table, for analysis.
+
+    Args:
+        embedded (Embedded): N samples, by the same encoder.
+        fitted (Fitted): See :func:`make_table`.
+
+    Returns:
+        LikelihoodTable: ``cluster_id`` and ``cluster_size`` are those of the
+        training set; -1 and 1 for a sample unlike all of it.
+
+    Raises:
+        ValueError: If the embeddings are not of the same kind.
+    """
+    fitted.check(embedded)
+    columns = [
+        fitted.columns(view.name, view.vectors) for view in embedded.views
+    ]
+    metadata = dict(
+        embedded.provenance,
+        kind=fitted.about['kind'],
+        applied=dict(
+            ids_sha256=fitted.about['ids_sha256'],
+            split=fitted.about['split']))
+    return _table(embedded, *_joined(embedded, columns), metadata)
+
+
+def _columns(clustering, kind):
+    likelihood, size = likelihood_from_labels(clustering.labels, kind)
+    if clustering.likelihood is not None:
+        likelihood = clustering.likelihood
+    return likelihood, clustering.labels, size
+
+
+def _sizes(labels):
+    return np.bincount(labels[labels >= 0])
+
+
+def _joined(embedded, columns):
+    """(N,) likelihood, cluster and size, out of those of each view."""
+    if len(columns) == 1:
+        return columns[0]
+    shape = len(embedded.ids), len(columns)
+    likelihood = np.full(shape, np.nan)
+    labels, size = np.full(shape, -1), np.ones(shape, dtype=np.int64)
+    for c, (view, column) in enumerate(zip(embedded.views, columns)):
+        likelihood[view.rows, c], labels[view.rows, c], size[
+            view.rows, c] = column
+    return join_cameras(likelihood, labels, size, embedded.how)
+
+
+def _table(embedded, likelihood, labels, size, metadata):
+    ids = list(embedded.ids)
+    if embedded.skipped:
+        neutral = neutral_likelihood(likelihood)
+        more = len(embedded.skipped)
+        ids += embedded.skipped
+        likelihood = np.append(likelihood, np.full(more, neutral))
+        labels = np.append(labels, np.full(more, -1))
+        size = np.append(size, np.ones(more, dtype=np.int64))
+        metadata = dict(metadata, skipped=list(embedded.skipped))
+    return LikelihoodTable(
+        ids, likelihood, labels, size,
+        dict(
+            metadata,
+            format_version=FORMAT_VERSION,
+            package_version=__version__,
+            ids_sha256=ids_fingerprint(ids),
+            n=len(ids),
+            versions=versions(metadata['encoder']),
+            date=datetime.now(timezone.utc).isoformat(timespec='seconds')))
+
+
+def versions(encoder):
+    """Versions of the libraries that an estimate depends on."""
     import faiss
-    versions = dict(
+    found = dict(
         python=platform.python_version(),
         numpy=np.__version__,
         faiss=faiss.__version__)
     if encoder is not None:
         import PIL
         import torch
-        versions.update(torch=torch.__version__, pillow=PIL.__version__)
-    return versions
+        found.update(torch=torch.__version__, pillow=PIL.__version__)
+    return found
 
 
-def summary(table):
-    """What a person wants to know about a finished table.
+def extremes(table):
+    """The rarest and the most common samples.
 
     Args:
         table (LikelihoodTable): Any.
 
     Returns:
-        list[str]: Lines of text.
+        list[str]: Two lines of text.
     """
     order = np.argsort(table.likelihood, kind='stable')
-    largest = int(table.cluster_size.max())
     rows = [('rarest', order[:3]), ('most common', order[::-1][:3])]
-    lines = [
-        f'{len(table)} samples in {table.n_clusters} clusters; the largest '
-        f'holds {largest} ({largest / len(table):.1%})'
+    return [
+        f'{name}: ' + ', '.join(
+            f'{table.sample_id[i]} ({table.likelihood[i]:.3g})' for i in some)
+        for name, some in rows
     ]
-    unclustered = int((table.cluster_id < 0).sum())
-    if unclustered:
-        lines.append(f'{unclustered} samples belong to no cluster')
-    if table.likelihood.min() == table.likelihood.max():
-        lines.append('every likelihood is the same, so that all weights will '
-                     'be equal: too few samples or clusters?')
-    for name, some in rows:
-        lines.append(f'{name}: ' + ', '.join(
-            f'{table.sample_id[i]} ({table.likelihood[i]:.3g})' for i in some))
-    return lines

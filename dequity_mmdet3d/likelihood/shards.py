@@ -23,7 +23,7 @@ from typing import Any, Callable, Optional
 
 import numpy as np
 
-from .whole_file import lock, remove_leftovers, whole_file
+from ..whole_file import lock, remove_leftovers, whole_file
 
 DTYPES = ('float16', 'float32')
 # 1,024 images are seconds of work on a GPU and minutes on a CPU; 200,000

@@ -24,6 +24,8 @@ class Samples:
         ids (list[str]): N unique sample ids.
         images (list[tuple[str, ...]]): N tuples of image paths, one for
             each camera. Empty for the user's embeddings.
+        cameras (list[tuple[str, ...]]): The names of these cameras. Defaults
+            to the numbers 0, 1, ...
         provenance (dict): ``source``, ``dataset``, ``split`` and ``id_type``
             as in :mod:`dequity_mmdet3d.table`.
         table_path (str, optional): Where a config expects the table.
@@ -34,9 +36,13 @@ class Samples:
     provenance: dict
     table_path: Optional[str] = None
     notes: List[str] = field(default_factory=list)
+    cameras: Optional[List[Tuple[str, ...]]] = None
 
     def __post_init__(self):
         check_ids(self.ids)  # now, not after hours of encoding
+        if self.cameras is None:
+            numbers = [tuple(map(str, range(len(i)))) for i in self.images]
+            object.__setattr__(self, 'cameras', numbers)
 
     def __len__(self):
         return len(self.ids)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dequity_mmdet3d.cli import run_cli
+from dequity_mmdet3d.likelihood import arguments
 from dequity_mmdet3d.table import LikelihoodTable, ids_fingerprint
 
 from .conftest import TOOL, compute_likelihoods, error_of, write_images
@@ -32,8 +33,8 @@ def test_embeddings(tmp_path):
     group = groups(tmp_path)
     # relative paths, from another working directory
     done = compute_likelihoods(
-        '--embeddings', 'e.npy', '--out', 'new/t.parquet', '--clusters', 3,
-        cwd=tmp_path)
+        '--embeddings', 'e.npy', '--out', 'new/t.parquet', '--method', 'kmeans',
+        '--clusters', 3, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ''
     table = LikelihoodTable.load(tmp_path / 'new' / 't.parquet')
@@ -48,8 +49,10 @@ def test_embeddings(tmp_path):
     assert meta['encoder'] is None and meta['kind'] == 'relative'
     assert meta['ids_sha256'] == ids_fingerprint(map(str, range(10)))
     lines = done.stdout.splitlines()
-    assert lines == [
-        '10 samples in 3 clusters; the largest holds 6 (60.0%)',
+    assert lines[0] == '3 clusters of 10 samples; the largest holds 60.0%'
+    assert lines[1].startswith('0 samples (0.0%) are rare')
+    assert 'rank correlation' in lines[2]
+    assert lines[3:] == [
         'rarest: 4 (0.167), 2 (0.5), 6 (0.5)',
         'most common: 9 (1), 7 (1), 5 (1)',
         'likelihood table: new/t.parquet',
@@ -61,7 +64,7 @@ def test_embeddings_with_ids_share_and_seed(tmp_path):
     (tmp_path / 'ids.txt').write_text(''.join(f'id {i}\n' for i in range(10)))
     out = tmp_path / 't.parquet'
     args = ('--embeddings', tmp_path / 'e.npy', '--ids', tmp_path / 'ids.txt',
-            '--out', out, '--clusters', 3, '--kind', 'share', '--seed', 5)
+            '--out', out, '--method', 'kmeans', '--clusters', 3, '--kind', 'share', '--seed', 5)
     for _ in range(2):  # running it twice replaces the table
         assert compute_likelihoods(*args).returncode == 0
     table = LikelihoodTable.load(out)
@@ -85,8 +88,8 @@ def test_real_images(shared_data, tmp_path):
     assert encoder['dim'] == 1280 and len(encoder['weights_sha256']) == 64
     assert encoder['resize'] == 'squash to 224x224'
     assert encoder['precision'] in ('float32', 'bfloat16')
-    assert 1 < table.n_clusters <= 3
-    assert table.metadata['clustering']['clusters'] == 3
+    assert table.metadata['clustering']['method'] == 'modes'
+    assert (tmp_path / 't.modes.npz').is_file()
     assert 'images/s' in done.stdout and str(out) in done.stdout
     assert f'embeddings: {tmp_path / "t.embeddings"}' in done.stdout
 
@@ -108,7 +111,7 @@ train_dataloader = dict(dataset=dict(
     assert table.sample_id.tolist() == ['ca9a282c9e77460f8360f564131a8af5']
     assert table.likelihood.tolist() == [1.0]
     assert table.metadata['dataset'] == 'nuscenes'
-    assert table.metadata['encoder']['cameras'] == 'mean direction'
+    assert table.metadata['encoder']['cameras'] == 'mean'
 
 
 def test_config_default_out(kitti_root, write_config):
@@ -171,7 +174,7 @@ def test_help_and_version(capsys):
 
 def test_default_encoder_is_the_library_s():
     from dequity_mmdet3d.likelihood.encoders import DEFAULT_ENCODER
-    assert tool().DEFAULT_ENCODER == DEFAULT_ENCODER
+    assert arguments.DEFAULT_ENCODER == DEFAULT_ENCODER
 
 
 @pytest.fixture
@@ -250,7 +253,8 @@ def test_unreadable_images_leave_the_old_table(tmp_path, run_here):
     assert all(why for _, why in listed)
     assert out.read_bytes() == before
     assert sorted(os.listdir(tmp_path)) == [
-        'images', 't.bad_images.txt', 't.embeddings', 't.parquet']
+        'images', 't.bad_images.txt', 't.embeddings', 't.modes.npz',
+        't.parquet']
     # what is repaired is encoded, and the list is never stale
     write_images(tmp_path / 'images', 8)
     assert run_here(*args) == (0, '')
@@ -267,7 +271,11 @@ def test_skip_bad(tmp_path, capsys):
     text = capsys.readouterr().out
     bad_list = tmp_path / 't.bad_images.txt'
     assert (f'2 of 6 images cannot be used; they are listed in {bad_list}\n'
-            '2 samples have no usable image\n') in text
+            '2 samples have no usable image; their rows are neutral\n') in text
+    table = LikelihoodTable.load(tmp_path / 't.parquet')
+    assert len(table) == 6
+    assert table.sample_id[-2:].tolist() == ['000002.png', 'not a photo.png']
+    assert table.cluster_id[-2:].tolist() == [-1, -1]
     assert len(bad_list.read_text().splitlines()) == 2
     # without any usable image there is nothing to go on with
     for i in (0, 1, 3, 4):
@@ -315,8 +323,10 @@ def test_cameras_of_a_sample_that_cannot_be_used(tmp_path, fake_encoder):
     alone = embed_samples(
         Samples(['a', 'b'], [tuple(paths[:1]), whole[1]], provenance),
         fake_encoder, None, store)
-    np.testing.assert_allclose(got.vectors, alone.vectors, rtol=1e-6)
-    assert alone.skipped == [] and got.vectors.shape == (2, 12)
+    rows = np.array([0, 1])
+    np.testing.assert_allclose(got.views[0].vectors.take(rows),
+                               alone.views[0].vectors.take(rows), rtol=1e-6)
+    assert alone.skipped == [] and len(got.views[0].vectors) == 2
     assert got.provenance['encoder']['precision'] == 'float32'
 
 
@@ -325,7 +335,8 @@ def test_other_clustering_encodes_nothing(tmp_path, capsys):
     for out, clusters in (('a', 2), ('b', 3)):
         assert tool().main(
             ['--images', str(tmp_path / 'images'), '--out',
-             str(tmp_path / f'{out}.parquet'), '--clusters', str(clusters),
+             str(tmp_path / f'{out}.parquet'), '--method', 'kmeans',
+             '--clusters', str(clusters),
              '--embeddings-dir', str(tmp_path / 'e')]) is None
         text = capsys.readouterr().out
         assert ('images/s' in text) == (out == 'a')
@@ -477,6 +488,7 @@ def test_provenance_is_json_for_any_reader(tmp_path):
     meta = json.loads(raw[b'dequity_mmdet3d'])
     assert set(meta) == {
         'format_version', 'package_version', 'source', 'dataset', 'split',
-        'id_type', 'ids_sha256', 'encoder', 'clustering', 'kind', 'seed', 'n',
+        'id_type', 'ids_sha256', 'encoder', 'clustering', 'diagnosis',
+        'kind', 'seed', 'n',
         'versions', 'date'
     }

@@ -184,7 +184,7 @@ def test_cameras_may_differ_between_samples(tmp_path):
     def info(**cams):
         return dict(images={c: dict(img_path=f) for c, f in cams.items()})
 
-    paths, _ = image_paths([
+    paths, _, _ = image_paths([
         info(CAM_FRONT='000000.png', CAM_BACK='000000.png'),
         info(CAM_FRONT='000001.png'),
     ], str(tmp_path))

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from dequity_mmdet3d.likelihood import whole_file
+from dequity_mmdet3d import whole_file
 from dequity_mmdet3d.likelihood.shards import Shards, ShardStore
 
 IDENTITY = dict(encoder='fake', dim=3, images=5)

@@ -2,7 +2,8 @@
 import numpy as np
 import pytest
 
-from dequity_mmdet3d.likelihood.vectors import unit_rows
+from dequity_mmdet3d.likelihood import vectors
+from dequity_mmdet3d.likelihood.vectors import UnitVectors, unit_rows
 
 
 def test_unit_rows_keeps_the_direction_of_any_size():
@@ -40,3 +41,38 @@ def test_unit_rows_names_bad_rows():
 def test_unit_rows_refuses(x, error, text):
     with pytest.raises(error, match=text):
         unit_rows(x)
+
+
+def test_parts_and_kept_rows_read_like_one_array(monkeypatch):
+    monkeypatch.setattr(vectors, '_BLOCK', 3)
+    rng = np.random.default_rng(0)
+    x = rng.standard_normal((20, 4)).astype(np.float16)
+    keep = rng.random(20) < 0.6
+    keep[8:13] = False  # a whole part
+    read = UnitVectors([x[:8], x[8:13], x[13:]], keep=keep)
+    want = unit_rows(x[keep])
+    assert len(read) == keep.sum() and read.dim == 4
+    starts, blocks = zip(*read.check().blocks())
+    np.testing.assert_array_equal(np.concatenate(blocks), want)
+    assert list(starts) == np.cumsum([0] + [len(b) for b in blocks])[:-1
+                                                                     ].tolist()
+    rows = np.array([0, 3, len(read) - 1])
+    np.testing.assert_array_equal(read.take(rows), want[rows])
+
+
+def test_bad_rows_in_parts_have_the_samples_numbers():
+    x = np.ones((10, 3), dtype=np.float32)
+    x[[2, 7]] = np.nan
+    keep = np.arange(10) != 1
+    read = UnitVectors([x[:5], x[5:]], keep=keep)
+    with pytest.raises(ValueError, match='2 of 9 .*: 1, 6'):
+        read.check()
+    with pytest.raises(ValueError, match='NaN or inf.*: 6'):
+        read.take(np.array([0, 6]))
+
+
+def test_a_memory_map_is_read_in_blocks(tmp_path):
+    np.save(tmp_path / 'e.npy', np.random.default_rng(0).random((50, 3)))
+    x = np.load(tmp_path / 'e.npy', mmap_mode='r')
+    np.testing.assert_array_equal(
+        np.concatenate([b for _, b in UnitVectors(x).blocks()]), unit_rows(x))

@@ -1,0 +1,216 @@
+"""The arguments of tools/compute_likelihoods.py."""
+import argparse
+
+from .. import __version__
+
+DEFAULT_ENCODER = 'efficientnet_lite0'  # its module would import torch here
+# those of .clustering.METHODS and .cameras.HOW, which would import numpy
+METHODS = ('modes', 'kmeans', 'tsne-dbscan', 'hdbscan', 'knn')
+CAMERAS = ('mean', 'concat', 'likelihood-mean', 'likelihood-min')
+NOISE = ('single', 'cluster', 'nearest')
+
+
+def parse_args(argv=None):
+    """Parse; leave with status 2 unless the arguments make sense."""
+    parser = argparse.ArgumentParser(
+        description='Write down how common every training image looks: the '
+        'likelihood table.',
+        epilog='Exit status: 0 the table is complete, 1 an error and nothing '
+        'was written, 2 wrong arguments, 130 interrupted.')
+    source = parser.add_argument_group('samples, one of four forms')
+    source.add_argument(
+        'config',
+        nargs='?',
+        metavar='CONFIG',
+        help='MMDetection3D config, for the images of its training set (its '
+        'custom_imports are left alone)')
+    source.add_argument(
+        '--images', metavar='DIR', help='any folder of images, with '
+        'sub-folders')
+    source.add_argument(
+        '--embeddings',
+        metavar='E.npy',
+        help='your own embeddings, (N, D) numbers')
+    source.add_argument(
+        '--cluster-info',
+        metavar='FILE.pkl',
+        help="a *_cluster_info.pkl of the paper's authors, to be written as "
+        'a table; no code in it is run')
+    parser.add_argument(
+        '--ids',
+        metavar='IDS.txt',
+        help='with --embeddings: one sample id a line (default: row numbers)')
+    parser.add_argument(
+        '--out',
+        metavar='TABLE',
+        help="the Parquet file to write (default with CONFIG: the table of "
+        'its DequityDataset, or else DATA_ROOT/DATASET_likelihoods.parquet)')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        metavar='KEY=VALUE',
+        help="with CONFIG: changes to it, as in the host's own tools")
+    encode = parser.add_argument_group('encoding of images')
+    encode.add_argument(
+        '--encoder',
+        default=DEFAULT_ENCODER,
+        help='%(default)s, whose weights come with the package (default); a '
+        'ResNet of torchvision such as resnet101; or a model of open_clip '
+        'such as ViT-B-32')
+    encode.add_argument(
+        '--pretrained',
+        metavar='TAG|FILE',
+        help='for the latter two: a tag such as IMAGENET1K_V2 or '
+        'laion2b_s34b_b79k, to be fetched, or a local checkpoint file')
+    encode.add_argument(
+        '--device',
+        help='such as cpu or cuda:1 (default: cuda if available; each '
+        'process its own)')
+    encode.add_argument(
+        '--precision',
+        choices=('auto', 'float32', 'bfloat16', 'float16'),
+        default='auto',
+        help="of the encoder's weights (default: auto, which takes bfloat16 "
+        'or float16 where the device has units for it)')
+    encode.add_argument(
+        '--batch-size',
+        type=int,
+        metavar='N',
+        help='images in one forward pass (default: 64 on a GPU, on the CPU 8 '
+        'in float32 and 32 otherwise)')
+    encode.add_argument(
+        '--workers',
+        type=int,
+        metavar='N',
+        help='threads that decode images and, on the CPU, encode them '
+        '(default: one for each usable core)')
+    encode.add_argument(
+        '--skip-bad',
+        action='store_true',
+        help='go on without images that cannot be used; they are listed in '
+        'a file beside the table in any case')
+    encode.add_argument(
+        '--embeddings-dir',
+        metavar='DIR',
+        help='where the embeddings are kept, so that a run goes on where it '
+        'stopped, and a repeated one encodes nothing (default: the name of '
+        'the table with the ending .embeddings)')
+    encode.add_argument(
+        '--embedding-dtype',
+        choices=('float16', 'float32'),
+        default='float16',
+        help='of the embeddings on disk (default: %(default)s)')
+    encode.add_argument(
+        '--shard-size',
+        type=int,
+        default=1024,
+        metavar='N',
+        help='images in one of the files there (default: %(default)s)')
+    encode.add_argument(
+        '--launcher',
+        choices=('auto', 'none', 'pytorch', 'slurm'),
+        default='auto',
+        help='what started several processes that share the images: torchrun '
+        '(pytorch) or srun (slurm) (default: auto, which sees it)')
+    estimate = parser.add_argument_group('likelihood')
+    estimate.add_argument(
+        '--method',
+        choices=METHODS,
+        default='modes',
+        help='modes finds groups of any size and number (default); the '
+        "others are for comparison: plain k-means, the paper's 3-D t-SNE and "
+        'DBSCAN, HDBSCAN, and the density of nearest neighbours')
+    estimate.add_argument(
+        '--clusters',
+        type=int,
+        metavar='K',
+        help='with --method kmeans: number of clusters (default: square root '
+        'of the number of samples, 50 at most)')
+    estimate.add_argument(
+        '--noise',
+        choices=NOISE,
+        help='with --method tsne-dbscan and hdbscan, and --cluster-info: a '
+        'sample without a cluster is one of its own (single, the default), '
+        'all of them are one (cluster, as in the authors\' code), or it joins '
+        'the nearest (nearest)')
+    estimate.add_argument(
+        '--cameras',
+        choices=CAMERAS,
+        default='mean',
+        help='several images a sample: cluster their mean direction, or all '
+        "side by side (concat); or cluster each camera's images by itself "
+        'and take the mean or the smallest likelihood (default: %(default)s)')
+    estimate.add_argument(
+        '--kind',
+        choices=('relative', 'share'),
+        default='relative',
+        help='cluster size over that of the largest cluster, or over the '
+        'number of samples (default: %(default)s)')
+    estimate.add_argument(
+        '--seed',
+        type=int,
+        default=0,
+        help='of the clustering (default: %(default)s)')
+    other = parser.add_argument_group('other samples under a finished table')
+    other.add_argument(
+        '--apply',
+        metavar='TABLE',
+        help='fit nothing: assign the samples to the clusters of this table, '
+        'for analysis')
+    other.add_argument(
+        '--split',
+        choices=('train', 'val', 'test'),
+        default='train',
+        help='with --apply and CONFIG: whose dataloader to take (default: '
+        '%(default)s)')
+    parser.add_argument(
+        '--version',
+        action='version',
+        version=f'dequity_mmdet3d {__version__}')
+    args = parser.parse_args(argv)
+    check_forms(parser, args)
+    return args
+
+
+def check_forms(parser, args):
+    """Leave with status 2 unless the arguments make one of the forms."""
+    forms = (args.config, args.images, args.embeddings, args.cluster_info)
+    if sum(f is not None for f in forms) != 1:
+        parser.error('give exactly one of CONFIG, --images, --embeddings and '
+                     '--cluster-info')
+    if args.out is None and (args.config is None or args.apply is not None):
+        parser.error('--images, --embeddings, --cluster-info and --apply '
+                     'need --out')
+    if args.apply is not None and args.cluster_info is not None:
+        parser.error('--cluster-info holds no images to apply a table to')
+    if args.split != 'train' and (args.apply is None or args.config is None):
+        parser.error(f'--split {args.split} belongs to --apply with CONFIG: '
+                     'likelihoods are fitted to the training set only')
+    if args.clusters is not None and args.method != 'kmeans':
+        parser.error('--clusters belongs to --method kmeans')
+    if args.noise is not None and args.cluster_info is None and (
+            args.method not in ('tsne-dbscan', 'hdbscan')):
+        parser.error('--noise belongs to --method tsne-dbscan and hdbscan, '
+                     'and to --cluster-info')
+    if args.ids is not None and args.embeddings is None:
+        parser.error('--ids belongs to --embeddings')
+    if args.embeddings is not None and (args.pretrained is not None
+                                        or args.encoder != DEFAULT_ENCODER):
+        parser.error('--embeddings are encoded already: leave out --encoder '
+                     'and --pretrained')
+    if args.embeddings is not None and (args.skip_bad
+                                        or args.embeddings_dir is not None):
+        parser.error('--skip-bad and --embeddings-dir belong to images, not '
+                     'to --embeddings')
+    if args.cfg_options is not None:
+        if args.config is None:
+            parser.error('--cfg-options belongs to CONFIG')
+        for option in args.cfg_options:
+            if '=' not in option:
+                parser.error(f'--cfg-options takes KEY=VALUE, not {option!r}')
+    for name, low in (('batch_size', 1), ('workers', 0), ('shard_size', 1),
+                      ('clusters', 1), ('seed', 0)):
+        value = getattr(args, name)
+        if value is not None and not low <= value < 2**31:
+            parser.error(f'--{name.replace("_", "-")} must be {low} or more, '
+                         f'but is {value}')

@@ -1,0 +1,175 @@
+"""From embeddings to clusters, by the method that the user chooses.
+
+Shape letters: N samples, D embedding size, K clusters.
+"""
+from dataclasses import dataclass, replace
+from typing import Any, Optional
+
+import numpy as np
+
+from .faiss_kmeans import default_clusters, kmeans
+from .modes import Modes, find_modes
+
+__all__ = ['METHODS', 'ClusterSettings', 'Clustering', 'Modes', 'by_size',
+           'cluster']
+
+METHODS = ('modes', 'kmeans', 'tsne-dbscan', 'hdbscan', 'knn')
+NOISE = ('single', 'cluster', 'nearest')
+
+
+@dataclass(frozen=True)
+class ClusterSettings:
+    """How to cluster.
+
+    Args:
+        method (str): One of ``METHODS``. Defaults to 'modes', which finds
+            their number itself; the others are there for comparison.
+        clusters (int, optional): K >= 1, for 'kmeans' only. None means the
+            square root of N, 50 at most.
+        seed (int): Of all choices by chance, in [0, 2**31). Defaults to 0.
+        noise (str): What 'tsne-dbscan' and 'hdbscan' do with samples outside
+            of all clusters: one of ``NOISE``, see :func:`.density.
+            settle_noise`. Defaults to 'single'.
+
+    Raises:
+        ValueError: If a value is out of range, or is not the method's.
+    """
+    method: str = 'modes'
+    clusters: Optional[int] = None
+    seed: int = 0
+    noise: str = 'single'
+
+    def __post_init__(self):
+        for name, known in (('method', METHODS), ('noise', NOISE)):
+            if getattr(self, name) not in known:
+                raise ValueError(f'{name} must be one of {known}, but got '
+                                 f'{getattr(self, name)!r}')
+        for name, low in (('clusters', 1), ('seed', 0)):
+            value = getattr(self, name)
+            if value is None and name == 'clusters':
+                continue
+            if (isinstance(value, bool) or not isinstance(value, int)
+                    or not low <= value < 2**31):
+                raise ValueError(f'{name} must be an integer from {low} to '
+                                 f'{2**31 - 1}, but got {value!r}')
+        if self.clusters is not None and self.method != 'kmeans':
+            raise ValueError(f"clusters belongs to the method 'kmeans', but "
+                             f'the method is {self.method!r}; leave it out')
+
+
+@dataclass(frozen=True)
+class Clustering:
+    """What a method found.
+
+    Args:
+        labels (np.ndarray): (N,) int64 from 0 in the order of falling
+            cluster size; -1 for samples that belong to no cluster.
+        used (dict): JSON-able settings.
+        likelihood (np.ndarray, optional): (N,) float64 in (0, 1], by a
+            method that has likelihoods without clusters.
+        modes (Modes, optional): By the method 'modes', to assign others.
+        rows (np.ndarray, optional): (N, Q) float32, by the method 'modes',
+            the samples in its subspace.
+    """
+    labels: np.ndarray
+    used: dict
+    likelihood: Any = None
+    modes: Optional[Modes] = None
+    rows: Any = None
+
+
+def cluster(vectors, settings=None):
+    """Cluster embeddings.
+
+    Args:
+        vectors (UnitVectors): (N, D) embeddings.
+        settings (ClusterSettings, optional): Defaults to the class's.
+
+    Returns:
+        Clustering: For all N samples.
+
+    Raises:
+        ImportError: If a library of the method's is not installed.
+        ValueError: If rows have no direction, or the method cannot work
+            with N samples.
+    """
+    settings = settings or ClusterSettings()
+    return _BY_METHOD[settings.method](vectors, settings)
+
+
+def by_size(labels, lone=False):
+    """New numbers for clusters, in the order of falling size.
+
+    Args:
+        labels (np.ndarray): (N,) int64 in [0, K), each of them in use.
+        lone (bool): Whether a cluster of one sample is no cluster.
+
+    Returns:
+        np.ndarray: (K,) int64, the new number of each old one; -1 for a
+        lone sample, unless there is only one.
+    """
+    size = np.bincount(labels)
+    number = np.empty(len(size), dtype=np.int64)
+    # stable, so that equal sizes keep one order
+    number[np.argsort(-size, kind='stable')] = np.arange(len(size))
+    if lone and len(labels) > 1:
+        number[size == 1] = -1
+    return number
+
+
+def _modes(vectors, settings):
+    labels, modes, rows = find_modes(vectors, settings.seed)
+    number = by_size(labels, lone=True)
+    modes = replace(modes, cell_mode=number[modes.cell_mode])
+    used = dict(
+        method='modes',
+        seed=settings.seed,
+        cells=len(modes.cells),
+        dims=rows.shape[1],
+        level=modes.level)
+    return Clustering(number[labels], used, modes=modes, rows=rows)
+
+
+def _in_memory(vectors):
+    rows = np.empty((len(vectors), vectors.dim), dtype=np.float32)
+    for start, block in vectors.blocks():
+        rows[start:start + len(block)] = block
+    return rows
+
+
+def _kmeans(vectors, settings):
+    k = min(settings.clusters or default_clusters(len(vectors)), len(vectors))
+    labels = kmeans(
+        _in_memory(vectors), k, settings.seed, iterations=25, spherical=True)
+    used = dict(method='kmeans', seed=settings.seed, clusters=int(k))
+    return Clustering(by_size(labels)[labels], used)
+
+
+def _density(vectors, settings):
+    from ..density import hdbscan, settle_noise, tsne_dbscan
+    rows = _in_memory(vectors)
+    method = dict(hdbscan=hdbscan, **{'tsne-dbscan': tsne_dbscan})
+    labels = method[settings.method](rows, seed=settings.seed)
+    labels = settle_noise(labels, rows, settings.noise)
+    some = labels >= 0
+    if some.any():
+        labels[some] = by_size(labels[some])[labels[some]]
+    return Clustering(labels, dict(
+        method=settings.method, seed=settings.seed, noise=settings.noise))
+
+
+def _knn(vectors, settings):
+    from ..density import knn_density
+    likelihood = knn_density(_in_memory(vectors))
+    return Clustering(
+        np.full(len(likelihood), -1), dict(method='knn', seed=settings.seed),
+        likelihood)
+
+
+_BY_METHOD = {
+    'modes': _modes,
+    'kmeans': _kmeans,
+    'tsne-dbscan': _density,
+    'hdbscan': _density,
+    'knn': _knn
+}

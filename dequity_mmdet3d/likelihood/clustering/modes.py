@@ -1,0 +1,90 @@
+"""Modes: groups of samples that look alike, however unequal their sizes.
+
+Shape letters: N samples, D embedding size, Q dimensions, K cells.
+"""
+from dataclasses import dataclass
+
+import numpy as np
+
+from .cells import make_cells
+from .faiss_kmeans import nearest_rows
+from .merge import merge_cells
+from .subspace import Subspace, principal_subspace
+
+# A new sample this many times as far from its nearest cell as the farthest
+# training sample of that mode belongs to none.
+REACH = 1.25
+
+
+@dataclass(frozen=True)
+class Modes:
+    """The modes of a training set, to which new samples can be assigned.
+
+    Args:
+        subspace (Subspace): Where distances are taken.
+        cells (np.ndarray): (K, Q) float32 means.
+        cell_mode (np.ndarray): (K,) int64 mode of each cell.
+        reach (np.ndarray): (K,) float32, how far from the cell's mean the
+            farthest training sample of the cell's mode lies from its own.
+        level (float): d' at which merging stopped.
+    """
+    subspace: Subspace
+    cells: np.ndarray
+    cell_mode: np.ndarray
+    reach: np.ndarray
+    level: float
+
+    def assign(self, vectors):
+        """The mode of new samples.
+
+        Args:
+            vectors (UnitVectors): (M, D) embeddings by the same encoder.
+
+        Returns:
+            np.ndarray: (M,) int64 mode, -1 where the sample is farther from
+            all cells than ``REACH`` times what training samples were.
+        """
+        cell, far = nearest_rows(self.subspace.project(vectors), self.cells)
+        return np.where(far > REACH * self.reach[cell] + 1e-6, -1,
+                        self.cell_mode[cell])
+
+
+def find_modes(vectors, seed=0):
+    """Find the modes of embeddings; see docs/likelihood.md.
+
+    Args:
+        vectors (UnitVectors): (N, D) embeddings.
+        seed (int): Of all choices by chance. Defaults to 0.
+
+    Returns:
+        tuple[np.ndarray, Modes, np.ndarray]: Mode of each sample, (N,) int64
+        from 0 in no order; the fitted modes; and the samples in the subspace,
+        (N, Q) float32.
+    """
+    subspace = principal_subspace(vectors, seed)
+    rows = subspace.project(vectors)
+    labels, cells, merged = modes_of(rows, seed)
+    far = np.linalg.norm(
+        rows - cells.mean[cells.labels].astype(np.float32), axis=1)
+    reach = np.zeros(merged.labels.max() + 1, dtype=np.float32)
+    np.maximum.at(reach, labels, far)
+    modes = Modes(subspace, cells.mean.astype(np.float32), merged.labels,
+                  reach[merged.labels], merged.level)
+    return labels, modes, rows
+
+
+def modes_of(rows, seed=0, factor=1.0):
+    """Find the modes of samples in their subspace.
+
+    Args:
+        rows (np.ndarray): (N, Q) float32.
+        seed (int): Of k-means. Defaults to 0.
+        factor (float): Times the usual number of cells. Defaults to 1.
+
+    Returns:
+        tuple[np.ndarray, Cells, Merged]: Mode of each sample, (N,) int64,
+        and how it was found.
+    """
+    cells = make_cells(rows, seed, factor)
+    merged = merge_cells(cells)
+    return merged.labels[cells.labels], cells, merged
