@@ -36,4 +36,6 @@ setup(
         'encoder': encoder,
         # asks for torch 2.0 or newer
         'clip': ['open-clip-torch>=3.0'],
+        # other ways to a likelihood, and the benchmark of them
+        'compare': ['scikit-learn>=1.3'],
     })

@@ -11,14 +11,17 @@ A Parquet file with one row per sample and the columns
 
 Provenance is JSON in the file's key-value metadata, under the key
 ``dequity_mmdet3d``: ``format_version``, ``package_version``, ``source``
-('config' | 'images' | 'embeddings'), ``dataset`` (the info file's
-``metainfo['dataset']``, or None), ``split`` (names of the annotation files,
-or None), ``id_type`` ('sample_idx' | 'token' | 'relative_path' | 'given' |
-'row'), ``ids_sha256`` (of the sorted ids, one a line), ``encoder`` (``name``,
-``pretrained``, ``weights_sha256``, ``dim``, ``resize``, ``cameras``), or None
-for the user's own embeddings, ``clustering`` (its settings), ``kind``
-('relative' | 'share'), ``seed``, ``n``, ``versions`` of the libraries and
-``date`` (UTC, ISO 8601). Reading runs no code that the file brings.
+('config' | 'images' | 'embeddings' | 'cluster_info'), ``dataset`` (the info
+file's ``metainfo['dataset']``, or None), ``split`` (names of the annotation
+files, or None), ``id_type`` ('sample_idx' | 'token' | 'relative_path' |
+'given' | 'row'), ``ids_sha256`` (of the sorted ids, one a line), ``encoder``
+(``name``, ``pretrained``, ``weights_sha256``, ``dim``, ``resize``,
+``cameras``), or None for the user's own embeddings and the authors' tables,
+``clustering`` (its settings), ``kind`` ('relative' | 'share'), ``seed``,
+``n``, ``versions`` of the libraries and ``date`` (UTC, ISO 8601). A table
+made from the authors' has ``cluster_info`` (``file``, ``sha256``), a ``seed``
+of None and ``notes``, what the user should be told (list of text). Reading
+runs no code that the file brings.
 """
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ from dequity_mmdet3d.likelihood.arguments import parse_args
 
 def encode(samples, args, out, team, say):
     """The samples' embeddings, out of this run and earlier ones."""
-    from dequity_mmdet3d.likelihood import bad_images, pipeline
+    from dequity_mmdet3d.likelihood import bad_images
+    from dequity_mmdet3d.likelihood.embedded import embed_samples
     from dequity_mmdet3d.likelihood.encode import EncodeSettings
     from dequity_mmdet3d.likelihood.encoders import build_encoder, pick_device
     from dequity_mmdet3d.likelihood.encoders.precision import pick_precision
@@ -39,7 +40,7 @@ def encode(samples, args, out, team, say):
     say(f'encoding {len(samples)} samples with {encoder.name} in '
         f'{encoder.precision} on {encoder.device}' +
         (f', {team.world} processes' if team.world > 1 else ''))
-    embedded = pipeline.embed_samples(
+    embedded = embed_samples(
         samples, encoder,
         EncodeSettings(batch_size=args.batch_size, workers=args.workers),
         store, args.skip_bad, bad_images.bad_images_path(out), team,
@@ -89,7 +90,8 @@ def run(args, team):
             print(line, flush=True)
 
     # after the arguments, because these imports take seconds
-    from dequity_mmdet3d.likelihood import bad_images, pipeline, sources
+    from dequity_mmdet3d.likelihood import bad_images, sources
+    from dequity_mmdet3d.likelihood.embedded import embed_given
     from dequity_mmdet3d.table_file import check_writable
     if team.world > 1:
         team.agree({k: v for k, v in vars(args).items() if k != 'device'})
@@ -115,7 +117,7 @@ def run(args, team):
         check_writable(out)  # before the long work, not after it
         bad_images.forget_bad_images(out)
     if args.embeddings is not None:
-        embedded = pipeline.embed_given(samples, given)
+        embedded = embed_given(samples, given)
     else:
         embedded = encode(samples, args, out, team, say)
     if team.rank == 0:
@@ -163,7 +165,7 @@ def convert(args):
                                     args.noise or 'single')
     table.save(args.out)
     for line in [f'{len(table)} samples in {table.n_clusters} clusters',
-                 *extremes(table)]:
+                 *table.metadata['notes'], *extremes(table)]:
         print(line)
     print(f'likelihood table: {args.out}')
 

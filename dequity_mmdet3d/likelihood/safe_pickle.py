@@ -1,4 +1,4 @@
-"""Read the host's info files, which are pickles, without running their code.
+"""Read pickles, such as the host's info files, without running their code.
 
 A pickle may name any function of any installed module and have it called.
 This reader knows the few that data of numbers and text needs and refuses all
@@ -89,11 +89,12 @@ class _Reader(pickle.Unpickler):
             raise _Refused(f'it asks for {module}.{name}') from None
 
 
-def load_pickle(path):
+def load_pickle(path, maker="the host's create_data.py"):
     """Read a pickle of containers, numbers and text.
 
     Args:
         path (str | Path): Pickle of any protocol.
+        maker (str): What makes such files, for the advice of an error.
 
     Returns:
         object: What the pickle holds, with an :class:`UnreadArray` in the
@@ -111,13 +112,12 @@ def load_pickle(path):
             raise ValueError(
                 f'{path} is refused: {e}. Only containers, numbers, text and '
                 'numpy arrays may be in it, because a pickle can run any code;'
-                " make the info file again with the host's create_data.py, or "
-                'remove these objects from it') from e
+                f' make the file again with {maker}, or remove these objects '
+                'from it') from e
         except (pickle.UnpicklingError, EOFError, AttributeError, ImportError,
                 IndexError, KeyError, TypeError, ValueError, MemoryError,
                 OverflowError, RecursionError, SystemError) as e:
             # a damaged pickle can raise any of these
             raise ValueError(
                 f'{path} is not a complete pickle ({type(e).__name__}: {e}); '
-                "copy it anew, or make it with the host's create_data.py"
-            ) from e
+                f'copy it anew, or make it with {maker}') from e

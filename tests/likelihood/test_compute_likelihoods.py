@@ -33,8 +33,8 @@ def test_embeddings(tmp_path):
     group = groups(tmp_path)
     # relative paths, from another working directory
     done = compute_likelihoods(
-        '--embeddings', 'e.npy', '--out', 'new/t.parquet', '--method', 'kmeans',
-        '--clusters', 3, cwd=tmp_path)
+        '--embeddings', 'e.npy', '--out', 'new/t.parquet',
+        '--method', 'kmeans', '--clusters', 3, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ''
     table = LikelihoodTable.load(tmp_path / 'new' / 't.parquet')
@@ -64,7 +64,8 @@ def test_embeddings_with_ids_share_and_seed(tmp_path):
     (tmp_path / 'ids.txt').write_text(''.join(f'id {i}\n' for i in range(10)))
     out = tmp_path / 't.parquet'
     args = ('--embeddings', tmp_path / 'e.npy', '--ids', tmp_path / 'ids.txt',
-            '--out', out, '--method', 'kmeans', '--clusters', 3, '--kind', 'share', '--seed', 5)
+            '--out', out, '--method', 'kmeans', '--clusters', 3,
+            '--kind', 'share', '--seed', 5)
     for _ in range(2):  # running it twice replaces the table
         assert compute_likelihoods(*args).returncode == 0
     table = LikelihoodTable.load(out)
@@ -308,7 +309,7 @@ def test_odd_names_reach_the_list(tmp_path, run_here):
 
 def test_cameras_of_a_sample_that_cannot_be_used(tmp_path, fake_encoder):
     """The usable ones alone count; without any the sample is skipped."""
-    from dequity_mmdet3d.likelihood.pipeline import embed_samples
+    from dequity_mmdet3d.likelihood.embedded import embed_samples
     from dequity_mmdet3d.likelihood.shards import ShardStore
     from dequity_mmdet3d.likelihood.sources import Samples
     paths = [str(p) for p in write_images(tmp_path / 'images', 6)]

@@ -5,6 +5,7 @@ import pytest
 from dequity_mmdet3d.likelihood import pipeline
 from dequity_mmdet3d.likelihood.cameras import View
 from dequity_mmdet3d.likelihood.clustering import ClusterSettings
+from dequity_mmdet3d.likelihood.embedded import Embedded
 from dequity_mmdet3d.likelihood.estimate import neutral_likelihood
 from dequity_mmdet3d.likelihood.fitted import (Fitted, load_fitted,
                                                modes_path)
@@ -18,7 +19,7 @@ pytest.importorskip('faiss', reason='faiss cannot be imported')
 
 def embedded(x, skipped=(), how='mean', views=None):
     views = views or [View('', UnitVectors(x), np.arange(len(x)))]
-    return pipeline.Embedded(
+    return Embedded(
         [f's{i}' for i in range(len(x))], views,
         dict(source='embeddings', dataset=None, split='train.pkl',
              id_type='row', encoder=None), how, list(skipped))

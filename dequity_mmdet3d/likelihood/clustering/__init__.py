@@ -7,14 +7,14 @@ from typing import Any, Optional
 
 import numpy as np
 
+from .density import NOISE, hdbscan, knn_density, settle_noise, tsne_dbscan
 from .faiss_kmeans import default_clusters, kmeans
 from .modes import Modes, find_modes
 
-__all__ = ['METHODS', 'ClusterSettings', 'Clustering', 'Modes', 'by_size',
-           'cluster']
+__all__ = ['METHODS', 'NOISE', 'ClusterSettings', 'Clustering', 'Modes',
+           'by_size', 'cluster']
 
 METHODS = ('modes', 'kmeans', 'tsne-dbscan', 'hdbscan', 'knn')
-NOISE = ('single', 'cluster', 'nearest')
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,6 @@ def _kmeans(vectors, settings):
 
 
 def _density(vectors, settings):
-    from ..density import hdbscan, settle_noise, tsne_dbscan
     rows = _in_memory(vectors)
     method = dict(hdbscan=hdbscan, **{'tsne-dbscan': tsne_dbscan})
     labels = method[settings.method](rows, seed=settings.seed)
@@ -159,7 +158,6 @@ def _density(vectors, settings):
 
 
 def _knn(vectors, settings):
-    from ..density import knn_density
     likelihood = knn_density(_in_memory(vectors))
     return Clustering(
         np.full(len(likelihood), -1), dict(method='knn', seed=settings.seed),

@@ -1,0 +1,251 @@
+"""Compares ways to a likelihood on embeddings whose likelihoods are known.
+
+    python benchmarks/compare_methods.py [--n 3000] [--seeds 5]
+        [--methods kmeans tsne-dbscan:cluster ...] [--families 'own/*' ...]
+        [--out FILE]
+
+Prints a Markdown table of families and methods. A cell is
+
+    rho / gap / auroc / seconds     or     spread / seconds
+
+with the scores of likelihood_families.py, means over the seeds; the second
+form is for families in which nothing is rare. `own/` are the families of
+likelihood_families.py. `bench/` are those of another file with the same
+functions, `family(name, seed, n)` and `scores(truth, estimate)`, and
+`FAMILIES`: --bench, or the environment variable DEQUITY_BENCH, or
+../shared/bench/likelihood_fidelity.py beside the checkout if that is there.
+
+METHOD:NOISE says what becomes of samples that a method calls noise: see
+`settle_noise`; `single` if nothing is said. Needs scikit-learn and faiss.
+"""
+import argparse
+import fnmatch
+import functools
+import importlib.util
+import os
+import platform
+import time
+from pathlib import Path
+
+import faiss
+import likelihood_families as own
+import numpy as np
+import sklearn
+
+from dequity_mmdet3d.likelihood import clustering
+from dequity_mmdet3d.likelihood.clustering import density
+from dequity_mmdet3d.likelihood.estimate import likelihood_from_labels
+from dequity_mmdet3d.likelihood.vectors import UnitVectors
+
+ROOT = Path(__file__).resolve().parents[1]
+BENCH = ROOT.parent / 'shared/bench/likelihood_fidelity.py'
+
+
+def labels_by(method):
+    """A method of the package's, as a function of embeddings and seed."""
+    return lambda x, seed: clustering.cluster(
+        UnitVectors(x), clustering.ClusterSettings(method, seed=seed)).labels
+
+
+# Every method that gives labels, (N,) integers with -1 for noise, or a
+# likelihood, (N,) floats. Enter a new one here.
+METHODS = {
+    'modes': labels_by('modes'),
+    'kmeans': labels_by('kmeans'),
+    'tsne-dbscan': density.tsne_dbscan,
+    'hdbscan': density.hdbscan,
+    'knn': lambda x, seed: density.knn_density(x),
+}
+SLOW = ('tsne-dbscan', )
+DEFAULT = ('modes', 'kmeans', 'tsne-dbscan:cluster', 'tsne-dbscan:single',
+           'tsne-dbscan:nearest', 'hdbscan:single', 'hdbscan:nearest', 'knn')
+
+
+def machine():
+    """One line on what the figures were measured on."""
+    name = platform.processor() or platform.machine()
+    if os.path.exists('/proc/cpuinfo'):
+        with open('/proc/cpuinfo') as lines:
+            names = [line for line in lines if line.startswith('model name')]
+        name = names[0].split(':')[1].strip() if names else name
+    return (f'{name}, {os.cpu_count()} cores, Python '
+            f'{platform.python_version()}, numpy {np.__version__}, faiss '
+            f'{faiss.__version__}, scikit-learn {sklearn.__version__}')
+
+
+def load_bench(path):
+    """The module in a file, or None for None."""
+    if path is None:
+        return None
+    if not Path(path).is_file():
+        raise SystemExit(f'error: there is no file {path}; correct --bench '
+                         'or DEQUITY_BENCH')
+    spec = importlib.util.spec_from_file_location('bench', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Runner:
+    """Runs every method once a family and seed, whatever its noise."""
+
+    def __init__(self, n):
+        self.n = n
+        self.draw = functools.lru_cache(maxsize=1)(self._draw)
+        self.run = functools.lru_cache(maxsize=None)(self._run)
+
+    def _draw(self, module, name, seed):
+        return module.family(name, seed, self.n)
+
+    def _run(self, module, name, seed, method):
+        x, _ = self.draw(module, name, seed)
+        start = time.perf_counter()
+        found = METHODS[method](x, seed=seed)
+        return found, time.perf_counter() - start
+
+    def scores(self, module, name, seed, method):
+        """Scores and seconds of METHOD:NOISE."""
+        method, _, noise = method.partition(':')
+        found, seconds = self.run(module, name, seed, method)
+        x, truth = self.draw(module, name, seed)
+        if found.dtype.kind == 'i':
+            found = density.settle_noise(found, x, noise or 'single')
+            found = likelihood_from_labels(found)[0]
+        return dict(module.scores(truth, found), seconds=seconds)
+
+
+def mean(values):
+    """NaN is a constant estimate, which orders nothing: 0, not left out."""
+    return float(np.mean(np.nan_to_num(values)))
+
+
+def cell(runs):
+    """Mean scores of one method on one family, and their text."""
+    means = {key: mean([r[key] for r in runs]) for key in runs[0]}
+    text = ' / '.join(f'{means[k]:.2f}' for k in means if k != 'seconds')
+    if any(np.isnan(r.get('rho', 0)) for r in runs):
+        text += ' (constant)'
+    return means, f'{text} / {means["seconds"]:.1f} s'
+
+
+def summary(results):
+    """Rows over all families: {family: means} of one method -> texts."""
+
+    def values(key):
+        return [(r[key], name) for name, r in results.items() if key in r]
+
+    def average(key, form='{:.3f}'):
+        some = [v for v, _ in values(key)]
+        return form.format(np.mean(some)) if some else '-'
+
+    def worst(pick, key):
+        some = values(key)
+        return '{:.2f} ({})'.format(*pick(some)) if some else '-'
+
+    return {
+        'mean rho': average('rho'),
+        'min rho': worst(min, 'rho'),
+        'mean gap': average('gap'),
+        'mean auroc': average('auroc'),
+        'mean spread, nothing rare': average('spread'),
+        'max spread, nothing rare': worst(max, 'spread'),
+        'mean seconds': average('seconds', '{:.1f}')
+    }
+
+
+def table(modules, families, methods, seeds, n):
+    """Lines of the Markdown table; each family as soon as it is done.
+
+    Args:
+        modules (dict): Module by the first part of a family's name.
+        families (list[str]): SET/NAME.
+        methods (list[str]): METHOD[:NOISE].
+        seeds (Callable): Number of seeds of a method.
+        n (int): Samples of a family.
+    """
+    yield '| family | ' + ' | '.join(methods) + ' |'
+    yield '| --- ' * (len(methods) + 1) + '|'
+    results = {m: {} for m in methods}
+    for name in families:
+        runner, runs = Runner(n), {m: [] for m in methods}
+        module, _, short = name.partition('/')
+        for seed in range(max(map(seeds, methods))):
+            for m in methods:
+                if seed < seeds(m):
+                    runs[m].append(
+                        runner.scores(modules[module], short, seed, m))
+        texts = []
+        for m in methods:
+            results[m][name], text = cell(runs[m])
+            texts.append(text)
+        yield f'| {name} | ' + ' | '.join(texts) + ' |'
+    columns = [summary(results[m]) for m in methods]
+    for title in columns[0]:
+        yield f'| **{title}** | ' + ' | '.join(c[title]
+                                               for c in columns) + ' |'
+
+
+def parse():
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--n', type=int, default=3000)
+    parser.add_argument('--seeds', type=int, default=5)
+    parser.add_argument(
+        '--slow-seeds', type=int, default=1, help=f'of {", ".join(SLOW)}')
+    parser.add_argument('--methods', nargs='+', default=DEFAULT)
+    parser.add_argument(
+        '--families', nargs='+', default=['*'], help='patterns of SET/NAME')
+    parser.add_argument(
+        '--bench',
+        default=os.environ.get('DEQUITY_BENCH',
+                               BENCH if BENCH.is_file() else None))
+    parser.add_argument('--out', type=Path)
+    args = parser.parse_args()
+    if min(args.n, args.seeds, args.slow_seeds) < 1:
+        parser.error('--n, --seeds and --slow-seeds must be 1 or more')
+    for method in args.methods:
+        name, _, noise = method.partition(':')
+        if name not in METHODS or (noise or 'single') not in density.NOISE:
+            parser.error(f'--methods: METHOD or METHOD:NOISE of {[*METHODS]} '
+                         f'and {density.NOISE}, but got {method!r}')
+    return parser, args
+
+
+def main():
+    parser, args = parse()
+    modules = {'own': own, 'bench': load_bench(args.bench or None)}
+    known = [
+        f'{key}/{name}' for key, module in modules.items() if module
+        for name in module.FAMILIES
+    ]
+    families = [
+        f for f in known
+        if any(fnmatch.fnmatch(f, pattern) for pattern in args.families)
+    ]
+    if not families:
+        parser.error(f'--families: nothing matches; known are {known}')
+
+    def seeds(method):
+        slow = method.partition(':')[0] in SLOW
+        return min(args.slow_seeds, args.seeds) if slow else args.seeds
+
+    lines = [
+        machine(),
+        '',
+        f'{args.n} samples a family; seeds: ' + ', '.join(
+            f'{m} {seeds(m)}' for m in args.methods) + '. A cell is '
+        'rho / gap / auroc / seconds, or spread / seconds where nothing is '
+        'rare. A constant estimate has no rho; it counts as 0.',
+        '',
+    ]
+    print('\n'.join(lines))
+    for line in table(modules, families, args.methods, seeds, args.n):
+        print(line, flush=True)
+        lines.append(line)
+    if args.out:
+        args.out.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+
+
+if __name__ == '__main__':
+    main()

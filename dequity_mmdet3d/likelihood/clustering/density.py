@@ -1,0 +1,219 @@
+"""Other ways to a likelihood, to compare the package's own estimate with.
+
+Pure functions of the embeddings: two find clusters and may call samples
+noise, one needs no clusters. None of them is a default anywhere.
+
+Shape letters: N samples, D embedding size.
+"""
+import inspect
+
+import numpy as np
+
+from .faiss_kmeans import import_faiss
+
+NOISE = ('single', 'cluster', 'nearest')
+
+_CHUNK = 256  # rows at a time, to bound the memory of their neighbours
+_PERPLEXITY = 30
+_COMPONENTS = 50
+_DENSEST = 0.05
+# what rounding to float32 leaves between copies that were scaled apart
+_SAME = 1e-6
+
+
+def tsne_dbscan(vectors, seed=0, eps=1.0, min_samples=10):
+    """Clusters as the paper makes them: DBSCAN after a 3-D t-SNE.
+
+    The t-SNE of `DatasetEquity <https://arxiv.org/abs/2308.09878>`_ and of
+    its notebooks: a perplexity of 30, 500 steps, a start from the principal
+    components. A perplexity beyond (N - 1) / 3 would ask for more
+    neighbours than there are, so that is its bound.
+
+    Args:
+        vectors (np.ndarray): (N, D) float32 rows of length 1, N > 3, D > 2.
+        seed (int): Of t-SNE. Defaults to 0.
+        eps (float): How far apart neighbours may be after t-SNE, whose
+            scale depends on N. Defaults to 1.0, the paper's.
+        min_samples (int): Neighbours, itself included, that make a sample
+            the core of a cluster. Defaults to 10, the paper's.
+
+    Returns:
+        np.ndarray: Labels, (N,) int64, -1 for noise.
+
+    Raises:
+        ValueError: If there are too few samples or dimensions.
+        ImportError: If scikit-learn is not installed.
+    """
+    n, d = vectors.shape
+    if n < 4 or d < 3:
+        raise ValueError(
+            't-SNE in three dimensions needs at least 4 samples of 3 '
+            f'dimensions, but got {n} of {d}; use another method')
+    sklearn = _sklearn()
+    if (vectors == vectors[0]).all():
+        # t-SNE would divide by the spread of its start, which is 0
+        points = np.zeros((n, 3))
+    else:
+        tsne = sklearn.manifold.TSNE
+        # the name of the number of steps before and since scikit-learn 1.5
+        new = 'max_iter' in inspect.signature(tsne).parameters
+        steps = {'max_iter' if new else 'n_iter': 500}
+        points = tsne(
+            3,
+            perplexity=min(_PERPLEXITY, (n - 1) / 3),
+            init='pca',
+            learning_rate='auto',
+            random_state=seed,
+            **steps).fit_transform(vectors)
+    found = sklearn.cluster.DBSCAN(eps=eps, min_samples=min_samples)
+    return found.fit_predict(points).astype(np.int64)
+
+
+def hdbscan(vectors, seed=0, min_cluster_size=10):
+    """Clusters of any density, by HDBSCAN.
+
+    It works on the first principal components, at most 50: in more
+    dimensions the trees that find neighbours are no faster than trying all
+    pairs, and what the components leave out of image embeddings is mostly
+    noise.
+
+    Args:
+        vectors (np.ndarray): (N, D) float32 rows of length 1.
+        seed (int): Of the principal components, which are found by a
+            random projection where that is faster. Defaults to 0.
+        min_cluster_size (int): Smaller groups are noise, >= 2. Defaults to
+            10.
+
+    Returns:
+        np.ndarray: Labels, (N,) int64, -1 for noise.
+
+    Raises:
+        ValueError: If ``min_cluster_size`` is below 2.
+        ImportError: If scikit-learn is not installed.
+    """
+    if min_cluster_size < 2:
+        raise ValueError('min_cluster_size must be 2 or more, but got '
+                         f'{min_cluster_size}')
+    sklearn = _sklearn()
+    n = len(vectors)
+    if n < min_cluster_size:
+        return np.full(n, -1, dtype=np.int64)
+    if (vectors == vectors[0]).all():
+        # there is no tree of clusters to cut, only one point
+        return np.zeros(n, dtype=np.int64)
+    pca = sklearn.decomposition.PCA(
+        min(_COMPONENTS, *vectors.shape), random_state=seed)
+    points = pca.fit_transform(vectors)
+    found = sklearn.cluster.HDBSCAN(
+        min_cluster_size=min_cluster_size, copy=True)
+    return found.fit_predict(points).astype(np.int64)
+
+
+def knn_density(vectors, k=10):
+    r"""How near a sample's neighbours are; no clusters.
+
+    .. math:: p_i = \min(1,\; q / d_k(i))
+
+    with :math:`d_k` the distance to the k-th nearest other sample and
+    :math:`q` its 5 % quantile over the samples that are no copies. So the
+    densest twentieth has a likelihood of 1, and a sample whose neighbours
+    are twice as far away has one half. The quantile stands for the
+    smallest distance, which a single pair of like images would decide. A
+    density would be :math:`d_k` to the power of minus the data's own
+    dimension; that dimension is not known, and no power changes the order.
+
+    Args:
+        vectors (np.ndarray): (N, D) float32 rows of length 1.
+        k (int): Which neighbour, >= 1, the farthest if there are not so
+            many. Defaults to 10.
+
+    Returns:
+        np.ndarray: Likelihood, (N,) float64 in (0, 1]. 1 for a sample of
+        which there are k copies more.
+
+    Raises:
+        ValueError: If k is below 1.
+        ImportError: If faiss is not installed.
+    """
+    if k < 1:
+        raise ValueError(f'k must be 1 or more, but got {k}')
+    distance = _kth_distance(vectors, min(k, len(vectors) - 1))
+    apart = distance > _SAME
+    p = np.ones(len(vectors))
+    if apart.any():
+        near = np.quantile(distance[apart], _DENSEST)
+        p[apart] = np.minimum(1, near / distance[apart])
+    return p
+
+
+def settle_noise(labels, vectors, how):
+    """Decide what becomes of the samples that belong to no cluster.
+
+    Args:
+        labels (np.ndarray): (N,) integers, -1 for noise.
+        vectors (np.ndarray, optional): (N, D) float32 rows of length 1;
+            only 'nearest' looks at them.
+        how (str): 'single' leaves them at -1, each a cluster of one, which
+            is what -1 means in this package. 'cluster' makes one more
+            cluster of them all, as the authors' code does: outliers then
+            get a high likelihood if there are many. 'nearest' gives each
+            the cluster of the nearest sample that has one; if none has,
+            all stay at -1.
+
+    Returns:
+        np.ndarray: Labels, (N,) int64, a new array.
+
+    Raises:
+        ValueError: If ``how`` is unknown, or the lengths differ.
+        ImportError: If faiss, which 'nearest' needs, is not installed.
+    """
+    if how not in NOISE:
+        raise ValueError(f'how must be one of {NOISE}, but got {how!r}')
+    labels = np.array(labels, dtype=np.int64)
+    noise = labels == -1
+    if how == 'single' or not noise.any():
+        return labels
+    if how == 'cluster':
+        labels[noise] = labels.max() + 1
+        return labels
+    if len(vectors) != len(labels):
+        raise ValueError(f'vectors must have one row for each of the '
+                         f'{len(labels)} labels, but have {len(vectors)}')
+    clustered = np.flatnonzero(~noise)
+    if len(clustered):
+        nearest = _search(vectors[clustered], vectors[noise], 1)[:, 0]
+        labels[noise] = labels[clustered[nearest]]
+    return labels
+
+
+def _kth_distance(vectors, k):
+    # one more, as a sample is its own nearest; a copy may be found in its
+    # stead, at the same distance
+    rows = _search(vectors, vectors, k + 1)
+    distance = np.empty(len(vectors))
+    for i in range(0, len(vectors), _CHUNK):
+        near = vectors[rows[i:i + _CHUNK]].astype(np.float64)
+        # faiss finds distances as 2 - 2 x.y, which copies do not make 0
+        near -= vectors[i:i + _CHUNK, None]
+        distance[i:i + _CHUNK] = np.linalg.norm(near, axis=2).max(axis=1)
+    return distance
+
+
+def _search(base, queries, count):
+    faiss = import_faiss()
+    index = faiss.IndexFlatIP(base.shape[1])
+    index.add(np.ascontiguousarray(base))
+    return index.search(np.ascontiguousarray(queries), count)[1]
+
+
+def _sklearn():
+    try:
+        import sklearn.cluster
+        import sklearn.decomposition
+        import sklearn.manifold
+        from sklearn.cluster import HDBSCAN  # noqa: F401, since 1.3
+    except ImportError as e:
+        raise ImportError(
+            'scikit-learn 1.3 or newer, which this method needs, cannot be '
+            f"imported ({e}); pip install 'dequity_mmdet3d[compare]'") from e
+    return sklearn
