@@ -136,10 +136,11 @@ def parse_args(argv=None):
     estimate.add_argument(
         '--cameras',
         choices=CAMERAS,
-        default='mean',
+        default='likelihood-mean',
         help='several images a sample: cluster their mean direction, or all '
         "side by side (concat); or cluster each camera's images by itself "
-        'and take the mean or the smallest likelihood (default: %(default)s)')
+        'and take the mean or the smallest likelihood (default: %(default)s, '
+        'which also sees what only one camera sees)')
     estimate.add_argument(
         '--kind',
         choices=('relative', 'share'),

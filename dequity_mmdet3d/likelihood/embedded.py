@@ -31,13 +31,14 @@ class Embedded:
     ids: List[str]
     views: List[View]
     provenance: dict
-    how: str = 'mean'
+    how: str = 'likelihood-mean'
     skipped: List[str] = field(default_factory=list)
     encoded: Any = None
 
 
 def embed_samples(samples, encoder, settings, store, skip_bad=False,
-                  bad_list=None, team=None, how='mean'):
+                  bad_list=None, team=None,
+                  how='likelihood-mean'):
     """Encode the images of samples.
 
     Args:

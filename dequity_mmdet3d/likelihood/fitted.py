@@ -58,23 +58,23 @@ class Fitted:
                     f'these have {view.vectors.dim}')
 
     def columns(self, name, vectors):
-        """Likelihood, cluster and size of the samples of a view.
+        """Likelihood, cluster and its size, of the samples of a view.
 
         Args:
             name (str): Of the view.
             vectors (UnitVectors): (V, D) embeddings.
 
         Returns:
-            tuple[np.ndarray, np.ndarray, np.ndarray]: (V,) float64 in
+            tuple[np.ndarray, np.ndarray, np.ndarray, int]: (V,) float64 in
             (0, 1], int64, int64; a sample unlike the training set has the
-            likelihood of a cluster of one.
+            likelihood of a cluster of one. And the number of clusters.
         """
         labels = self.modes[name].assign(vectors)
         sizes = self.sizes[name]
         size = np.where(labels < 0, 1, np.append(sizes, 1)[labels])
         whole = (sizes.max() if self.about['kind'] == 'relative' else
                  self.about['n'])
-        return np.minimum(size / whole, 1.0), labels, size
+        return np.minimum(size / whole, 1.0), labels, size, len(sizes)
 
     def save(self, path):
         """Write to ``path``, whole or not at all.

@@ -113,7 +113,8 @@ def _columns(clustering, kind):
     likelihood, size = likelihood_from_labels(clustering.labels, kind)
     if clustering.likelihood is not None:
         likelihood = clustering.likelihood
-    return likelihood, clustering.labels, size
+    return (likelihood, clustering.labels, size,
+            int(clustering.labels.max()) + 1)
 
 
 def _sizes(labels):
@@ -121,15 +122,21 @@ def _sizes(labels):
 
 
 def _joined(embedded, columns):
-    """(N,) likelihood, cluster and size, out of those of each view."""
+    """(N,) likelihood, cluster and size, out of those of each view.
+
+    Each with its number of clusters as the fourth.
+    """
     if len(columns) == 1:
-        return columns[0]
+        return columns[0][:3]
     shape = len(embedded.ids), len(columns)
     likelihood = np.full(shape, np.nan)
     labels, size = np.full(shape, -1), np.ones(shape, dtype=np.int64)
+    first = 0  # clusters of all cameras are numbered through
     for c, (view, column) in enumerate(zip(embedded.views, columns)):
-        likelihood[view.rows, c], labels[view.rows, c], size[
-            view.rows, c] = column
+        p, mine, of = column[:3]
+        likelihood[view.rows, c], size[view.rows, c] = p, of
+        labels[view.rows, c] = np.where(mine < 0, -1, mine + first)
+        first += column[3]
     return join_cameras(likelihood, labels, size, embedded.how)
 
 

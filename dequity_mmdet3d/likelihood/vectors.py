@@ -2,6 +2,8 @@
 
 Shape letters: N samples, D embedding size.
 """
+import mmap
+
 import numpy as np
 
 from ..table import first_five
@@ -70,6 +72,7 @@ class UnitVectors:
             for start in range(first, end, _BLOCK):
                 yield start, self._read(part, start - first,
                                         min(start + _BLOCK, end) - first)
+                _release(self.parts[part])
 
     def blocks(self):
         """Yield all rows in order.
@@ -160,6 +163,17 @@ def unit_rows(embeddings, names=None):
     for start, block in vectors.blocks():
         unit[start:start + len(block)] = block
     return unit
+
+
+def _release(array):
+    """Give back the memory of a file's pages that were read.
+
+    They would count as this process's, up to the size of the file, and are
+    read again when needed.
+    """
+    mapped = getattr(array, '_mmap', None)
+    if mapped is not None and hasattr(mmap, 'MADV_DONTNEED'):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _unit(rows):

@@ -112,7 +112,7 @@ train_dataloader = dict(dataset=dict(
     assert table.sample_id.tolist() == ['ca9a282c9e77460f8360f564131a8af5']
     assert table.likelihood.tolist() == [1.0]
     assert table.metadata['dataset'] == 'nuscenes'
-    assert table.metadata['encoder']['cameras'] == 'mean'
+    assert table.metadata['encoder']['cameras'] == 'likelihood-mean'
 
 
 def test_config_default_out(kitti_root, write_config):

@@ -111,10 +111,18 @@ def levels_like(*steps):
 
 def test_stops_on_the_first_flat_part():
     # flat from 3 to 4, then everything runs together and is flat again
-    assert merge.stable_level(levels_like((3, 2.5), (4.2, 0.1))) == 3.5
+    assert merge.stable_level(levels_like((3, 2.5), (4.2, 0.1))) == 3.25
     # merging goes on to 4: flat only from there
     steps = [(level, 6 - level) for level in np.arange(2.5, 4.01, .125)]
     assert merge.stable_level(levels_like(*steps)) == pytest.approx(4.25)
+
+
+def test_flat_before_the_merging_does_not_count():
+    entropy = levels_like((4, 1.0))
+    assert merge.stable_level(entropy) == 3.25
+    assert merge.stable_level(entropy, most=4.5) == pytest.approx(4.25)
+    # where nothing ever merges, the first level is as good as any
+    assert merge.stable_level(entropy + 9, most=4.5) == 3.25
 
 
 def test_subspace_explains_the_data_and_keeps_distances():

@@ -71,13 +71,22 @@ def test_each_camera_by_itself(tmp_path):
     rows = np.arange(360)
     views = [View('front', UnitVectors(x), rows),
              View('rear', UnitVectors(x[::2]), rows[::2])]
-    made = pipeline.make_table(embedded(x, how='likelihood-min', views=views))
-    np.testing.assert_allclose(
-        made.table.likelihood[1::2], np.array([1, .2])[mode[1::2]])
-    rear = np.bincount(mode[::2])
-    want = np.minimum(np.array([1, .2])[mode[::2]],
-                      (rear / rear[0])[mode[::2]])
-    np.testing.assert_allclose(made.table.likelihood[::2], want)
+    alone = [
+        pipeline.make_table(embedded(v.vectors.take(np.arange(len(v.rows)))))
+        .table for v in views
+    ]
+    for how, join in (('likelihood-min', np.min), ('likelihood-mean',
+                                                   np.mean)):
+        made = pipeline.make_table(embedded(x, how=how, views=views))
+        p = made.table.likelihood
+        np.testing.assert_array_equal(p[1::2], alone[0].likelihood[1::2])
+        both = np.stack([alone[0].likelihood[::2], alone[1].likelihood])
+        np.testing.assert_allclose(p[::2], join(both, axis=0))
+    # the clusters of the two are not confused
+    rarest = both.argmin(axis=0) == 1
+    rear = alone[1].cluster_id[rarest]
+    want = np.where(rear < 0, -1, rear + alone[0].cluster_id.max() + 1)
+    np.testing.assert_array_equal(made.table.cluster_id[::2][rarest], want)
     made.fitted.save(tmp_path / 'm.npz')
     assert set(Fitted.load(tmp_path / 'm.npz').modes) == {'front', 'rear'}
 

@@ -25,12 +25,16 @@ import numpy as np
 
 # Below the first level even the halves of one mode stay apart.
 LEVELS = np.arange(2.5, 5.251, 0.125)
-FIRST = 3.25
+FIRST = 3.0
 # Stable means: over this much of d'.
 WINDOW = 0.5
 # A plateau at a higher level must be flatter by this (nats per unit of d'):
 # where modes touch, they would all run together before the last one.
-PREFER_LOW = 0.2
+PREFER_LOW = 0.125
+# Flat is also where merging has not begun: with so many samples a cell that
+# modes hold several, the entropy must have fallen to this part.
+BEGUN = 0.9
+SEVERAL = 10
 NEIGHBOURS = 8
 LARGER = 16  # times as many samples: takes several groups in one round
 CHANCE = 3.0  # standard deviations
@@ -63,6 +67,9 @@ def merge_cells(cells):
     """
     groups = _Groups(cells)
     entropy, steps = [], []
+    most = None
+    if len(cells.labels) >= SEVERAL * len(cells.size):
+        most = BEGUN * groups.entropy()
     for level in LEVELS:
         while True:
             pairs = groups.mergeable(level)
@@ -74,7 +81,7 @@ def merge_cells(cells):
             groups.settle()
         entropy.append(groups.entropy())
     entropy = np.array(entropy)
-    stop = stable_level(entropy)
+    stop = stable_level(entropy, most)
     mode = np.arange(len(cells.size))
     # a cell that was merged away is never merged again: last one first
     for level, a, b in reversed([s for s in steps if s[0] <= stop]):
@@ -83,11 +90,12 @@ def merge_cells(cells):
     return Merged(labels, float(stop), entropy)
 
 
-def stable_level(entropy):
+def stable_level(entropy, most=None):
     """The level around which the shares of the modes change least.
 
     Args:
         entropy (np.ndarray): (L,) as in :class:`Merged`.
+        most (float, optional): Entropy above which merging has hardly begun.
 
     Returns:
         float: One of ``LEVELS``, half a window above ``FIRST`` or higher.
@@ -97,6 +105,8 @@ def stable_level(entropy):
     start = np.flatnonzero(LEVELS[:-width] >= FIRST - 1e-9)
     drop = entropy[start] - entropy[start + width]
     cost = drop + PREFER_LOW * (LEVELS[start] - FIRST)
+    if most is not None and (entropy[start] <= most).any():
+        cost[entropy[start] > most] = np.inf
     return LEVELS[start[np.argmin(cost)] + width // 2]
 
 
