@@ -169,10 +169,12 @@ def _release(array):
     """Give back the memory of a file's pages that were read.
 
     They would count as this process's, up to the size of the file, and are
-    read again when needed.
+    read again when needed. Only of a file that is mapped for reading: what
+    was changed in memory would be lost.
     """
     mapped = getattr(array, '_mmap', None)
-    if mapped is not None and hasattr(mmap, 'MADV_DONTNEED'):
+    if (mapped is not None and array.mode == 'r'
+            and hasattr(mmap, 'MADV_DONTNEED')):
         mapped.madvise(mmap.MADV_DONTNEED)
 
 
