@@ -1,5 +1,6 @@
 """The arguments of tools/compute_likelihoods.py."""
 import argparse
+import os
 
 from .. import __version__
 
@@ -182,6 +183,9 @@ def check_forms(parser, args):
     if args.out is None and (args.config is None or args.apply is not None):
         parser.error('--images, --embeddings, --cluster-info and --apply '
                      'need --out')
+    if args.apply is not None and (os.path.realpath(args.apply)
+                                   == os.path.realpath(args.out)):
+        parser.error('--out must not be the table that --apply reads')
     if args.apply is not None and args.cluster_info is not None:
         parser.error('--cluster-info holds no images to apply a table to')
     if args.split != 'train' and (args.apply is None or args.config is None):

@@ -23,6 +23,7 @@ _REPEATS = ((1, 0.7), (2, 1.4))
 STABLE, ROUGH = 0.9, 0.7
 NEARLY_ALL = 0.95
 HOPELESS = 0.9
+FEW = 50
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,19 @@ class Diagnosis:
             f'{self.clusters} clusters of {self.samples} samples; the '
             f'largest holds {self.largest:.1%}',
             f'{self.rare} samples ({self.rare / self.samples:.1%}) are rare: '
-            'their cluster has at most a tenth of its size' +
-            (f'; {self.lone} of them belong to none' if self.lone else '')
+            'their cluster has at most a tenth of the size of the largest'
         ]
+        if self.lone:
+            lines.append(f'{self.lone} samples belong to no cluster' + (
+                ': if they are the common ones, these likelihoods are upside '
+                'down; see --noise' if 2 * self.lone > self.samples else ''))
         if self.clusters == 1 and not self.rare:
             lines.append('all samples look alike: nothing is rare, and all '
                          'weights will be equal')
-        if self.correlation is not None:
+        if self.samples < FEW:
+            lines.append(f'{self.samples} samples are too few to tell how '
+                         'common each is')
+        elif self.correlation is not None:
             low = min(self.correlation)
             word = ('stable' if low >= STABLE else 'rough' if low >= ROUGH
                     else 'UNSTABLE, do not trust them')

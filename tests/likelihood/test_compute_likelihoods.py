@@ -51,7 +51,7 @@ def test_embeddings(tmp_path):
     lines = done.stdout.splitlines()
     assert lines[0] == '3 clusters of 10 samples; the largest holds 60.0%'
     assert lines[1].startswith('0 samples (0.0%) are rare')
-    assert 'rank correlation' in lines[2]
+    assert lines[2].startswith('10 samples are too few')
     assert lines[3:] == [
         'rarest: 4 (0.167), 2 (0.5), 6 (0.5)',
         'most common: 9 (1), 7 (1), 5 (1)',
@@ -147,6 +147,9 @@ def test_config_default_out(kitti_root, write_config):
     (('--embeddings', 'x', '--out', 'y', '--skip-bad'), 'belong to images'),
     (('c.py', '--seed', '-1'), '--seed must be 0'),
     (('c.py', '--clusters', 'many'), 'invalid int'),
+    (('c.py', '--clusters', '3'), 'belongs to --method kmeans'),
+    (('c.py', '--split', 'val'), 'belongs to --apply'),
+    (('c.py', '--apply', 't', '--out', 't'), 'must not be the table'),
     (('c.py', '--kind', 'mean'), 'invalid choice'),
 ])
 def test_wrong_arguments(capsys, args, text):

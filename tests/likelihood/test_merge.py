@@ -143,3 +143,14 @@ def test_subspace_of_a_single_point():
     x = unit_rows(np.ones((7, 5)))
     rows = principal_subspace(UnitVectors(x)).project(UnitVectors(x))
     assert np.abs(rows).max() < 1e-6
+
+
+def test_subspace_of_more_numbers_than_samples():
+    x, _ = modes([40, 20], rank=6, dim=300)
+    few = principal_subspace(UnitVectors(x))
+    many = principal_subspace(UnitVectors(np.tile(x, (6, 1))))
+    np.testing.assert_allclose(
+        few.axes.T @ few.axes, np.eye(few.axes.shape[1]), atol=1e-4)
+    # the same subspace, whichever way it was found
+    np.testing.assert_allclose(
+        few.axes @ few.axes.T, many.axes @ many.axes.T, atol=1e-3)

@@ -213,8 +213,8 @@ def test_nuscenes_likelihoods(nuscenes, tmp_path):
     config, out = tmp_path / 'config.py', tmp_path / 'table.parquet'
     config.write_text(
         f'train_dataloader = dict(dataset={leaf_config(nuscenes)!r})\n')
-    done = run_tool('compute_likelihoods.py', config, '--clusters', 1,
-                    '--workers', 0, '--device', 'cpu', '--out', out)
+    done = run_tool('compute_likelihoods.py', config, '--method', 'kmeans',
+                    '--clusters', 1, '--workers', 0, '--device', 'cpu', '--out', out)
     assert done.returncode == 0, done.stdout
     table = LikelihoodTable.load(out)
     assert table.likelihood.tolist() == [1, 1]  # one cluster holds both

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 _SAMPLE = 20_000  # rows that the axes are estimated from
+# The axes cost the cube of the smaller of rows and D: embeddings longer than
+# this, such as those of cameras side by side, get as many rows only.
+_LONG = 2048
 MAX_AXES = 128
 # Axes beyond this share of the variance hold what no two scenes share.
 EXPLAINED = 0.99
@@ -40,7 +43,7 @@ class Subspace:
 
 
 def principal_subspace(vectors, seed=0):
-    """Fit the subspace, from at most 20,000 samples.
+    """Fit the subspace, from at most 20,000 samples (2,048 for D > 2,048).
 
     Args:
         vectors (UnitVectors): N embeddings of D numbers.
@@ -51,17 +54,22 @@ def principal_subspace(vectors, seed=0):
     """
     n = len(vectors)
     rows = np.arange(n)
-    if n > _SAMPLE:
+    most = _SAMPLE if vectors.dim <= _LONG else _LONG
+    if n > most:
         rng = np.random.default_rng(seed)
-        rows = np.sort(rng.choice(n, _SAMPLE, replace=False))
+        rows = np.sort(rng.choice(n, most, replace=False))
     x = vectors.take(rows)
     centre = x.mean(axis=0, dtype=np.float64).astype(np.float32)
     x = x - centre
-    variance, axes = np.linalg.eigh((x.T @ x).astype(np.float64))
-    variance = np.maximum(variance[::-1], 0)
+    wide = x.shape[0] < x.shape[1]
+    gram = x @ x.T if wide else x.T @ x
+    variance, axes = np.linalg.eigh(gram.astype(np.float64))
+    variance, axes = np.maximum(variance[::-1], 0), axes[:, ::-1]
     if not variance[0] > 1e-10 * len(x):  # all samples are one point
-        return Subspace(centre, axes[:, -1:].astype(np.float32))
+        return Subspace(centre, np.eye(x.shape[1], 1, dtype=np.float32))
     share = np.cumsum(variance) / variance.sum()
     q = min(MAX_AXES, int(np.searchsorted(share, EXPLAINED)) + 1)
-    return Subspace(
-        centre, np.ascontiguousarray(axes[:, ::-1][:, :q], dtype=np.float32))
+    axes = axes[:, :q]
+    if wide:  # from the axes of the samples to those of the numbers
+        axes = x.T @ axes / np.sqrt(variance[:q])
+    return Subspace(centre, np.ascontiguousarray(axes, dtype=np.float32))
