@@ -214,7 +214,8 @@ def test_nuscenes_likelihoods(nuscenes, tmp_path):
     config.write_text(
         f'train_dataloader = dict(dataset={leaf_config(nuscenes)!r})\n')
     done = run_tool('compute_likelihoods.py', config, '--method', 'kmeans',
-                    '--clusters', 1, '--workers', 0, '--device', 'cpu', '--out', out)
+                    '--clusters', 1, '--workers', 0, '--device', 'cpu',
+                    '--out', out)
     assert done.returncode == 0, done.stdout
     table = LikelihoodTable.load(out)
     assert table.likelihood.tolist() == [1, 1]  # one cluster holds both
