@@ -20,7 +20,7 @@ from dequity_mmdet3d.cli import run_cli, tune_for_cpu
 from dequity_mmdet3d.likelihood.arguments import parse_args
 
 
-def encode(samples, args, out, team, say):
+def encode(samples, args, out, team, say, fitted=None):
     """The samples' embeddings, out of this run and earlier ones."""
     from dequity_mmdet3d.likelihood import bad_images
     from dequity_mmdet3d.likelihood.embedded import embed_samples
@@ -44,7 +44,7 @@ def encode(samples, args, out, team, say):
         samples, encoder,
         EncodeSettings(batch_size=args.batch_size, workers=args.workers),
         store, args.skip_bad, bad_images.bad_images_path(out), team,
-        args.cameras)
+        args.cameras or 'likelihood-mean', fitted)
     if embedded.encoded.rate is not None:
         say(f'{embedded.encoded.rate:.1f} images/s')
     bad = embedded.encoded.failures
@@ -119,7 +119,7 @@ def run(args, team):
     if args.embeddings is not None:
         embedded = embed_given(samples, given)
     else:
-        embedded = encode(samples, args, out, team, say)
+        embedded = encode(samples, args, out, team, say, fitted)
     if team.rank == 0:
         write(embedded, args, out, fitted)
     # the others end only with process 0, and as it does

@@ -137,11 +137,10 @@ def parse_args(argv=None):
     estimate.add_argument(
         '--cameras',
         choices=CAMERAS,
-        default='likelihood-mean',
         help='several images a sample: cluster their mean direction, or all '
         "side by side (concat); or cluster each camera's images by itself "
-        'and take the mean or the smallest likelihood (default: %(default)s, '
-        'which also sees what only one camera sees)')
+        'and take the mean or the smallest likelihood (default: '
+        'likelihood-mean, which also sees what only one camera sees)')
     estimate.add_argument(
         '--kind',
         choices=('relative', 'share'),
@@ -197,6 +196,9 @@ def check_forms(parser, args):
             args.method not in ('tsne-dbscan', 'hdbscan')):
         parser.error('--noise belongs to --method tsne-dbscan and hdbscan, '
                      'and to --cluster-info')
+    if args.cameras is not None and args.config is None:
+        parser.error('--cameras belongs to CONFIG; the other forms have one '
+                     'image a sample')
     if args.ids is not None and args.embeddings is None:
         parser.error('--ids belongs to --embeddings')
     if args.embeddings is not None and (args.pretrained is not None

@@ -37,8 +37,8 @@ class Embedded:
 
 
 def embed_samples(samples, encoder, settings, store, skip_bad=False,
-                  bad_list=None, team=None,
-                  how='likelihood-mean'):
+                  bad_list=None, team=None, how='likelihood-mean',
+                  fitted=None):
     """Encode the images of samples.
 
     Args:
@@ -51,17 +51,25 @@ def embed_samples(samples, encoder, settings, store, skip_bad=False,
             by process 0 if there are any.
         team (Alone, optional): The processes that share the work.
         how (str): What becomes of several cameras, see :mod:`.cameras`.
+        fitted (Fitted, optional): What the embeddings are to be compared
+            with.
 
     Returns:
         Embedded: Every sample with a usable image.
 
     Raises:
+        ValueError: If ``fitted`` was made with another encoder; nothing is
+            encoded then.
         UnreadableImages: If any image cannot be used, or with ``skip_bad``
             if none can.
         OSError: See :func:`.encode.encode_images`.
     """
     from .bad_images import UnreadableImages, write_bad_images
     from .encode import encode_images
+    names = sorted({c for cameras in samples.cameras for c in cameras})
+    about = _about(encoder, store, how if len(names) > 1 else 'one')
+    if fitted is not None:
+        fitted.check_encoder(about)
     paths = [path for images in samples.images for path in images]
     encoded = encode_images(paths, encoder, settings, store, team)
     if encoded.failures:
@@ -75,7 +83,6 @@ def embed_samples(samples, encoder, settings, store, skip_bad=False,
     has[sample[encoded.usable]] = True
     # numbers of the samples that are left
     sample = np.maximum(np.cumsum(has) - 1, 0)[sample]
-    names = sorted({c for cameras in samples.cameras for c in cameras})
     number = {name: c for c, name in enumerate(names)}
     camera = np.array(
         [number[c] for cameras in samples.cameras for c in cameras])
@@ -83,8 +90,15 @@ def embed_samples(samples, encoder, settings, store, skip_bad=False,
     if team is None or team.rank == 0:  # the others only encode
         views = views_of(encoded.shards, sample, camera, encoded.usable,
                          names, how)
+    return Embedded([i for i, h in zip(samples.ids, has) if h], views,
+                    dict(samples.provenance, encoder=about), how,
+                    [i for i, h in zip(samples.ids, has) if not h], encoded)
+
+
+def _about(encoder, store, cameras):
+    """What a table says of its embeddings."""
     width, height = encoder.preprocess.size
-    fingerprint = dict(
+    return dict(
         name=encoder.name,
         pretrained=encoder.pretrained,
         weights_sha256=encoder.fingerprint,
@@ -92,10 +106,7 @@ def embed_samples(samples, encoder, settings, store, skip_bad=False,
         resize=f'squash to {width}x{height}',
         precision=encoder.precision,
         embedding_dtype=store.dtype,
-        cameras=how if len(names) > 1 else 'one')
-    return Embedded([i for i, h in zip(samples.ids, has) if h], views,
-                    dict(samples.provenance, encoder=fingerprint), how,
-                    [i for i, h in zip(samples.ids, has) if not h], encoded)
+        cameras=cameras)
 
 
 def embed_given(samples, embeddings):

@@ -37,15 +37,7 @@ class Fitted:
 
     def check(self, embedded):
         """Raise ValueError unless these embeddings can be compared."""
-        theirs, ours = embedded.provenance['encoder'], self.about['encoder']
-        for key in ('name', 'weights_sha256', 'resize', 'cameras'):
-            came = (theirs or {}).get(key)
-            if came != (ours or {}).get(key):
-                raise ValueError(
-                    f'the table was made with the {key} '
-                    f'{(ours or {}).get(key)!r} of its encoder, but these '
-                    f'samples come with {came!r}; give the same options as '
-                    'for the table')
+        self.check_encoder(embedded.provenance['encoder'])
         for view in embedded.views:
             if view.name not in self.modes:
                 raise ValueError(
@@ -56,6 +48,28 @@ class Fitted:
                 raise ValueError(
                     f'the table was made from embeddings of {d} numbers, but '
                     f'these have {view.vectors.dim}')
+
+    def check_encoder(self, theirs):
+        """Raise ValueError unless these come from the same encoder.
+
+        Args:
+            theirs (dict, optional): ``encoder`` of a table's provenance;
+                None for the user's own embeddings.
+        """
+        ours = self.about['encoder']
+        if (ours is None) != (theirs is None):
+            raise ValueError(
+                'the table was made from ' +
+                ('embeddings that were given' if ours is None else
+                 f'images, by {ours["name"]}') + ', but these samples are ' +
+                ('embeddings' if theirs is None else 'images') +
+                '; give the same kind as for the table')
+        for key in ('name', 'weights_sha256', 'resize', 'cameras'):
+            if ours is not None and ours[key] != theirs[key]:
+                raise ValueError(
+                    f'the table was made with the {key} {ours[key]!r} of its '
+                    f'encoder, but these samples come with {theirs[key]!r}; '
+                    'give the same options as for the table')
 
     def columns(self, name, vectors):
         """Likelihood, cluster and its size, of the samples of a view.

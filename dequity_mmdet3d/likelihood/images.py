@@ -20,8 +20,7 @@ DRAFT_MARGIN = 2
 _ORIENTATION = 0x0112  # the EXIF tag
 # What Pillow's readers raise about damaged files
 _DAMAGE = (OSError, SyntaxError, ValueError, TypeError, EOFError, IndexError,
-           KeyError, OverflowError, MemoryError, struct.error, zlib.error,
-           Image.DecompressionBombError)
+           KeyError, OverflowError, MemoryError, struct.error, zlib.error)
 
 
 class ImageError(ValueError):
@@ -47,10 +46,13 @@ def load_rgb(path, size=None):
             of a kind without a defined 8-bit meaning.
     """
     try:
-        mode = os.stat(path).st_mode
+        stat = os.stat(path)
+        mode = stat.st_mode
         if not S_ISREG(mode):
             raise ImageError('that is a folder' if S_ISDIR(mode) else
                              'that is a device, a pipe or a socket')
+        if stat.st_size == 0:
+            raise ImageError('the file is empty')
         return _load(path, size)
     except ImageError:
         raise
@@ -59,6 +61,10 @@ def load_rgb(path, size=None):
                          islink(path) else 'no such file') from e
     except PermissionError as e:
         raise ImageError('no permission to read it') from e
+    except Image.DecompressionBombError as e:
+        # Pillow's own limit is twice as high, and so would be its message
+        raise ImageError(
+            f'more pixels than the limit of {MAX_PIXELS}') from e
     except _DAMAGE as e:
         reason = str(e).replace(str(path), 'the file').replace(
             repr(str(path)), 'the file')

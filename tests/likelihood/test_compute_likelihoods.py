@@ -151,6 +151,7 @@ def test_config_default_out(kitti_root, write_config):
     (('c.py', '--split', 'val'), 'belongs to --apply'),
     (('c.py', '--apply', 't', '--out', 't'), 'must not be the table'),
     (('c.py', '--kind', 'mean'), 'invalid choice'),
+    (('--images', 'x', '--out', 'y', '--cameras', 'mean'), 'one image a'),
 ])
 def test_wrong_arguments(capsys, args, text):
     with pytest.raises(SystemExit) as e:

@@ -5,10 +5,12 @@ import pytest
 from dequity_mmdet3d.likelihood import pipeline
 from dequity_mmdet3d.likelihood.cameras import View
 from dequity_mmdet3d.likelihood.clustering import ClusterSettings
-from dequity_mmdet3d.likelihood.embedded import Embedded
+from dequity_mmdet3d.likelihood.embedded import Embedded, embed_samples
 from dequity_mmdet3d.likelihood.estimate import neutral_likelihood
 from dequity_mmdet3d.likelihood.fitted import (Fitted, load_fitted,
                                                modes_path)
+from dequity_mmdet3d.likelihood.shards import ShardStore
+from dequity_mmdet3d.likelihood.sources import Samples
 from dequity_mmdet3d.likelihood.vectors import UnitVectors
 from dequity_mmdet3d.weight import dequity_weight
 
@@ -109,8 +111,18 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
         pipeline.apply_table(embedded(x[:, :30]), made.fitted)
     changed = embedded(x)
     changed.provenance['encoder'] = dict(name='ViT-B-32')
-    with pytest.raises(ValueError, match='name None'):
+    with pytest.raises(ValueError, match='embeddings that were given, but'):
         pipeline.apply_table(changed, made.fitted)
+
+
+def test_another_encoder_is_refused_before_its_work(tmp_path, fake_encoder):
+    about = dict(name='ViT-B-32', weights_sha256='0', resize='', cameras='one')
+    fitted = Fitted({}, {}, dict(encoder=about))
+    samples = Samples(['a'], [('a.png', )], {})
+    with pytest.raises(ValueError, match="'ViT-B-32' .* with 'fake'"):
+        embed_samples(samples, fake_encoder, None, ShardStore(tmp_path / 'e'),
+                      fitted=fitted)
+    assert fake_encoder.batches == [] and not (tmp_path / 'e').exists()
 
 
 def test_plain_methods_have_nothing_to_apply():
