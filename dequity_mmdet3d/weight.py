@@ -65,6 +65,38 @@ def dequity_weight(likelihood, eta=1.0, gamma=5.0):
     return (eta + (1 - likelihood)**gamma) / (eta + 1)
 
 
+def mean_weight(likelihood, eta=1.0, gamma=5.0, normalize=None, counts=None):
+    """Mean weight of an epoch.
+
+    Args:
+        likelihood (np.ndarray): (N,) floats in (0, 1]; NaN does not count.
+        eta (float): See :func:`dequity_weight`.
+        gamma (float): See :func:`dequity_weight`.
+        normalize (str, optional): With 'mean' the mean must not be 0, since
+            weights will be divided by it.
+        counts (np.ndarray, optional): (N,) how often each occurs; by
+            default once.
+
+    Returns:
+        float: The mean.
+
+    Raises:
+        ValueError: If no sample has a likelihood, or the mean is 0.
+    """
+    known = likelihood == likelihood  # not NaN
+    if not known.any():
+        raise ValueError('no sample has a likelihood, so there is no mean '
+                         'weight to give to the samples without one')
+    weight = dequity_weight(likelihood[known], eta, gamma)
+    mean = (weight.mean() if counts is None else
+            (weight * counts[known]).sum() / counts[known].sum())
+    if normalize and mean == 0:
+        raise ValueError("normalize='mean' needs a mean weight above 0, but "
+                         f'every weight is 0 (eta={eta}, gamma={gamma}); '
+                         'raise eta')
+    return float(mean)
+
+
 def sample_weights(likelihood,
                    eta=1.0,
                    gamma=5.0,
@@ -92,16 +124,8 @@ def sample_weights(likelihood,
             likelihood or all weights are 0, so that no mean exists.
     """
     check_normalize(normalize)
-    epoch = likelihood if epoch is None else epoch
-    known = epoch[epoch == epoch]  # not NaN
-    if not known.size:
-        raise ValueError('no sample has a likelihood, so there is no mean '
-                         'weight to give to the samples without one')
-    mean = dequity_weight(known, eta, gamma).mean()
-    if normalize and mean == 0:
-        raise ValueError("normalize='mean' needs a mean weight above 0, but "
-                         f'every weight is 0 (eta={eta}, gamma={gamma}); '
-                         'raise eta')
+    mean = mean_weight(likelihood if epoch is None else epoch, eta, gamma,
+                       normalize)
     weight = dequity_weight(likelihood, eta, gamma)
     weight[weight != weight] = mean
     return weight / mean if normalize else weight

@@ -1,10 +1,12 @@
 """``DequityHook``: puts ``DequityLoss`` to work in a training run."""
 import numpy as np
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 
 from mmdet3d.registry import HOOKS, MODELS
 from .dataset import DequityDataset
+from .examine import examine
 from .walk import wrapped_by
 
 
@@ -35,7 +37,13 @@ class DequityHook(Hook):
         default_hooks = dict(dequity=dict(type='DequityHook'))
 
     The mean, minimum and maximum weight of each batch reach the log and
-    the visualizer's backends as ``dequity_weight_mean``, ``_min``, ``_max``.
+    the visualizer's backends as ``dequity_weight_mean``, ``_min``, ``_max``;
+    with eta and gamma of the loss's own, also ``dequity_eta`` and
+    ``dequity_gamma``.
+
+    Before the first step a copy of the model computes the losses of the
+    first batch, and of the same without its last sample, to see that each
+    loss term can be told apart by sample; see :func:`.examine.examine`.
 
     Args:
         loss (dict): Config of the loss wrapper.
@@ -44,13 +52,40 @@ class DequityHook(Hook):
 
     def __init__(self, loss=dict(type='DequityLoss')):
         self.loss = MODELS.build(loss)
+        self._attached = False
 
     def before_train(self, runner):
-        """Check that all samples carry a weight, then attach the loss."""
+        """Check that all samples carry a weight."""
         datasets = equity_datasets(runner.train_dataloader.dataset)
-        self.loss.fit(np.concatenate([d.likelihood for d in datasets]))
-        model = runner.model
-        self.loss.attach(model.module if is_model_wrapper(model) else model)
+        settings = {(d.eta, d.gamma) for d in datasets}
+        if self.loss.weights.lacks and len(settings) > 1:
+            raise ValueError(
+                'the DequityDatasets of train_dataloader have different eta '
+                f'and gamma {sorted(settings)}; give both to DequityLoss')
+        self.loss.fit(
+            np.concatenate([d.likelihood for d in datasets]),
+            *min(settings))
+        self._attached = False
+
+    def before_train_iter(self, runner, batch_idx, data_batch=None):
+        """Attach the loss before the first step; follow its schedule."""
+        if not self._attached:
+            model = runner.model
+            model = model.module if is_model_wrapper(model) else model
+            terms = examine(self.loss, model, data_batch)
+            self.loss.attach(model)
+            self._attached = True
+            weighed = [name for name, yes in terms.items() if yes]
+            others = [name for name, yes in terms.items() if not yes]
+            print_log(
+                f'DequityLoss: weighs {", ".join(weighed) or "no loss term"}'
+                + (f'; leaves {", ".join(others)}' if others else ''),
+                'current')
+        schedule = self.loss.weights.schedule
+        if schedule is not None:
+            self.loss.weights.set_time(
+                runner.iter if schedule.by == 'iter' else runner.iter /
+                len(runner.train_dataloader))
 
     def after_train_iter(self,
                          runner,
@@ -58,12 +93,14 @@ class DequityHook(Hook):
                          data_batch=None,
                          outputs=None):
         """Write the weights of the batch to the message hub."""
-        weights = self.loss.weights(
-            [sample.metainfo for sample in data_batch['data_samples']])
-        for name, value in (('mean', sum(weights) / len(weights)),
-                            ('min', min(weights)), ('max', max(weights))):
-            runner.message_hub.update_scalar(f'train/dequity_weight_{name}',
-                                             value)
+        weights = self.loss.take_used()
+        scalars = dict(self.loss.weights.current or {})
+        scalars.update(
+            weight_mean=sum(weights) / len(weights),
+            weight_min=min(weights),
+            weight_max=max(weights))
+        for name, value in scalars.items():
+            runner.message_hub.update_scalar(f'train/dequity_{name}', value)
 
     def after_train(self, runner):
         """Give the detector back as it was."""

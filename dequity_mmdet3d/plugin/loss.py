@@ -1,170 +1,91 @@
-"""``DequityLoss``: the losses of a head, each sample with its weight.
+"""``DequityLoss``: the losses of a detector, each sample with its weight.
 
-Shape letters: B batch, A anchors of a level.
+Shape letters: B samples of a batch.
 """
-import functools
+import contextlib
+import inspect
+from fnmatch import fnmatchcase
+from types import MethodType
 
-import numpy as np
+import torch
 
-from dequity_mmdet3d.weight import (check_eta_gamma, check_normalize,
-                                    sample_weights)
-from mmdet3d.models.dense_heads import Anchor3DHead
-from mmdet3d.models.dense_heads.train_mixins import AnchorTrainMixin
 from mmdet3d.registry import MODELS
-from .dataset import LIKELIHOOD_KEY, WEIGHT_KEY
-
-# Places, in what ``anchor_target_3d`` returns, of the element weights of
-# the classification, box and direction losses.
-ELEMENT_WEIGHTS = (1, 3, 5)
-
-
-def weight_anchor_targets(targets, weights):
-    """Multiply the element weights of each sample by its weight.
-
-    The host's losses are sums over elements, each times its element weight,
-    divided by the number of positives; that number is an entry of its own
-    here and stays as it is. So loss and gradient become exactly
-    sum_i w_i * sum_j l_ij / F.
-
-    Args:
-        targets (tuple): What ``AnchorTrainMixin.anchor_target_3d`` returns:
-            six lists over levels of (B, A) or (B, A, C) tensors, and the
-            numbers of positives and negatives.
-        weights (list[float]): B weights, >= 0.
-
-    Returns:
-        tuple: Targets with new element weights.
-    """
-    targets = list(targets)
-    for place in ELEMENT_WEIGHTS:
-        targets[place] = [
-            level * level.new_tensor(weights).view(-1, *[1] *
-                                                   (level.dim() - 1))
-            for level in targets[place]
-        ]
-    return tuple(targets)
-
-
-def _weighted_anchor_target_3d(anchor_target_3d, loss, anchor_list,
-                               batch_gt_instances_3d, batch_input_metas,
-                               *args, **kwargs):
-    targets = anchor_target_3d(anchor_list, batch_gt_instances_3d,
-                               batch_input_metas, *args, **kwargs)
-    if targets is None:  # no valid anchors: the host skips the loss
-        return None
-    return weight_anchor_targets(targets, loss.weights(batch_input_metas))
-
-
-def _is_supported(head):
-    """Whether the losses of a head come from ``anchor_target_3d`` alone."""
-    return (isinstance(head, Anchor3DHead)
-            and type(head).loss_by_feat is Anchor3DHead.loss_by_feat
-            and type(head)._loss_by_feat_single is
-            Anchor3DHead._loss_by_feat_single and
-            type(head).anchor_target_3d is AnchorTrainMixin.anchor_target_3d)
-
-
-def heads_of(model):
-    """Heads of a detector that this version weighs, by name.
-
-    Raises:
-        ValueError: If a head is there that it does not weigh, or none.
-    """
-    heads = {
-        name: module
-        for name, module in model.named_modules()
-        if type(module).__name__.endswith('Head') and hasattr(module, 'loss')
-    }
-    refused = [
-        f'{name} ({type(head).__name__})' for name, head in heads.items()
-        if not _is_supported(head)
-    ]
-    if refused or not heads:
-        raise ValueError(
-            'DequityLoss weighs Anchor3DHead, the head of PointPillars and '
-            f'SECOND, but {type(model).__name__} has '
-            f'{", ".join(refused) or "no head"}; train it without the hook '
-            'default_hooks.dequity')
-    return heads
+from .attribution import (carries_gradient, map_tensors, weigh, weigh_rows)
+from .batch import metas_in
+from .boundaries import (ROWS, check_found, find_boundaries, find_entries,
+                         watched)
+from .gradient import BatchWeights
+from .randomness import random_state, set_random_state
+from .weighting import BatchWeighting
 
 
 @MODELS.register_module()
 class DequityLoss:
     """Multiplies each sample's part of a detector's losses by its weight.
 
-    It holds no parameters and changes no class: attached to a detector, it
-    stands between the head and its targets, and it leaves no trace in the
-    state dict, in the model's config and at test time.
+    The gradient that flows back through the predictions of sample i is
+    multiplied by w_i, which gives the gradient of
+    sum_i w_i * sum_j l_ij / F exactly. The values of the losses stay those
+    of the host, so that the curves of runs with and without equity compare.
+    It holds no parameters, changes no class and leaves no trace in the state
+    dict, in the model's config and at test time.
 
     Args:
         eta (float, optional): None takes the weight that
             :class:`DequityDataset` gave to the sample. With a number (or
-            with ``gamma``), weights are made anew from the samples'
-            likelihoods, in place of the data set's. Defaults to None.
-        gamma (float, optional): As ``eta``. Where only one of the two is
-            given, the other has the paper's value (eta 1, gamma 5).
+            with ``gamma`` or ``schedule``), weights are made anew from the
+            samples' likelihoods, in place of the data set's.
             Defaults to None.
+        gamma (float, optional): As ``eta``. What is not given of the two is
+            the data set's. Defaults to None.
         normalize (str, optional): 'mean' divides by the mean weight of the
-            training set; only with ``eta`` or ``gamma``, since otherwise
-            the data set decides. Defaults to None.
+            training set; only with ``eta``, ``gamma`` or ``schedule``, since
+            otherwise the data set decides. Defaults to None.
+        schedule (dict, optional): ``eta`` and ``gamma`` over the course of
+            training, see :class:`.schedule.Schedule`. Defaults to None.
+        terms (list[str], optional): Patterns (``*``, ``?``) of the loss
+            terms to weigh, by the name that the head gives them, 'loss_bbox',
+            or with the head's own, 'roi_head.bbox_head.loss_cls'. The others
+            stay as they are; their head computes its losses twice.
+            None weighs all. Defaults to None.
+        boundaries (dict, optional): Methods of a user's own modules that
+            take predictions and return losses, where they are not called
+            ``loss_by_feat``; see :func:`.boundaries.find_boundaries`.
+            Defaults to None.
+
+    Raises:
+        ValueError: For parameters out of range.
     """
 
-    def __init__(self, eta=None, gamma=None, normalize=None):
-        self.own = eta is not None or gamma is not None
-        if normalize is not None and not self.own:
-            raise ValueError(
-                f'normalize={normalize!r} of DequityLoss needs its eta or '
-                'gamma; to normalize the weights of the data set, set '
-                'normalize of DequityDataset')
-        self.eta = 1.0 if eta is None else eta
-        self.gamma = 5.0 if gamma is None else gamma
-        check_eta_gamma(self.eta, self.gamma)
-        check_normalize(normalize)
-        self.normalize = normalize
-        self._epoch = None
-        self._heads = []
+    def __init__(self,
+                 eta=None,
+                 gamma=None,
+                 normalize=None,
+                 schedule=None,
+                 terms=None,
+                 boundaries=None):
+        self.weights = BatchWeighting(eta, gamma, normalize, schedule)
+        if terms is not None and (isinstance(terms, str) or not terms):
+            raise ValueError('terms of DequityLoss must be a list of patterns '
+                             f"such as ['loss_cls'], but got {terms!r}")
+        self.terms = terms
+        self.boundaries = boundaries
+        self.layouts = {}  # by boundary, see attribution.compare_sizes
+        self.seen_terms = {}  # by boundary, whether each is to be weighed
+        self.used = []  # weights since the last call of take_used
+        self.listener = None
+        self._batch = None
+        self._busy = False
+        self._patched = []
 
-    def fit(self, likelihood):
-        """Learn the training set, whose mean weight counts.
+    def fit(self, likelihood, eta=1.0, gamma=5.0):
+        """Learn the training set, see :meth:`.BatchWeighting.fit`."""
+        self.weights.fit(likelihood, eta, gamma)
 
-        Args:
-            likelihood (np.ndarray): (N,) likelihoods of one epoch, NaN for
-                samples without one.
-
-        Raises:
-            ValueError: If weights cannot be made from them.
-        """
-        if self.own:
-            sample_weights(likelihood, self.eta, self.gamma, self.normalize)
-            self._epoch = likelihood
-
-    def weights(self, batch_input_metas):
-        """Weights of a batch.
-
-        Args:
-            batch_input_metas (list[dict]): Meta information of B samples.
-
-        Returns:
-            list[float]: B weights, on the host's side of the device.
-
-        Raises:
-            ValueError: If a sample carries no weight.
-        """
-        key = LIKELIHOOD_KEY if self.own else WEIGHT_KEY
-        values = [meta.get(key) for meta in batch_input_metas]
-        if None in values:
-            raise ValueError(
-                f'{values.count(None)} of {len(values)} samples of the batch '
-                f'carry no {key}; wrap train_dataloader.dataset in '
-                'DequityDataset')
-        if not self.own:
-            return values
-        if self._epoch is None:
-            raise ValueError('DequityLoss with its own eta or gamma must be '
-                             'fitted to the training set: call fit() first')
-        return sample_weights(
-            np.array(values), self.eta, self.gamma, self.normalize,
-            self._epoch).tolist()
+    def take_used(self):
+        """list[float]: Weights used since the last call."""
+        used, self.used = self.used, []
+        return used
 
     def attach(self, model):
         """Weigh the losses of a detector from here on.
@@ -173,16 +94,180 @@ class DequityLoss:
             model (nn.Module): A detector of the host, unwrapped.
 
         Raises:
-            ValueError: For a head that cannot be weighed.
+            ValueError: If nothing in it takes predictions and returns
+                losses, as far as is known.
         """
         self.detach()
-        for head in heads_of(model).values():
-            head.anchor_target_3d = functools.partial(
-                _weighted_anchor_target_3d, head.anchor_target_3d, self)
-            self._heads.append(head)
+        boundaries = check_found(find_boundaries(model, self.boundaries),
+                                 model)
+        for module, method, position in find_entries(model):
+            self._patch(module, method, _entry(self, module, method, position))
+        for boundary in boundaries:
+            for method, samples_of in watched(boundary.module):
+                self._patch(boundary.module, method,
+                            _watch(boundary.module, method, samples_of))
+            self._patch(boundary.module, boundary.method,
+                        _boundary(self, boundary))
+
+    def _patch(self, module, name, function):
+        own = module.__dict__.get(name)
+        self._patched.append((module, name, own))
+        # a bound method, which a copy of the model binds to the copy
+        module.__dict__[name] = MethodType(function, module)
 
     def detach(self):
         """Give the detector back as it was."""
-        for head in self._heads:
-            del head.anchor_target_3d
-        self._heads = []
+        for module, name, own in reversed(self._patched):
+            if own is None:
+                del module.__dict__[name]
+            else:
+                module.__dict__[name] = own
+            module.__dict__.pop(ROWS, None)
+        self._patched = []
+
+    @contextlib.contextmanager
+    def batch(self, metas):
+        """Weigh what is computed in this context by these samples.
+
+        Args:
+            metas (list[dict]): Meta information of B samples.
+        """
+        before = self._batch
+        values = self.weights(metas)
+        if before is None:
+            self.used += values
+        if before is None or before.values != values:
+            self._batch = BatchWeights(values)
+        try:
+            yield
+        finally:
+            self._batch = before
+
+    def is_weighed(self, boundary, term):
+        """Whether a loss term is among ``terms``.
+
+        Args:
+            boundary (Boundary): Where it is computed.
+            term (str): Its name there.
+        """
+        return self.terms is None or any(
+            fnmatchcase(name, pattern) for pattern in self.terms
+            for name in (term, f'{boundary.owner}.{term}'))
+
+    def _weights_at(self, arguments):
+        if self._batch is not None:
+            return self._batch
+        for value in arguments.values():
+            if isinstance(value, (list, tuple)) and value and all(
+                    isinstance(v, dict) for v in value):
+                return BatchWeights(self.weights(value))
+        raise ValueError(
+            'DequityLoss cannot tell which samples this loss is of: it was '
+            'called outside of a method loss(..., batch_data_samples)')
+
+    def losses(self, boundary, module, run, arguments):
+        """The losses at a boundary, weighed.
+
+        Args:
+            boundary (Boundary): Which one.
+            module (nn.Module): Its module, or that of a copy of the model.
+            run (Callable): The host's method, from arguments to losses.
+            arguments (dict): By name.
+
+        Returns:
+            What ``run`` returns.
+        """
+        weights = self._weights_at(arguments)
+        if self.listener is not None:
+            self.listener(boundary.name, arguments, len(weights))
+        known = self.seen_terms.setdefault(boundary.name, {})
+        if known and not any(known.values()):
+            return run(arguments)
+        state = random_state() if self.terms is not None else None
+        if boundary.rows is not None:
+            scaled = weigh_rows(
+                arguments, lambda x: boundary.rows(module, arguments, x,
+                                                   len(weights)), weights)
+        else:
+            scaled = weigh(arguments, self.layouts.get(boundary.name, {}),
+                           weights)
+        plain = None
+        if self.terms is not None:  # a loss may write into its arguments
+            plain = map_tensors(
+                lambda x, _: x.clone() if carries_gradient(x) else None,
+                arguments)
+        with boundary.inside(module, weights):
+            out = run(scaled)
+        losses = out[0] if isinstance(out, tuple) else out
+        known.update(
+            {term: self.is_weighed(boundary, term)
+             for term in losses if term not in known})
+        others = [term for term in losses if not known[term]]
+        if others:
+            # once more, with the same draws, for the terms left alone
+            set_random_state(state)
+            stock = run(plain)
+            stock = stock[0] if isinstance(stock, tuple) else stock
+            losses.update({term: stock[term] for term in others})
+        return out
+
+
+def _stock(module, name):
+    """The method as it was: a function whose first argument is the module."""
+    own = module.__dict__.get(name)
+    if own is None:
+        return getattr(type(module), name)
+    return lambda self, *args, **kwargs: own(*args, **kwargs)
+
+
+def _entry(loss, module, name, position):
+    """Where data samples come in, with their weights."""
+    stock = _stock(module, name)
+    parameter, place = position
+
+    def entry(self, *args, **kwargs):
+        samples = kwargs.get(parameter,
+                             args[place] if len(args) > place else None)
+        metas = metas_in(samples) if torch.is_grad_enabled() else None
+        if metas is None:
+            return stock(self, *args, **kwargs)
+        with loss.batch(metas):
+            return stock(self, *args, **kwargs)
+
+    return entry
+
+
+def _watch(module, name, samples_of):
+    """A method that tells which sample rows belong to."""
+    stock = _stock(module, name)
+
+    def watch(self, points, *args, **kwargs):
+        self.__dict__[ROWS] = samples_of(points)
+        return stock(self, points, *args, **kwargs)
+
+    return watch
+
+
+def _boundary(loss, boundary):
+    """Where predictions become losses."""
+    module, name = boundary.module, boundary.method
+    stock = _stock(module, name)
+    signature = inspect.signature(getattr(module, name))
+
+    def at_boundary(self, *args, **kwargs):
+        # a boundary within another has its weights already
+        if loss._busy or not torch.is_grad_enabled():
+            return stock(self, *args, **kwargs)
+
+        def run(arguments):
+            bound = inspect.BoundArguments(signature, arguments)
+            return stock(self, *bound.args, **bound.kwargs)
+
+        loss._busy = True
+        try:
+            return loss.losses(boundary, self, run,
+                               signature.bind(*args, **kwargs).arguments)
+        finally:
+            loss._busy = False
+
+    return at_boundary

@@ -6,7 +6,6 @@ import pytest
 import torch
 
 from dequity_mmdet3d.plugin import DequityLoss
-from dequity_mmdet3d.weight import dequity_weight
 from mmdet3d.models.dense_heads import anchor3d_head
 from mmdet3d.registry import MODELS
 from tests.plugin.conftest import first_batch, load_config, move_kitti
@@ -81,7 +80,7 @@ def relative(a, b):
 
 
 def check_against_reference(cfg, monkeypatch):
-    """Values and all gradients, in float64 from the voxels to the loss."""
+    """All gradients, in float64 from the voxels to the loss."""
     # the host casts the head's outputs to float32, whose rounding a deep
     # backbone amplifies to 1e-4 in the gradients of its first layers
     monkeypatch.setattr(anchor3d_head, 'cast_tensor_type',
@@ -99,11 +98,8 @@ def check_against_reference(cfg, monkeypatch):
     weighted = head.loss_by_feat(*outs, *targets_of(data))
     loss.detach()
     stock = head.loss_by_feat(*outs, *targets_of(data))
-    for name, value in expected.items():
-        assert sum(weighted[name]).item() == pytest.approx(
-            value.item(), rel=1e-6)
-        assert sum(stock[name]).item() != pytest.approx(
-            value.item(), rel=1e-2)
+    for name, terms in stock.items():  # the values stay the host's
+        assert sum(weighted[name]).item() == sum(terms).item()
     got, want = grads(total(weighted), model), grads(
         sum(expected.values()), model)
     assert max(map(relative, got, want)) < 1e-5
@@ -221,7 +217,8 @@ def test_attached_and_detached_leave_no_trace(mini_config):
         stock = model.val_step(batch)[0].pred_instances_3d
     assert torch.equal(attached.scores_3d, stock.scores_3d)
     assert torch.equal(attached.bboxes_3d.tensor, stock.bboxes_3d.tensor)
-    assert 'anchor_target_3d' not in vars(model.bbox_head)
+    assert 'loss_by_feat' not in vars(model.bbox_head)
+    assert 'loss' not in vars(model)
 
 
 def test_a_copy_of_the_model_weighs_its_own_head(mini_config):
@@ -229,60 +226,4 @@ def test_a_copy_of_the_model_weighs_its_own_head(mini_config):
     model = build(mini_config)
     DequityLoss().attach(model)
     head = copy.deepcopy(model).bbox_head
-    assert head.anchor_target_3d.args[0].__self__ is head
-
-
-def metas(*likelihoods):
-    return [
-        dict(dequity_likelihood=p, dequity_weight=0.9) for p in likelihoods
-    ]
-
-
-def test_weights_are_the_data_sets_by_default():
-    assert DequityLoss().weights(metas(0.5, 1.0)) == [0.9, 0.9]
-
-
-def test_own_eta_and_gamma():
-    epoch = np.array([0.5, 1.0, 1.0, np.nan])
-    loss = DequityLoss(eta=1, gamma=1)
-    with pytest.raises(ValueError, match='fit'):
-        loss.weights(metas(0.5))
-    loss.fit(epoch)
-    mean = (0.75 + 0.5 + 0.5) / 3
-    np.testing.assert_allclose(
-        loss.weights(metas(0.5, 1.0, float('nan'))), [0.75, 0.5, mean])
-    loss = DequityLoss(gamma=1, normalize='mean')  # eta is the paper's 1
-    loss.fit(epoch)
-    np.testing.assert_allclose(
-        loss.weights(metas(0.5, float('nan'))), [0.75 / mean, 1])
-    loss = DequityLoss(eta=0.3)  # gamma is the paper's 5
-    loss.fit(epoch)
-    assert loss.weights(metas(0.5)) == [dequity_weight(0.5, 0.3, 5)]
-
-
-def test_sample_without_a_weight():
-    with pytest.raises(ValueError, match='1 of 2 samples.*DequityDataset'):
-        DequityLoss().weights([dict(dequity_weight=1.0), dict()])
-
-
-@pytest.mark.parametrize('kwargs, match', [
-    (dict(eta=-1), 'eta'), (dict(gamma='5'), 'gamma'),
-    (dict(gamma=5, normalize='max'), 'normalize'),
-    (dict(normalize='mean'), 'normalize of DequityDataset')
-])
-def test_bad_arguments(kwargs, match):
-    with pytest.raises(ValueError, match=match):
-        DequityLoss(**kwargs)
-
-
-def test_head_that_it_cannot_weigh():
-    from mmengine.config import Config
-    from mmengine.hub import get_config
-    cfg = get_config('mmdet3d::centerpoint/centerpoint_pillar02_second_secfpn'
-                     '_8xb4-cyclic-20e_nus-3d.py')
-    assert isinstance(cfg, Config)
-    model = MODELS.build(cfg.model)
-    with pytest.raises(ValueError, match=r'pts_bbox_head \(CenterHead\)'):
-        DequityLoss().attach(model)
-    with pytest.raises(ValueError, match='no head'):
-        DequityLoss().attach(torch.nn.Linear(1, 1))
+    assert head.loss_by_feat.__self__ is head

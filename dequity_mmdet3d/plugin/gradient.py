@@ -1,0 +1,80 @@
+"""The gradient that flows back through a tensor, each sample by its weight.
+
+If a loss is a sum over samples, L = sum_i L_i(z_i) / F, with predictions z_i
+of sample i, then multiplying the gradient at z_i by w_i gives the gradient of
+sum_i w_i L_i(z_i) / F, exactly, whatever the network below z and the loss
+above it are.
+
+Shape letters: B samples.
+"""
+import torch
+
+
+class ScaleGradient(torch.autograd.Function):
+    """A copy of a tensor whose gradient is multiplied by a constant.
+
+    A copy, because losses of the host change predictions in place.
+    """
+
+    @staticmethod
+    def forward(ctx, x, scale):
+        """``x`` of any shape, ``scale`` broadcastable to it."""
+        ctx.save_for_backward(scale)
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        """Multiplied in the precision of ``scale``, of the old dtype."""
+        scale, = ctx.saved_tensors
+        return (gradient * scale).to(gradient.dtype), None
+
+
+class BatchWeights:
+    """The weights of a batch, as tensors where they are needed.
+
+    Args:
+        values (list[float]): B weights, >= 0.
+    """
+
+    def __init__(self, values):
+        self.values = values
+        self._tensors = {}
+
+    def __len__(self):
+        return len(self.values)
+
+    def like(self, x):
+        """(B,) tensor on the device of ``x``, float32 or wider.
+
+        Nothing waits for a GPU: memory that is pinned is copied on the side.
+        """
+        dtype = torch.promote_types(x.dtype, torch.float32)
+        if (x.device, dtype) not in self._tensors:
+            weights = torch.tensor(self.values, dtype=dtype)
+            if x.device.type == 'cuda':
+                weights = weights.pin_memory()
+            self._tensors[x.device, dtype] = weights.to(
+                x.device, non_blocking=True)
+        return self._tensors[x.device, dtype]
+
+    def scale_axis(self, x, axis):
+        """Scale a tensor that has size B along ``axis``."""
+        shape = [1] * x.dim()
+        shape[axis] = -1
+        return ScaleGradient.apply(x, self.like(x).view(shape))
+
+    def scale_rows(self, x, samples):
+        """Scale a tensor of rows.
+
+        Args:
+            x (Tensor): (R, ...) predictions.
+            samples (Tensor): (R,) numbers of the samples that the rows
+                belong to, 0 to B - 1.
+        """
+        scale = self.like(x)[samples.long()]
+        return ScaleGradient.apply(
+            x, scale.view(-1, *[1] * (x.dim() - 1)))
+
+    def scale_sample(self, x, i):
+        """Scale a tensor that belongs to sample ``i`` as a whole."""
+        return ScaleGradient.apply(x, self.like(x)[i])

@@ -1,0 +1,52 @@
+"""Loss terms whose gradient does not pass the weights.
+
+A look at the graph of a loss, not at numbers: it needs no backward pass and
+also sees what happens to be zero in this batch.
+"""
+from .gradient import ScaleGradient
+
+
+def find_leaks(term, names):
+    """Parameters that a loss reaches around the weights.
+
+    Args:
+        term (Tensor): A loss.
+        names (dict[int, str]): ``id(parameter)`` to its name.
+
+    Returns:
+        tuple[bool, list[str]]: Whether any of its gradient passes a weight,
+        and the names of parameters that get some that does not.
+    """
+    weighed, leaks = False, set()
+    seen, todo = set(), [term.grad_fn]
+    if id(term) in names:
+        leaks.add(names[id(term)])
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if isinstance(node, ScaleGradient._backward_cls):
+            weighed = True
+            continue
+        leaf = getattr(node, 'variable', None)
+        if leaf is not None and id(leaf) in names:
+            leaks.add(names[id(leaf)])
+        todo += [parent for parent, _ in node.next_functions]
+    return weighed, sorted(leaks)
+
+
+def loss_terms(losses):
+    """The terms that a training step adds up.
+
+    Args:
+        losses (dict): As a detector returns it; as in mmengine, entries
+            with 'loss' in their name count, the others are logged only.
+
+    Returns:
+        dict[str, list[Tensor]]: Their tensors by name.
+    """
+    return {
+        name: list(value) if isinstance(value, (list, tuple)) else [value]
+        for name, value in losses.items() if 'loss' in name
+    }
