@@ -1,6 +1,7 @@
 """Data that several test modules use; each is made once a session."""
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,11 @@ import pytest
 from dequity_mmdet3d.cli import tune_for_cpu
 
 tune_for_cpu()
+# A job that a shell started in the background ignores Ctrl-C, and so would
+# the tools that the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
