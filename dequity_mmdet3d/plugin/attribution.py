@@ -100,14 +100,18 @@ def weigh(arguments, layout, weights):
     Args:
         arguments (dict): Of a loss, by name.
         layout (dict): See :func:`compare_sizes`. A tensor that it does not
-            know has its samples on the first or second axis, if only one
+            name has its samples on the first or second axis, if only one
             of them has their number.
         weights (BatchWeights): B weights.
 
     Returns:
-        dict: New arguments. Tensors in which no axis is that of the samples
-        are as they were; if the loss depends on them,
-        :func:`.leaks.find_leaks` sees it.
+        dict: New arguments. Tensors for which the layout says None are as
+        they were; if the loss depends on them, :func:`.leaks.find_leaks`
+        sees it.
+
+    Raises:
+        ValueError: For a tensor that the layout does not name, if there is
+            no telling where its samples are.
     """
     b = len(weights)
 
@@ -124,15 +128,21 @@ def weigh(arguments, layout, weights):
             ])
         if not carries_gradient(value):
             return None
-        axis = layout[path] if path in layout else _guess(value.shape, b)
+        axis = (layout[path] if path in layout else
+                _guess(path, tuple(value.shape), b))
         return None if axis is None else weights.scale_axis(value, axis)
 
     return map_tensors(scale, arguments)
 
 
-def _guess(shape, b):
+def _guess(path, shape, b):
     axes = [axis for axis in (0, 1) if shape[axis:axis + 1] == (b, )]
-    return axes[0] if len(axes) == 1 else None
+    if len(axes) != 1:
+        raise ValueError(
+            f'in the prediction {".".join(map(str, path))} of shape {shape} '
+            f'there is no telling which axis is that of the {b} samples, as '
+            'it was not there when the loss was examined before training')
+    return axes[0]
 
 
 def weigh_rows(arguments, samples_of, weights):

@@ -144,11 +144,21 @@ def any_head(module):
         yield BY_CONVENTION, dict(inside=inside) if inside else {}
 
 
+def primitive_refinement(module):
+    """H3DNet: a second method beside ``loss_by_feat``."""
+    if hasattr(module, 'get_proposal_stage_loss'):
+        yield 'get_proposal_stage_loss', {}
+
+
 def roi_box_heads(module):
     """Second stages: (R, ...) predictions, ``rois[:, 0]`` the sample."""
     if 'rois' in _parameters(getattr(module, 'loss', None)):
-        yield 'loss', dict(
-            rows=lambda _, arguments, *__: arguments['rois'][:, 0])
+        yield 'loss', dict(rows=sample_of_roi)
+
+
+def sample_of_roi(module, arguments, x, b):
+    """RoIs are (R, 1 + 7)."""
+    return arguments['rois'][:, 0]
 
 
 def point_segmentation_heads(module):
@@ -158,18 +168,27 @@ def point_segmentation_heads(module):
     does, see :func:`watched`.
     """
     if is_a(module, 'ForegroundSegmentationHead', 'PointwiseSemanticHead'):
-        yield 'loss', dict(rows=lambda head, *_: head.__dict__[ROWS])
+        yield 'loss', dict(rows=sample_of_segmented_point)
+
+
+def sample_of_segmented_point(module, arguments, x, b):
+    """As ``get_targets`` saw it, see :func:`watched`."""
+    return module.__dict__[ROWS]
 
 
 def auxiliary_points(module):
     """SA-SSD's auxiliary network: (R, ...), ``points[:, 0]`` the sample."""
     if is_a(module, 'SparseEncoderSASSD'):
-        yield 'aux_loss', dict(
-            rows=lambda _, arguments, *__: arguments['points'][:, 0])
+        yield 'aux_loss', dict(rows=sample_of_point)
 
 
-FAMILIES = (any_head, roi_box_heads, point_segmentation_heads,
-            auxiliary_points)
+def sample_of_point(module, arguments, x, b):
+    """Points are (R, 1 + 3)."""
+    return arguments['points'][:, 0]
+
+
+FAMILIES = (any_head, primitive_refinement, roi_box_heads,
+            point_segmentation_heads, auxiliary_points)
 
 
 def watched(module):
@@ -205,16 +224,16 @@ def _shared_depth_fusion(head, weights):
             torch.arange(len(level), device=level.device).repeat_interleave(
                 level.shape[-2:].numel()) for level in bbox_preds
         ])[positives]
-        # shadows the parameter of this name, which stays where it is;
-        # without positives the host multiplies it by an empty sum
+        # Without positives the host multiplies it by an empty sum; and for
+        # equal weights the stock bits, as the sigmoids of one number and of
+        # many may differ in the last.
+        one = not len(positives) or len(set(weights.values)) == 1
+        # shadows the parameter of this name, which stays where it is
         head.__dict__['fuse_lambda'] = (
-            weights.scale_rows(shared.expand(len(positives)), samples)
-            if len(positives) else weights.scale_sample(shared, 0))
+            weights.scale_sample(shared, 0) if one else weights.scale_rows(
+                shared.expand(len(positives)), samples))
         return stock(bbox_preds, *args, **kwargs)
 
-    if all(w == 1 for w in weights.values):  # sigmoids of one and of many
-        yield  # numbers may differ in the last bit
-        return
     head.__dict__['get_pos_predictions'] = get_pos_predictions
     try:
         yield

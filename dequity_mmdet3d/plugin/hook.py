@@ -7,6 +7,7 @@ from mmengine.model import is_model_wrapper
 from mmdet3d.registry import HOOKS, MODELS
 from .dataset import DequityDataset
 from .examine import examine
+from .sampler import DequitySampler
 from .walk import wrapped_by
 
 
@@ -45,6 +46,9 @@ class DequityHook(Hook):
     first batch, and of the same without its last sample, to see that each
     loss term can be told apart by sample; see :func:`.examine.examine`.
 
+    Beside a :class:`DequitySampler`, which draws samples by the same
+    weights, it does nothing.
+
     Args:
         loss (dict): Config of the loss wrapper.
             Defaults to ``dict(type='DequityLoss')``.
@@ -53,9 +57,19 @@ class DequityHook(Hook):
     def __init__(self, loss=dict(type='DequityLoss')):
         self.loss = MODELS.build(loss)
         self._attached = False
+        self._weighs = True
 
     def before_train(self, runner):
         """Check that all samples carry a weight."""
+        self._attached = False
+        self._weighs = not isinstance(runner.train_dataloader.sampler,
+                                      DequitySampler)
+        if not self._weighs:
+            print_log(
+                'DequityHook: samples are drawn by their weights '
+                '(DequitySampler), so their losses are not weighed too',
+                'current')
+            return
         datasets = equity_datasets(runner.train_dataloader.dataset)
         settings = {(d.eta, d.gamma) for d in datasets}
         if self.loss.weights.lacks and len(settings) > 1:
@@ -65,10 +79,11 @@ class DequityHook(Hook):
         self.loss.fit(
             np.concatenate([d.likelihood for d in datasets]),
             *min(settings))
-        self._attached = False
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         """Attach the loss before the first step; follow its schedule."""
+        if not self._weighs:
+            return
         if not self._attached:
             model = runner.model
             model = model.module if is_model_wrapper(model) else model
@@ -93,6 +108,8 @@ class DequityHook(Hook):
                          data_batch=None,
                          outputs=None):
         """Write the weights of the batch to the message hub."""
+        if not self._weighs:
+            return
         weights = self.loss.take_used()
         scalars = dict(self.loss.weights.current or {})
         scalars.update(

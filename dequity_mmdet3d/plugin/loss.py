@@ -90,6 +90,9 @@ class DequityLoss:
     def attach(self, model):
         """Weigh the losses of a detector from here on.
 
+        Call :func:`.examine.examine` before, so that it is known where the
+        samples are in the predictions.
+
         Args:
             model (nn.Module): A detector of the host, unwrapped.
 
@@ -178,8 +181,13 @@ class DequityLoss:
             What ``run`` returns.
         """
         weights = self._weights_at(arguments)
-        if self.listener is not None:
-            self.listener(boundary.name, arguments, len(weights))
+        if self.listener is not None and self.listener(
+                boundary.name, arguments, len(weights)):
+            return run(arguments)
+        elif self.listener is None and all(w == 1 for w in weights.values):
+            # the host's own bits: a product with 1 may be laid out otherwise
+            # in memory, and be summed in another order then
+            return run(arguments)
         known = self.seen_terms.setdefault(boundary.name, {})
         if known and not any(known.values()):
             return run(arguments)

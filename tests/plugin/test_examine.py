@@ -267,3 +267,11 @@ def test_a_head_called_alone_reads_the_meta_information():
     loss.attach(plain := toys.Dense())
     with pytest.raises(ValueError, match='which samples this loss is of'):
         plain.loss_by_feat([z], targets)
+
+
+def test_without_examining_only_what_is_plain_is_weighed():
+    model = toys.build_toy(toys.Lists)
+    DequityLoss().attach(model)
+    with pytest.raises(ValueError, match=r'preds.0.0 of shape \(3, 4\) there'
+                       r' is no telling which axis is that of the 2 samples'):
+        model(**toys.toy_batch(2))

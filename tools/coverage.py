@@ -1,0 +1,174 @@
+"""Go through the model zoo: is each detector weighed, and how was it checked?
+
+    python tools/coverage.py [--out docs/coverage.md] [--only PATTERN]
+
+Every 3D detector of the installed MMDetection3D is built, trained on made
+batches and examined as before the first step of a training; one of each
+family is checked further (see tests/zoo/checks.py). It runs on the CPU, from
+a checkout of this project, and goes on where it was stopped.
+
+Exit status: 0 all that can be built holds, 1 something does not.
+"""
+import argparse
+import json
+import sys
+import time
+from collections import defaultdict
+from fnmatch import fnmatch
+from pathlib import Path
+
+from dequity_mmdet3d.cli import run_cli, tune_for_cpu
+
+ROOT = Path(__file__).resolve().parents[1]
+HEADER = """# Coverage of the model zoo
+
+Made by `python tools/coverage.py` ({versions}); {built} of {all} configs
+can be built without {missing}, and {good} of these pass.
+
+A **config** counts as examined if every term of its loss passes a weight on
+its way back to every parameter (`plugin/examine.py`, on a made batch of two).
+One config of each family is further checked:
+
+- **1**: weights of 1 give gradients that are bit-identical to the stock host's
+- **0**: weights of 0 give exactly no gradient, at any parameter
+- **order**: largest relative difference of any parameter's gradient after a
+  permutation of the batch
+- **features**: largest relative difference between the gradient at what goes
+  into the heads and w_i times the stock host's, sample by sample
+
+Point clouds, voxel grids and images are smaller than the zoo's; operators
+that exist for CUDA only are replaced by slow ones of the same definition
+(`tests/zoo/cpu_ops.py`). Batch normalisation runs in evaluation mode and
+dropout not at all, so that samples do not see each other before the losses.
+
+"""
+
+
+def parse_args():
+    parser = argparse.ArgumentParser(
+        description=__doc__.splitlines()[0],
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+    parser.add_argument(
+        '--out', default='docs/coverage.md', help='the table to write')
+    parser.add_argument(
+        '--results',
+        default='work_dirs/coverage.jsonl',
+        help='where results are kept, so that a run goes on; remove it to '
+        'start anew')
+    parser.add_argument(
+        '--only', default='*', help='pattern of the configs to go through')
+    return parser.parse_args()
+
+
+def look_at(name, full):
+    """One config: a dict of what was seen."""
+    import torch
+
+    from dequity_mmdet3d.plugin.boundaries import find_boundaries
+    from tests import zoo
+    from tests.zoo.checks import Checked, check
+    reason = zoo.reason_not_built(name)
+    if reason:
+        return dict(reason=reason)
+    cfg = zoo.load(name)
+    torch.manual_seed(0)
+    checked = Checked(zoo.build(cfg), zoo.make_batch(cfg, 2))
+    with zoo.cpu_ops():
+        found = check(checked) if full else dict(terms=checked.examine())
+    ways = sorted({
+        f'`{b.method}` of `{b.owner}` by ' +
+        (b.rows.__name__.replace('_', ' ') if b.rows else 'axis')
+        for b in find_boundaries(checked.model)
+        if b.name in checked.loss.seen_terms
+    })
+    return dict(found, ways=ways)
+
+
+def holds(result):
+    """Whether all that was checked is as it should be."""
+    return 'reason' not in result and all(result['terms'].values()) and (
+        'ones' not in result or
+        (result['ones'] and result['zeros'] and result['order'] < 1e-3 and
+         (result['features'] is None or result['features'] < 1e-3)))
+
+
+def table(results, family):
+    """Lines of the table, a family each."""
+    families = defaultdict(list)
+    for name, result in results.items():
+        families[family(name)].append((name, result))
+    yield ('| detector | heads | weighed at | configs | loss terms | 1 | 0 | '
+           'order | features |')
+    yield '| --- ' * 9 + '|'
+    for (detector, *heads), rows in sorted(families.items()):
+        good = sum(holds(result) for _, result in rows)
+        full = next((r for _, r in rows if 'ones' in r), None)
+        reasons = {r['reason'] for _, r in rows if 'reason' in r}
+        cells = ['', '', '', '', '']
+        if full:
+            cells = [
+                f'{sum(full["terms"].values())} of {len(full["terms"])}',
+                'yes' if full['ones'] else '**no**',
+                'yes' if full['zeros'] else '**no**',
+                f'{full["order"]:.0e}', '' if full['features'] is None else
+                f'{full["features"]:.0e}'
+            ]
+        ways = '; '.join(full['ways']) if full else '; '.join(sorted(reasons))
+        yield (f'| {detector} | {", ".join(heads)} | {ways} | {good} of '
+               f'{len(rows)} | {" | ".join(cells)} |')
+
+
+def main():
+    args = parse_args()
+    tune_for_cpu()
+    sys.path.insert(0, str(ROOT))
+    import mmdet3d
+    import torch
+    from mmengine.logging import MMLogger
+
+    from tests import zoo
+    MMLogger.get_instance('coverage', log_level='ERROR')
+    kept = Path(args.results)
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    results = {}
+    if kept.exists():
+        for line in kept.read_text().splitlines():
+            results.update([json.loads(line)])
+    full = set(zoo.representatives().values())
+    names = [n for n in zoo.zoo_configs() if fnmatch(n, args.only)]
+    with kept.open('a') as log:
+        for i, name in enumerate(names, 1):
+            if name in results:
+                continue
+            start = time.perf_counter()
+            try:
+                results[name] = look_at(name, name in full)
+            except (ValueError, RuntimeError, TypeError, NotImplementedError,
+                    AttributeError, KeyError, IndexError) as e:
+                # goes into the table: one detector that fails is a finding
+                results[name] = dict(reason=f'{type(e).__name__}: {e}')
+            log.write(json.dumps([name, results[name]]) + '\n')
+            log.flush()
+            said = results[name].get('reason', 'ok' if holds(
+                results[name]) else str(results[name]))
+            print(f'{i} of {len(names)} {name}: {said} '
+                  f'({time.perf_counter() - start:.0f} s)', flush=True)
+    results = {n: results[n] for n in names}
+    missing = [n for n in names if zoo.reason_not_built(n)]
+    good = sum(map(holds, results.values()))
+    text = HEADER.format(
+        versions=f'mmdet3d {mmdet3d.__version__}, torch {torch.__version__}',
+        built=len(names) - len(missing), all=len(names),
+        missing='MinkowskiEngine', good=good)
+    lines = [*table(results, zoo.family), '']
+    bad = {n: r for n, r in results.items()
+           if not holds(r) and n not in missing}
+    lines += ['', *(f'- {n}: {r.get("reason", r)}' for n, r in bad.items())
+              ] if bad else []
+    Path(args.out).write_text(text + '\n'.join(lines))
+    print(f'{good} of {len(names)} hold; table: {args.out}')
+    return 1 if bad else 0
+
+
+if __name__ == '__main__':
+    sys.exit(run_cli(main))
