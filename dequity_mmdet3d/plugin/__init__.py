@@ -11,7 +11,8 @@ from .compat import mend_host
 from .dataset import DequityDataset
 from .hook import DequityHook
 from .loss import DequityLoss
+from .sampler import DequitySampler
 
 mend_host()
 
-__all__ = ['DequityDataset', 'DequityHook', 'DequityLoss']
+__all__ = ['DequityDataset', 'DequityHook', 'DequityLoss', 'DequitySampler']

@@ -53,6 +53,45 @@ def iterated_ids(dataset, leaf_ids):
     ]]
 
 
+def epoch_weights(dataset):
+    """Weights in the order of a (wrapped) data set's indices.
+
+    Args:
+        dataset: A :class:`DequityDataset`, or wrappers of the host over
+            DequityDatasets. What has an attribute ``weight`` after its
+            ``full_init`` counts as one.
+
+    Returns:
+        np.ndarray: (len(dataset),) weights, repeats included.
+
+    Raises:
+        ValueError: If a part of the data set stands under no
+            DequityDataset, or under a wrapper that does not tell which
+            sample an index stands for.
+    """
+    if hasattr(dataset, 'full_init'):
+        dataset.full_init()
+    if hasattr(dataset, 'weight'):
+        return dataset.weight
+    if not wrapped_by(dataset):
+        raise ValueError(
+            f'{name_of(dataset)} stands under no DequityDataset, so its '
+            'samples have no weight; wrap train_dataloader.dataset in '
+            'DequityDataset')
+    below = [epoch_weights(d) for d in wrapped_by(dataset)]
+    if hasattr(dataset, 'datasets'):
+        return np.concatenate(below)
+    if not hasattr(dataset, '_get_ori_dataset_idx'):
+        raise ValueError(
+            f'{type(dataset).__name__} does not tell which sample an index '
+            'stands for (no _get_ori_dataset_idx, as the wrappers of '
+            'mmengine and mmdet3d have), so the weights below it have no '
+            'index; give it this method or leave it out')
+    return below[0][[
+        dataset._get_ori_dataset_idx(i) for i in range(len(dataset))
+    ]]
+
+
 def stored_info(leaf, idx):
     """The info dict as the data set holds it.
 
