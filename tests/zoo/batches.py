@@ -202,7 +202,12 @@ def _points(cfg, dataset, boxes, rng):
     box = np.concatenate([box, np.full(number - len(box), -1)])
     xyz = _background(cfg, dataset, number, rng)
     of = boxes[box[box >= 0]]
-    local = rng.uniform(-.48, .48, (len(of), 3)) * of[:, 3:6]
+    local = rng.uniform(-.48, .48, (len(of), 3))
+    # Half of them near a face, of which H3DNet makes its primitives.
+    face = np.arange(0, len(of), 2)
+    local[face, rng.integers(0, 3, len(face))] = rng.choice([-.49, .49],
+                                                            len(face))
+    local *= of[:, 3:6]
     cos, sin = np.cos(of[:, 6]), np.sin(of[:, 6])
     xyz[box >= 0] = of[:, :3] + np.stack(
         [cos * local[:, 0] - sin * local[:, 1],

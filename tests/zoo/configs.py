@@ -163,6 +163,9 @@ def _drop_download(node, _):
 
 
 def _shrink(model):
+    if model.get('coord_type') == 'DEPTH':
+        # A room cannot be smaller, but its voxels larger.
+        model.n_voxels = [number // 2 for number in model.n_voxels]
     grid = _grid(model)
     # SASSD's auxiliary points are placed from the range of KITTI, as a
     # default of an argument.

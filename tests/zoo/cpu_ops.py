@@ -21,6 +21,7 @@ from dequity_mmdet3d.plugin.evaluation.rotated_iou import (INTERSECTION,
                                                            rotated_iou)
 
 _FUNCTIONS = {}
+_MIRROR = (1, 1, 1, 1, -1)
 _stock_focal_loss = FocalLoss.forward
 _stock_nms_rotated = mmcv._ext.nms_rotated
 
@@ -400,8 +401,8 @@ def roipoint_pool3d_forward(points, boxes, features, pooled, empty):
 
 
 def _bev(boxes):
-    """(M, 7) -> (M, 5): x, y, two sizes, angle to the right."""
-    return boxes[:, [0, 1, 3, 4, 6]] * boxes.new_tensor([1, 1, 1, 1, -1])
+    """(M, 7) -> (M, 5): x, y, two sizes, angle as rotated_iou turns."""
+    return boxes[:, [0, 1, 3, 4, 6]] * boxes.new_tensor(_MIRROR)
 
 
 @_compiled
@@ -438,7 +439,7 @@ def nms_rotated(boxes, scores, order, ordered, labels, threshold,
     if multi_label:
         return _stock_nms_rotated(boxes, scores, order, ordered, labels,
                                   threshold, multi_label)
-    return order[_nms(ordered, threshold)]
+    return order[_nms(ordered * ordered.new_tensor(_MIRROR), threshold)]
 
 
 def _nms(planes, threshold):
