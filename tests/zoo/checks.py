@@ -1,0 +1,184 @@
+"""What must hold for the weights of any detector.
+
+Every check is an identity that needs no knowledge of the detector. Batch
+normalisation runs in evaluation mode and dropout not at all, so that samples
+do not see each other before the losses.
+
+Shape letters: B samples.
+"""
+import copy
+from unittest import mock
+
+import numpy as np
+import torch
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.dropout import _DropoutNd
+
+from dequity_mmdet3d.plugin import DequityLoss
+from dequity_mmdet3d.plugin.attribution import carries_gradient, map_tensors
+from dequity_mmdet3d.plugin.boundaries import find_entries
+from dequity_mmdet3d.plugin.examine import examine
+from .step import total_loss, train_step
+
+WEIGHTS = (0.25, 1.0, 0.5)
+
+
+class Checked:
+    """A detector and a batch, on which steps can be repeated.
+
+    Args:
+        model (nn.Module): In training mode.
+        batch (dict): Of B >= 2 samples, as a data loader gives it.
+    """
+
+    def __init__(self, model, batch):
+        self.model, self.batch = model, batch
+        for module in model.modules():
+            if isinstance(module, _BatchNorm):
+                module.eval()
+            elif isinstance(module, _DropoutNd):
+                module.p = 0.0
+            elif isinstance(module, torch.nn.MultiheadAttention):
+                module.dropout = 0.0
+        self.loss = DequityLoss()
+
+    def examine(self):
+        """dict[str, bool]: Loss terms, and whether they are weighed."""
+        self._set([1.0] * len(self.batch['data_samples']))
+        return examine(self.loss, self.model, self.batch)
+
+    def _set(self, weights, order=None):
+        batch = copy.deepcopy(self.batch)
+        if order is not None:
+            batch = {
+                'inputs': {k: [v[i] for i in order]
+                           for k, v in batch['inputs'].items()},
+                'data_samples': [batch['data_samples'][i] for i in order]
+            }
+        for sample, w in zip(batch['data_samples'], weights):
+            sample.set_metainfo(dict(dequity_weight=w))
+        if order is None:
+            self.batch = copy.deepcopy(batch)
+        return batch
+
+    def step(self, weights=None, order=None):
+        """Gradients of a step.
+
+        Args:
+            weights (list[float], optional): B weights; None is the stock
+                host.
+            order (list[int], optional): Of the samples.
+
+        Returns:
+            tuple[dict, list]: Gradients by parameter name, and those of the
+            features that go into the heads, (B, ...) each.
+        """
+        batch = self._set(weights or [9.0] * len(self.batch['data_samples']),
+                          order)
+        features = []
+        with _seeded(), _noting_features(self.model, features):
+            if weights is not None:
+                self.loss.attach(self.model)
+            try:
+                total = total_loss(train_step(self.model, batch))
+                self.model.zero_grad(set_to_none=True)
+                torch.as_tensor(total).backward()
+            finally:
+                self.loss.detach()
+        return ({n: p.grad.clone() for n, p in self.model.named_parameters()
+                 if p.grad is not None},
+                [f.grad for f in features if f.grad is not None])
+
+
+def _seeded():
+    """Draws that are the same, and the same for each sample."""
+    torch.manual_seed(0)
+    np.random.seed(0)
+    # samplers of RoIs draw for one sample after the other
+    return mock.patch.object(
+        torch, 'randperm',
+        lambda n, **kwargs: torch.arange(int(n), **{
+            k: v for k, v in kwargs.items() if k in ('device', 'dtype')}))
+
+
+class _noting_features:
+    """A context that keeps the gradients of what goes into heads."""
+
+    def __init__(self, model, features):
+        self.model, self.features = model, features
+        self.patched = []
+
+    def __enter__(self):
+        for module, method, (name, place) in find_entries(self.model):
+            if module is not self.model:
+                self.patched.append((module, method))
+                module.__dict__[method] = self._noting(
+                    getattr(module, method), name, place)
+
+    def _noting(self, stock, name, place):
+
+        def noting(*args, **kwargs):
+            samples = kwargs[name] if name in kwargs else args[place]
+
+            def note(value, _):
+                if (carries_gradient(value) and not value.is_leaf
+                        and value.shape[:1] == (len(samples), )):
+                    value.retain_grad()
+                    if not any(f is value for f in self.features):
+                        self.features.append(value)
+
+            map_tensors(note, (args[:place], kwargs))
+            return stock(*args, **kwargs)
+
+        return noting
+
+    def __exit__(self, *_):
+        for module, method in self.patched:
+            del module.__dict__[method]
+
+
+def differences(got, want):
+    """Largest relative difference of two dicts of gradients."""
+    assert set(got) == set(want), set(got) ^ set(want)
+    scale = max(float(w.norm()) for w in want.values())
+    return max(
+        float((got[n] - w).norm() / max(float(w.norm()), 1e-4 * scale))
+        for n, w in want.items())
+
+
+def check(checked):
+    """All identities.
+
+    Returns:
+        dict: ``terms`` (bool by loss term), ``ones`` (whether weights of one
+        are bit-identical to the stock host), ``zeros`` (whether weights of
+        zero give exactly no gradient), ``order`` (largest relative
+        difference after a permutation of the batch), ``host_order`` (the
+        same for the stock host), ``features`` (largest
+        relative difference of the gradients at the features from the stock
+        host's times the weights; None where no features have a batch axis).
+    """
+    b = len(checked.batch['data_samples'])
+    weights = list(WEIGHTS[:b])
+    terms = checked.examine()
+    stock, stock_features = checked.step()
+    order = [*range(1, b), 0]
+    host_turned, _ = checked.step(None, order)
+    ones, _ = checked.step([1.0] * b)
+    zeros, _ = checked.step([0.0] * b)
+    got, features = checked.step(weights)
+    turned, _ = checked.step([weights[i] for i in order], order)
+    ratios = [
+        float((f - s * s.new_tensor(weights).view(-1, *[1] *
+                                                  (s.dim() - 1))).norm() /
+              s.norm().clamp(min=1e-12))
+        for f, s in zip(features, stock_features)
+    ]
+    return dict(
+        terms=terms,
+        ones=set(ones) == set(stock) and all(
+            torch.equal(ones[n], g) for n, g in stock.items()),
+        zeros=all(bool((g == 0).all()) for g in zeros.values()),
+        order=differences(turned, got),
+        host_order=differences(host_turned, stock),
+        features=max(ratios) if ratios else None)
