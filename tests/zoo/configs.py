@@ -25,7 +25,7 @@ DETECTORS_3D = (Base3DDetector, SingleStageMono3DDetector, DfM)
 _FACTORS = (1 / 4, 1 / 3, 1 / 2)
 # Forward and sideways, in metres, so much of it has to be left.
 _LEAST_EXTENT = (12, 9)
-# Cost on the CPU, seconds, measured with two samples; see representatives().
+# Parts of names of configs that take longer than others of their family.
 _EXPENSIVE = ('voxel0075', 'voxel01', 'regnet', 'w2x', 'L12', '_nus-mono3d',
               'waymo', 'r101')
 
@@ -71,11 +71,13 @@ def load(name):
     """The config, needing no download and less time.
 
     Ranges of point clouds, with the grids, anchors and volumes on them,
-    become smaller. Modules, channels, targets and losses stay.
+    become smaller, and fewer proposals are suppressed. Modules, channels,
+    targets and losses stay.
     """
     cfg = _read(name).copy()
     cfg.load_from = None
     _walk(cfg.model, _drop_download)
+    _walk(cfg.model, _limit_proposals)
     _shrink(cfg.model)
     return cfg
 
@@ -157,6 +159,16 @@ def _drop_download(node, _):
     init = node.get('init_cfg')
     if isinstance(init, dict) and init.get('type') == 'Pretrained':
         node.pop('init_cfg')
+
+
+def _limit_proposals(node, path):
+    if path[-1:] == ('rpn_proposal', ) and 'nms_post' in node:
+        node['nms_pre'] = 2000
+        # All of them: the best of an untrained head are near no box, and
+        # without positive ones the second stage would regress nothing.
+        for key in ('nms_post', 'max_num'):
+            if key in node:
+                node[key] = 2000
 
 
 # Smaller ranges

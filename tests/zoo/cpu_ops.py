@@ -62,7 +62,8 @@ def _square_distances(first, second):
     """(M, D), (N, D) -> (M, N), exactly 0 where two points are equal."""
     total = 0
     for dim in range(first.shape[1]):
-        total = total + (first[:, dim, None] - second[None, :, dim])**2
+        difference = first[:, dim, None] - second[None, :, dim]
+        total = total + difference.square_()
     return total
 
 
@@ -71,6 +72,36 @@ def _focal_loss(self, pred, target, *args, **kwargs):
     if target.dim() == 1:
         target = torch.where(target < 0, pred.shape[1], target)
     return _stock_focal_loss(self, pred, target, *args, **kwargs)
+
+
+@_compiled
+def sigmoid_focal_loss_forward(pred, target, weight, output, gamma, alpha):
+    """pred and output (N, C), target (N,), weight () or by class (C,)."""
+    prob = pred.sigmoid()
+    tiny = torch.finfo(pred.dtype).tiny
+    positive = (1 - prob)**gamma * prob.clamp(min=tiny).log() * alpha
+    negative = prob**gamma * (1 - prob).clamp(min=tiny).log() * (1 - alpha)
+    _write_focal(output, -positive, -negative, target, weight)
+
+
+@_compiled
+def sigmoid_focal_loss_backward(pred, target, weight, grad, gamma, alpha):
+    """The derivative of each loss by its own pred."""
+    prob = pred.sigmoid()
+    tiny = torch.finfo(pred.dtype).tiny
+    log = prob.clamp(min=tiny).log()
+    positive = (1 - prob)**gamma * (1 - prob - gamma * prob * log) * alpha
+    log = (1 - prob).clamp(min=tiny).log()
+    negative = prob**gamma * (gamma *
+                              (1 - prob) * log - prob) * (1 - alpha)
+    _write_focal(grad, -positive, -negative, target, weight)
+
+
+def _write_focal(output, positive, negative, target, weight):
+    is_class = target[:, None] == torch.arange(output.shape[1])
+    output.copy_(torch.where(is_class, positive, negative))
+    if weight.numel():
+        output.mul_(weight[target][:, None])
 
 
 # Points: sampling, grouping, interpolation

@@ -284,6 +284,17 @@ def test_focal_loss_takes_negative_targets(on_cpu):
     torch.testing.assert_close(none, torch.full((2, 3), .1875 * math.log(2)))
 
 
+def test_compiled_focal_loss_and_its_gradient(on_cpu):
+    pred = torch.randn(5, 3, dtype=torch.double, requires_grad=True)
+    target = torch.tensor([0, 1, 2, 3, 3])
+    out = ops.sigmoid_focal_loss(pred, target, 2., .25, None, 'none')
+    expected = FocalLoss(reduction='none')(pred, target)
+    torch.testing.assert_close(out, expected)
+    gradient, = torch.autograd.grad(out.sum(), pred)
+    torch.testing.assert_close(
+        gradient, torch.autograd.grad(expected.sum(), pred)[0])
+
+
 # One step of training
 
 
