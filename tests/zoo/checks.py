@@ -16,8 +16,10 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from dequity_mmdet3d.plugin import DequityLoss
 from dequity_mmdet3d.plugin.attribution import carries_gradient, map_tensors
-from dequity_mmdet3d.plugin.boundaries import find_entries
+from dequity_mmdet3d.plugin.boundaries import (find_boundaries,
+                                               find_entries)
 from dequity_mmdet3d.plugin.examine import examine
+from dequity_mmdet3d.plugin.leaks import loss_terms
 from .step import total_loss, train_step
 
 WEIGHTS = (0.25, 1.0, 0.5)
@@ -88,6 +90,64 @@ class Checked:
         return ({n: p.grad.clone() for n, p in self.model.named_parameters()
                  if p.grad is not None},
                 [f.grad for f in features if f.grad is not None])
+
+
+    def alone(self):
+        """Each sample alone, with the batch's factor, at the heads.
+
+        With the weight 1 for sample i and 0 for the others, the gradient of
+        a loss term is that of the stock host for a batch of sample i alone,
+        but for the term's factor (the number of positives, ...), which is
+        one number: the two are parallel.
+
+        Returns:
+            dict[str, float]: By loss term, 1 - cosine of the two over all
+            parameters of the heads, the largest over samples. Terms without
+            a gradient are left out.
+        """
+        b = len(self.batch['data_samples'])
+        worst = {}
+        for i in range(b):
+            one = [float(i == k) for k in range(b)]
+            got = self._by_term(one)
+            want = self._by_term(None, [i])
+            for term in set(got) & set(want):
+                x, y = got[term], want[term]
+                if not x.norm() or not y.norm():
+                    continue
+                x, y = x / x.norm(), y / y.norm()  # 1 - x.y, without loss
+                worst[term] = max(worst.get(term, 0),
+                                  float((x - y).square().sum() / 2))
+        return worst
+
+    def _by_term(self, weights, order=None):
+        """Gradients at the heads' parameters, one vector a loss term."""
+        batch = self._set(weights or [9.0] * len(self.batch['data_samples']),
+                          order)
+        modules = {b.module for b in find_boundaries(self.model)}
+        heads = list({
+            id(p): p for m in modules for p in m.parameters()
+            if p.requires_grad
+        }.values())
+        with _seeded():
+            if weights is not None:
+                self.loss.attach(self.model)
+            try:
+                losses = train_step(self.model, batch)
+            finally:
+                self.loss.detach()
+        result = {}
+        for name, tensors in loss_terms(losses).items():
+            term = sum(x.mean() for x in tensors)
+            if not term.requires_grad:
+                continue
+            grads = torch.autograd.grad(
+                term, heads, retain_graph=True, allow_unused=True)
+            result[name] = torch.cat([
+                (torch.zeros_like(p) if g is None else g).flatten().double()
+                for p, g in zip(heads, grads)
+            ])
+        return result
 
 
 def _seeded():
