@@ -45,7 +45,9 @@ def make_batch(cfg, batch_size, seed=0):
         ``Det3DDataSample``.
     """
     dataset = _dataset(cfg.train_dataloader.dataset)
-    pack = TRANSFORMS.build(dataset.pipeline[-1])
+    # Two pipelines of the zoo still end with its name of mmdet3d 0.x.
+    pack = TRANSFORMS.build(
+        dict(dataset.pipeline[-1], type='Pack3DDetInputs'))
     return pseudo_collate([
         pack(_sample(cfg, dataset, index, np.random.default_rng([seed,
                                                                 index])))
