@@ -45,7 +45,7 @@ def make_batch(cfg, batch_size, seed=0):
         ``Det3DDataSample``.
     """
     dataset = _dataset(cfg.train_dataloader.dataset)
-    pack = TRANSFORMS.build(dataset.pipeline[-1])
+    pack = TRANSFORMS.build(_pack(dataset))
     return pseudo_collate([
         pack(_sample(cfg, dataset, index, np.random.default_rng([seed,
                                                                 index])))
@@ -60,9 +60,21 @@ def _dataset(dataset):
     return dataset
 
 
+def _pack(dataset):
+    """The pipeline's last transform, able to train."""
+    pack = dataset.pipeline[-1]
+    if not any(key.startswith('gt_') for key in pack['keys']):
+        # Waymo's car: the zoo's pipeline forgets the boxes.
+        return dict(
+            type='Pack3DDetInputs',
+            keys=[*pack['keys'], 'gt_bboxes_3d', 'gt_labels_3d'])
+    # Two still have its name of mmdet3d 0.x.
+    return dict(pack, type='Pack3DDetInputs')
+
+
 def _sample(cfg, dataset, index, rng):
     """What the transforms before the last one would have gathered."""
-    keys = dataset.pipeline[-1]['keys']
+    keys = _pack(dataset)['keys']
     boxes, labels = _boxes(cfg, dataset, index, rng)
     points, instance = _points(cfg, dataset, boxes, rng)
     box_type, box_mode = get_box_type(_box_type(dataset))

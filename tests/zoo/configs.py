@@ -21,6 +21,10 @@ ROOT = Path(mmdet3d.__file__).parent / '.mim/configs'
 # Those from images only are built on the base classes of 2D detectors.
 DETECTORS_3D = (Base3DDetector, SingleStageMono3DDetector, DfM)
 
+# Of a first stage, before suppression; the zoo has 9000.
+PROPOSALS = 2000
+POSITIVE_IOU = .1  # of a proposal with a box; the zoo has 0.55
+
 # A range is scaled by the first of these that suits the strides.
 _FACTORS = (1 / 4, 1 / 3, 1 / 2)
 # Forward and sideways, in metres, so much of it has to be left.
@@ -71,13 +75,13 @@ def load(name):
     """The config, needing no download and less time.
 
     Ranges of point clouds, with the grids, anchors and volumes on them,
-    become smaller, and fewer proposals are suppressed. Modules, channels,
-    targets and losses stay.
+    become smaller; second stages get fewer proposals, and take worse ones
+    as positive. Modules, channels and losses stay.
     """
     cfg = _read(name).copy()
     cfg.load_from = None
     _walk(cfg.model, _drop_download)
-    _walk(cfg.model, _limit_proposals)
+    _walk(cfg.model, _ease_second_stage)
     _shrink(cfg.model)
     return cfg
 
@@ -161,14 +165,17 @@ def _drop_download(node, _):
         node.pop('init_cfg')
 
 
-def _limit_proposals(node, path):
+def _ease_second_stage(node, path):
+    """Fewer proposals, more of them positive: an untrained first stage puts
+    none on a box, and the second would have nothing to regress."""
     if path[-1:] == ('rpn_proposal', ) and 'nms_post' in node:
-        node['nms_pre'] = 2000
-        # All of them: the best of an untrained head are near no box, and
-        # without positive ones the second stage would regress nothing.
+        node['nms_pre'] = PROPOSALS
         for key in ('nms_post', 'max_num'):
             if key in node:
-                node[key] = 2000
+                node[key] = PROPOSALS
+    if 'rcnn' in path and 'pos_iou_thr' in node:
+        node.update(dict.fromkeys(
+            ('pos_iou_thr', 'neg_iou_thr', 'min_pos_iou'), POSITIVE_IOU))
 
 
 # Smaller ranges
@@ -179,11 +186,12 @@ def _shrink(model):
         # A room cannot be smaller, but its voxels larger.
         model.n_voxels = [number // 2 for number in model.n_voxels]
     grid = _grid(model)
-    # SASSD's auxiliary points are placed from the range of KITTI, as a
-    # default of an argument.
-    if grid is None or model.type == 'SASSD':
+    if grid is None:
         return
     factors = [_factor(*axis) for axis in zip(*grid, _LEAST_EXTENT)]
+    if model.type == 'SASSD':
+        # Its auxiliary points are placed from y = -40, a default argument.
+        factors[1] = 1
 
     def scale(node, _):
         for key, function in _SCALED.items():

@@ -476,13 +476,16 @@ def nms_rotated(boxes, scores, order, ordered, labels, threshold,
 def _nms(planes, threshold):
     """(M, 5) from the best on -> indices of those kept."""
     planes = planes.detach().double().numpy()
+    reach = np.hypot(planes[:, 2], planes[:, 3]) / 2
     left = np.arange(len(planes))
     kept = []
     while len(left):
         first, left = left[0], left[1:]
         kept.append(first)
-        overlap = rotated_iou(planes[first, None], planes[left])[0]
-        left = left[overlap <= threshold]
+        distance = np.hypot(*(planes[left, :2] - planes[first, :2]).T)
+        near = np.flatnonzero(distance < reach[left] + reach[first])
+        overlap = rotated_iou(planes[first, None], planes[left[near]])[0]
+        left = np.delete(left, near[overlap > threshold])
     return torch.tensor(kept, dtype=torch.long)
 
 
