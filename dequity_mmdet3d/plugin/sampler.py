@@ -102,12 +102,11 @@ class DequitySampler(DefaultSampler):
     of a rare sample, show it more often. An epoch has n = len(dataset)
     draws, as with ``DefaultSampler``, and sample i, of weight w_i
     (``DequityDataset.weight``), is drawn e_i = n w_i / sum(w) times on
-    average. On a config that weighs (``_base_``) it takes one line, and
-    another that takes the hook out, since with both rare samples would
+    average. On a config that weighs it takes one line; the config's
+    ``DequityHook`` then leaves the losses alone, since rare samples would
     count twice::
 
         train_dataloader = dict(sampler=dict(type='DequitySampler'))
-        del _base_.default_hooks.dequity
 
     The draw is systematic (:func:`systematic_draw`): a sample appears
     floor(e_i) or ceil(e_i) times in each epoch, so that its count varies by

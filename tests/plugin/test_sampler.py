@@ -415,7 +415,6 @@ def test_training_by_iterations(tmp_path, monkeypatch):
 SWITCH = '''
 _base_ = ['{base}']
 train_dataloader = dict(sampler=dict(type='DequitySampler'))
-del _base_.default_hooks.dequity
 '''
 
 
@@ -434,7 +433,7 @@ def test_one_line_in_a_config(tmp_path, base):
     sampler = cfg.train_dataloader.sampler
     assert sampler.type == 'DequitySampler' and sampler.shuffle is True
     assert cfg.train_dataloader.dataset.type == 'DequityDataset'
-    assert 'dequity' not in cfg.default_hooks
+    assert cfg.default_hooks.dequity.type == 'DequityHook'
     init_default_scope('mmdet3d')
     built = DATA_SAMPLERS.build(
         sampler, default_args=dict(dataset=Weighted([1, 3]), seed=0))
