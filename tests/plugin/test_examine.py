@@ -274,4 +274,4 @@ def test_without_examining_only_what_is_plain_is_weighed():
     DequityLoss().attach(model)
     with pytest.raises(ValueError, match=r'preds.0.0 of shape \(3, 4\) there'
                        r' is no telling which axis is that of the 2 samples'):
-        model(**toys.toy_batch(2))
+        model(**toys.toy_batch(2, [0.5, 1.0]))

@@ -22,19 +22,35 @@ from dequity_mmdet3d.plugin.leaks import loss_terms
 from .step import total_loss, train_step
 
 WEIGHTS = (0.25, 1.0, 0.5)
-# Loss terms that are a sum of two with a factor each.
-TWO_FACTORS = {'center_loss', 'center_loss_optimized'}
 # Heads in which samples of a batch act on each other before the losses, in
 # the stock host, so that the gradient at a feature is of several samples.
 COUPLED = {
     'FreeAnchor3DHead':
     'the host takes the predictions of the last sample for the negative bags '
     'of all, so that they have its weight',
+    'PVRCNNRoiHead':
+    'on the CPU the features of a key point differ by 16 to 31 % between a '
+    'batch of two and its sample alone, in the stock host; the losses are '
+    'weighed by the sample of the key point and of the RoI',
+    'SASSD':
+    'the host looks for neighbours of the auxiliary points among all samples '
+    'of the batch (`make_auxiliary_points`); the losses are weighed by the '
+    'sample of the point',
     'H3DBboxHead':
     'the host turns the surfaces of a box by the yaw of others, also of '
     'other samples (`get_surface_line_center`); the losses are weighed by '
     'the sample of the prediction',
 }
+
+
+def one_factor(family, term):
+    """Whether a loss term has one factor, and not a sum of several each.
+
+    VoteNet's and H3DNet's centers are matched both ways; ImVoteNet adds up
+    the terms of three heads.
+    """
+    return 'center_loss' not in term and not (
+        'ImVoteNet' in family and 'VoteHead' in family)
 
 
 class Checked:
