@@ -27,7 +27,7 @@ can be built without {missing}, and {good} of these pass.
 
 A **config** counts as examined if every term of its loss passes a weight on
 its way back to every parameter (`plugin/examine.py`, on a made batch of two).
-One config of each family is further checked:
+One config of each family is further checked (empty cells: not yet):
 
 - **1**: weights of 1 give gradients that are bit-identical to the stock host's
 - **0**: weights of 0 give exactly no gradient, at any parameter
