@@ -9,6 +9,7 @@ import signal
 import threading
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Optional
 
@@ -171,19 +172,14 @@ def _made(root: Path, settings: Settings, samples: List[Sample],
         mp_context=multiprocessing.get_context('spawn'))
     try:
         waiting = iter(samples)
-        with _interrupts_ignored():
-            # The first task starts all processes.
-            running = {
-                pool.submit(write_frame, root, settings, next(waiting))
-            }
+        running = set()
         while True:
-            # A short queue, so that an interrupt ends the run soon.
-            while len(running) < 3 * workers:
-                sample = next(waiting, None)
-                if sample is None:
-                    break
-                running.add(
-                    pool.submit(write_frame, root, settings, sample))
+            # A task may start a process. A short queue, so that an interrupt
+            # ends the run soon.
+            with _interrupts_ignored():
+                for sample in islice(waiting, 3 * workers - len(running)):
+                    running.add(
+                        pool.submit(write_frame, root, settings, sample))
             if not running:
                 return
             done, running = wait(running, return_when=FIRST_COMPLETED)
