@@ -126,6 +126,22 @@ def sample_weights(likelihood,
     check_normalize(normalize)
     mean = mean_weight(likelihood if epoch is None else epoch, eta, gamma,
                        normalize)
+    return weights_given_mean(likelihood, mean, eta, gamma, normalize)
+
+
+def weights_given_mean(likelihood, mean, eta=1.0, gamma=5.0, normalize=None):
+    """:func:`sample_weights` where the mean weight of the epoch is known.
+
+    Args:
+        likelihood (np.ndarray): (N,) floats in (0, 1] or NaN.
+        mean (float): See :func:`mean_weight`.
+        eta (float): See :func:`dequity_weight`.
+        gamma (float): See :func:`dequity_weight`.
+        normalize (str, optional): See :func:`sample_weights`.
+
+    Returns:
+        np.ndarray: (N,) float64 weights.
+    """
     weight = dequity_weight(likelihood, eta, gamma)
     weight[weight != weight] = mean
     return weight / mean if normalize else weight

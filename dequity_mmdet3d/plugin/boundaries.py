@@ -20,6 +20,7 @@ BY_CONVENTION = 'loss_by_feat'
 ENTRIES = ('loss', 'loss_and_predict')
 DATA_SAMPLES = ('batch_data_samples', 'data_samples')
 ROWS = '_dequity_rows'
+SEGMENTATION_HEADS = ('ForegroundSegmentationHead', 'PointwiseSemanticHead')
 
 
 @dataclass(frozen=True)
@@ -62,10 +63,11 @@ def find_boundaries(model, extra=None):
         list[Boundary]: In the order of the modules.
 
     Raises:
-        ValueError: If ``extra`` names no method.
+        ValueError: If ``extra`` names no method, or there is none at all.
     """
     found = []
-    for name, module in model.named_modules():
+    modules = dict(model.named_modules())
+    for name, module in modules.items():
         for rule in FAMILIES:
             for method, details in rule(module):
                 found.append(
@@ -74,7 +76,7 @@ def find_boundaries(model, extra=None):
     known = {boundary.name for boundary in found}
     for name, layout in (extra or {}).items():
         owner, _, method = name.rpartition('.')
-        module = dict(model.named_modules()).get(owner)
+        module = modules.get(owner)
         if not callable(getattr(module, method, None)):
             raise ValueError(
                 f'boundaries of DequityLoss names {name!r}, but the '
@@ -88,19 +90,14 @@ def find_boundaries(model, extra=None):
             found.append(
                 Boundary(name, module, method,
                          equal_rows if layout == 'rows' else None))
-    return found
-
-
-def check_found(boundaries, model):
-    """The boundaries, or a ValueError if there are none."""
-    if not boundaries:
+    if not found:
         raise ValueError(
             'DequityLoss weighs predictions where they enter a method '
             f'loss_by_feat, and {type(model).__name__} has none; name the '
             'methods that take predictions and return losses with '
             "DequityHook(loss=dict(type='DequityLoss', boundaries="
             "{'module.method': None})), or leave default_hooks.dequity out")
-    return boundaries
+    return found
 
 
 def find_entries(model):
@@ -167,7 +164,7 @@ def point_segmentation_heads(module):
     Their ``loss`` sees no coordinates, but ``get_targets`` just before it
     does, see :func:`watched`.
     """
-    if is_a(module, 'ForegroundSegmentationHead', 'PointwiseSemanticHead'):
+    if is_a(module, *SEGMENTATION_HEADS):
         yield 'loss', dict(rows=sample_of_segmented_point)
 
 
@@ -198,7 +195,7 @@ def watched(module):
         tuple[str, Callable]: Name, and a function from its first argument
         to the (R,) sample numbers that :data:`ROWS` of the module becomes.
     """
-    if any(True for _ in point_segmentation_heads(module)):
+    if is_a(module, *SEGMENTATION_HEADS):
         yield 'get_targets', _sample_of_points
 
 

@@ -13,7 +13,7 @@ from dequity_mmdet3d.table import LikelihoodTable
 from dequity_mmdet3d.weight import (check_eta_gamma, check_normalize,
                                     sample_weights)
 from mmdet3d.registry import DATASETS
-from .walk import (check_leaves, ids_of_leaf, iterated_ids, leaves_of,
+from .walk import (by_index, check_leaves, ids_of_leaf, leaves_of,
                    pipeline_of, show_pipeline)
 
 LIKELIHOOD_KEY = 'dequity_likelihood'
@@ -164,7 +164,8 @@ class DequityDataset:
             np.unique(np.concatenate(list(leaf_ids.values()))))
         self.likelihood = np.array([
             likelihood_of[key]
-            for key in iterated_ids(self.dataset, leaf_ids).tolist()
+            for key in by_index(self.dataset, lambda d: leaf_ids.get(id(d)))
+            .tolist()
         ])
         self.weight = self._weights(self.likelihood)
         self._log(likelihood_of)

@@ -4,7 +4,6 @@ Shape letters: B samples.
 """
 import copy
 from collections import defaultdict
-from fnmatch import fnmatchcase
 
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -40,7 +39,7 @@ def examine(loss, model, data_batch):
     for module in model.modules():
         if isinstance(module, _BatchNorm):
             module.eval()  # one sample alone has no variance
-    smaller, larger = defaultdict(list), defaultdict(list)
+    smaller = defaultdict(list)  # by boundary, one entry a call
 
     def measure(name, arguments, b):
         smaller[name].append((b, sizes_of(arguments)))
@@ -48,10 +47,8 @@ def examine(loss, model, data_batch):
 
     def compare(name, arguments, b):
         sizes = sizes_of(arguments)
-        calls = smaller[name][len(larger[name]):][:1]
-        larger[name].append(b)
-        layout = compare_sizes(calls[0][1], sizes, b) if (
-            calls and calls[0][0] == b - 1) else {}
+        before, one_less = smaller[name].pop(0) if smaller[name] else (0, {})
+        layout = compare_sizes(one_less, sizes, b) if before == b - 1 else {}
         known = loss.layouts.setdefault(name, {})
         for path, where in layout.items():
             # called more than once a step: what does not hold for all calls
@@ -84,12 +81,7 @@ def _losses(model, data_batch):
 
 
 def _check(loss, losses, names):
-    unmatched = [
-        pattern for pattern in loss.terms or [] if not any(
-            fnmatchcase(name, pattern) for boundary, terms in
-            loss.seen_terms.items() for term in terms
-            for name in (term, f'{boundary.rpartition(".")[0]}.{term}'))
-    ]
+    unmatched = [p for p in loss.terms or [] if p not in loss.matched]
     if unmatched:
         seen = sorted({term for terms in loss.seen_terms.values()
                        for term in terms})
@@ -100,9 +92,7 @@ def _check(loss, losses, names):
         found = [find_leaks(tensor, names) for tensor in tensors]
         result[name] = any(weighed for weighed, _ in found)
         leaks = sorted({leak for _, some in found for leak in some})
-        chosen = loss.terms is None or any(
-            fnmatchcase(name, pattern) for pattern in loss.terms)
-        if leaks and (result[name] or chosen):
+        if leaks and (result[name] or loss.is_weighed(name)):
             bad[name] = leaks
     if bad:
         told = '; '.join(

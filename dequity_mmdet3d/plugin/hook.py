@@ -8,7 +8,7 @@ from mmdet3d.registry import HOOKS, MODELS
 from .dataset import DequityDataset
 from .examine import examine
 from .sampler import DequitySampler
-from .walk import wrapped_by
+from .walk import unweighted, wrapped_by
 
 
 def equity_datasets(dataset):
@@ -20,11 +20,7 @@ def equity_datasets(dataset):
     if isinstance(dataset, DequityDataset):
         return [dataset]
     if not wrapped_by(dataset):
-        raise ValueError(
-            f'{type(dataset).__name__} of {getattr(dataset, "ann_file", "?")} '
-            'stands under no DequityDataset, so its samples carry no weight; '
-            'wrap train_dataloader.dataset in DequityDataset, or leave the '
-            'hook default_hooks.dequity out')
+        raise unweighted(dataset)
     return [e for d in wrapped_by(dataset) for e in equity_datasets(d)]
 
 

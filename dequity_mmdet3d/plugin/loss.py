@@ -3,18 +3,12 @@
 Shape letters: B samples of a batch.
 """
 import contextlib
-import inspect
 from fnmatch import fnmatchcase
-from types import MethodType
-
-import torch
 
 from mmdet3d.registry import MODELS
-from .attribution import (carries_gradient, map_tensors, weigh, weigh_rows)
-from .batch import metas_in
-from .boundaries import (ROWS, check_found, find_boundaries, find_entries,
-                         watched)
+from .attribution import carries_gradient, map_tensors, weigh, weigh_rows
 from .gradient import BatchWeights
+from .patches import patch, take_back
 from .randomness import random_state, set_random_state
 from .weighting import BatchWeighting
 
@@ -72,11 +66,12 @@ class DequityLoss:
         self.boundaries = boundaries
         self.layouts = {}  # by boundary, see attribution.compare_sizes
         self.seen_terms = {}  # by boundary, whether each is to be weighed
+        self.matched = set()  # patterns of terms that name one
         self.used = []  # weights since the last call of take_used
         self.listener = None
         self._batch = None
-        self._busy = False
-        self._patched = []
+        self.busy = False  # within a boundary
+        self._patches = []
 
     def fit(self, likelihood, eta=1.0, gamma=5.0):
         """Learn the training set, see :meth:`.BatchWeighting.fit`."""
@@ -101,32 +96,12 @@ class DequityLoss:
                 losses, as far as is known.
         """
         self.detach()
-        boundaries = check_found(find_boundaries(model, self.boundaries),
-                                 model)
-        for module, method, position in find_entries(model):
-            self._patch(module, method, _entry(self, module, method, position))
-        for boundary in boundaries:
-            for method, samples_of in watched(boundary.module):
-                self._patch(boundary.module, method,
-                            _watch(boundary.module, method, samples_of))
-            self._patch(boundary.module, boundary.method,
-                        _boundary(self, boundary))
-
-    def _patch(self, module, name, function):
-        own = module.__dict__.get(name)
-        self._patched.append((module, name, own))
-        # a bound method, which a copy of the model binds to the copy
-        module.__dict__[name] = MethodType(function, module)
+        self._patches = patch(self, model)
 
     def detach(self):
         """Give the detector back as it was."""
-        for module, name, own in reversed(self._patched):
-            if own is None:
-                del module.__dict__[name]
-            else:
-                module.__dict__[name] = own
-            module.__dict__.pop(ROWS, None)
-        self._patched = []
+        take_back(self._patches)
+        self._patches = []
 
     @contextlib.contextmanager
     def batch(self, metas):
@@ -146,16 +121,14 @@ class DequityLoss:
         finally:
             self._batch = before
 
-    def is_weighed(self, boundary, term):
-        """Whether a loss term is among ``terms``.
-
-        Args:
-            boundary (Boundary): Where it is computed.
-            term (str): Its name there.
-        """
-        return self.terms is None or any(
-            fnmatchcase(name, pattern) for pattern in self.terms
-            for name in (term, f'{boundary.owner}.{term}'))
+    def is_weighed(self, *names):
+        """Whether a loss term, by one of its names, is among ``terms``."""
+        if self.terms is None:
+            return True
+        matched = {pattern for pattern in self.terms for name in names
+                   if fnmatchcase(name, pattern)}
+        self.matched |= matched
+        return bool(matched)
 
     def _weights_at(self, arguments):
         if self._batch is not None:
@@ -208,7 +181,7 @@ class DequityLoss:
             out = run(scaled)
         losses = out[0] if isinstance(out, tuple) else out
         known.update(
-            {term: self.is_weighed(boundary, term)
+            {term: self.is_weighed(term, f'{boundary.owner}.{term}')
              for term in losses if term not in known})
         others = [term for term in losses if not known[term]]
         if others:
@@ -218,64 +191,3 @@ class DequityLoss:
             stock = stock[0] if isinstance(stock, tuple) else stock
             losses.update({term: stock[term] for term in others})
         return out
-
-
-def _stock(module, name):
-    """The method as it was: a function whose first argument is the module."""
-    own = module.__dict__.get(name)
-    if own is None:
-        return getattr(type(module), name)
-    return lambda self, *args, **kwargs: own(*args, **kwargs)
-
-
-def _entry(loss, module, name, position):
-    """Where data samples come in, with their weights."""
-    stock = _stock(module, name)
-    parameter, place = position
-
-    def entry(self, *args, **kwargs):
-        samples = kwargs.get(parameter,
-                             args[place] if len(args) > place else None)
-        metas = metas_in(samples) if torch.is_grad_enabled() else None
-        if metas is None:
-            return stock(self, *args, **kwargs)
-        with loss.batch(metas):
-            return stock(self, *args, **kwargs)
-
-    return entry
-
-
-def _watch(module, name, samples_of):
-    """A method that tells which sample rows belong to."""
-    stock = _stock(module, name)
-
-    def watch(self, points, *args, **kwargs):
-        self.__dict__[ROWS] = samples_of(points)
-        return stock(self, points, *args, **kwargs)
-
-    return watch
-
-
-def _boundary(loss, boundary):
-    """Where predictions become losses."""
-    module, name = boundary.module, boundary.method
-    stock = _stock(module, name)
-    signature = inspect.signature(getattr(module, name))
-
-    def at_boundary(self, *args, **kwargs):
-        # a boundary within another has its weights already
-        if loss._busy or not torch.is_grad_enabled():
-            return stock(self, *args, **kwargs)
-
-        def run(arguments):
-            bound = inspect.BoundArguments(signature, arguments)
-            return stock(self, *bound.args, **bound.kwargs)
-
-        loss._busy = True
-        try:
-            return loss.losses(boundary, self, run,
-                               signature.bind(*args, **kwargs).arguments)
-        finally:
-            loss._busy = False
-
-    return at_boundary

@@ -24,33 +24,44 @@ def leaves_of(dataset):
     return [leaf for d in below for leaf in leaves_of(d)] or [dataset]
 
 
-def iterated_ids(dataset, leaf_ids):
-    """Sample ids in the order of a (wrapped) data set's indices.
+def by_index(dataset, values_of):
+    """Values in the order of a (wrapped) data set's indices.
 
     Args:
-        dataset: A leaf, or wrappers of the host over leaves.
-        leaf_ids (dict[int, np.ndarray]): ``id(leaf)`` to its (N,) ids.
+        dataset: A data set, or wrappers of the host over some.
+        values_of (Callable): From one of them to its (N,) values by index,
+            or None for those of what it wraps.
 
     Returns:
-        np.ndarray: (len(dataset),) ids, repeats included.
+        np.ndarray: (len(dataset),) values, repeats included.
 
     Raises:
-        TypeError: For a wrapper that does not tell which sample an index
+        ValueError: For a wrapper that does not tell which sample an index
             stands for.
     """
-    if id(dataset) in leaf_ids:
-        return leaf_ids[id(dataset)]
-    below = [iterated_ids(d, leaf_ids) for d in wrapped_by(dataset)]
+    values = values_of(dataset)
+    if values is not None:
+        return values
+    below = [by_index(d, values_of) for d in wrapped_by(dataset)]
     if hasattr(dataset, 'datasets'):
         return np.concatenate(below)
     if not hasattr(dataset, '_get_ori_dataset_idx'):
-        raise TypeError(
+        raise ValueError(
             f'{type(dataset).__name__} does not tell which sample an index '
             'stands for (no _get_ori_dataset_idx, as the wrappers of '
-            'mmengine and mmdet3d have); put DequityDataset under it')
+            'mmengine and mmdet3d have); give it this method, put '
+            'DequityDataset under it, or leave it out')
     return below[0][[
         dataset._get_ori_dataset_idx(i) for i in range(len(dataset))
     ]]
+
+
+def unweighted(dataset):
+    """ValueError: A data set of the host stands under no DequityDataset."""
+    return ValueError(
+        f'{name_of(dataset)} stands under no DequityDataset, so its samples '
+        'carry no weight; wrap train_dataloader.dataset in DequityDataset, '
+        'or leave equity (default_hooks.dequity, DequitySampler) out')
 
 
 def epoch_weights(dataset):
@@ -69,27 +80,17 @@ def epoch_weights(dataset):
             DequityDataset, or under a wrapper that does not tell which
             sample an index stands for.
     """
-    if hasattr(dataset, 'full_init'):
-        dataset.full_init()
-    if hasattr(dataset, 'weight'):
-        return dataset.weight
-    if not wrapped_by(dataset):
-        raise ValueError(
-            f'{name_of(dataset)} stands under no DequityDataset, so its '
-            'samples have no weight; wrap train_dataloader.dataset in '
-            'DequityDataset')
-    below = [epoch_weights(d) for d in wrapped_by(dataset)]
-    if hasattr(dataset, 'datasets'):
-        return np.concatenate(below)
-    if not hasattr(dataset, '_get_ori_dataset_idx'):
-        raise ValueError(
-            f'{type(dataset).__name__} does not tell which sample an index '
-            'stands for (no _get_ori_dataset_idx, as the wrappers of '
-            'mmengine and mmdet3d have), so the weights below it have no '
-            'index; give it this method or leave it out')
-    return below[0][[
-        dataset._get_ori_dataset_idx(i) for i in range(len(dataset))
-    ]]
+
+    def weights_of(dataset):
+        if hasattr(dataset, 'full_init'):
+            dataset.full_init()
+        if hasattr(dataset, 'weight'):
+            return dataset.weight
+        if not wrapped_by(dataset):
+            raise unweighted(dataset)
+        return None
+
+    return by_index(dataset, weights_of)
 
 
 def stored_info(leaf, idx):

@@ -5,7 +5,7 @@ Shape letters: B samples of a batch, N samples of an epoch.
 import numpy as np
 
 from dequity_mmdet3d.weight import (check_eta_gamma, check_normalize,
-                                    dequity_weight, mean_weight)
+                                    mean_weight, weights_given_mean)
 from .dataset import LIKELIHOOD_KEY, WEIGHT_KEY
 from .schedule import Schedule
 
@@ -112,7 +112,6 @@ class BatchWeighting:
             raise ValueError('DequityLoss with its own eta, gamma or schedule '
                              'must be fitted to the training set: call fit() '
                              'first')
-        weights = dequity_weight(
-            np.array(values, dtype=np.float64), **self.current)
-        weights[weights != weights] = self._mean
-        return (weights / self._mean if self.normalize else weights).tolist()
+        return weights_given_mean(
+            np.array(values, dtype=np.float64), self._mean, **self.current,
+            normalize=self.normalize).tolist()
