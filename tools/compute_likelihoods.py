@@ -17,7 +17,7 @@ import os
 import sys
 
 from dequity_mmdet3d.cli import run_cli, tune_for_cpu
-from dequity_mmdet3d.likelihood.arguments import parse_args
+from dequity_mmdet3d.likelihood.arguments import DEFAULT_CAMERAS, parse_args
 
 
 def encode(samples, args, out, team, say, fitted=None):
@@ -44,7 +44,7 @@ def encode(samples, args, out, team, say, fitted=None):
         samples, encoder,
         EncodeSettings(batch_size=args.batch_size, workers=args.workers),
         store, args.skip_bad, bad_images.bad_images_path(out), team,
-        args.cameras or 'likelihood-mean', fitted)
+        args.cameras or DEFAULT_CAMERAS, fitted)
     if embedded.encoded.rate is not None:
         say(f'{embedded.encoded.rate:.1f} images/s')
     bad = embedded.encoded.failures

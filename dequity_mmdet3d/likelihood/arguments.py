@@ -8,6 +8,7 @@ DEFAULT_ENCODER = 'efficientnet_lite0'  # its module would import torch here
 # those of .clustering.METHODS and .cameras.HOW, which would import numpy
 METHODS = ('modes', 'kmeans', 'tsne-dbscan', 'hdbscan', 'knn')
 CAMERAS = ('mean', 'concat', 'likelihood-mean', 'likelihood-min')
+DEFAULT_CAMERAS = 'likelihood-mean'
 NOISE = ('single', 'cluster', 'nearest')
 
 
@@ -140,7 +141,7 @@ def parse_args(argv=None):
         help='several images a sample: cluster their mean direction, or all '
         "side by side (concat); or cluster each camera's images by itself "
         'and take the mean or the smallest likelihood (default: '
-        'likelihood-mean, which also sees what only one camera sees)')
+        f'{DEFAULT_CAMERAS}, which also sees what only one camera sees)')
     estimate.add_argument(
         '--kind',
         choices=('relative', 'share'),

@@ -9,10 +9,11 @@ import numpy as np
 
 from .vectors import UnitVectors
 
-# How, before or after the clustering. The default, 'likelihood-mean', is the
-# one that never failed where the truth is known: 'mean' is best for what all
-# cameras see, and blind to what only one sees (docs/measured.md).
+# How, before or after the clustering. The default is the one that
+# never failed where the truth is known: 'mean' is best for what all cameras
+# see, and blind to what only one sees (docs/measured.md).
 HOW = ('mean', 'concat', 'likelihood-mean', 'likelihood-min')
+DEFAULT_HOW = 'likelihood-mean'
 
 
 @dataclass(frozen=True)
@@ -29,8 +30,7 @@ class View:
     rows: np.ndarray
 
 
-def views_of(parts, sample, camera, usable, names,
-             how='likelihood-mean'):
+def views_of(parts, sample, camera, usable, names, how=DEFAULT_HOW):
     """Arrange the embeddings of images for clustering.
 
     Args:

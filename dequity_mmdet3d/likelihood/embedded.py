@@ -8,7 +8,7 @@ from typing import Any, List
 
 import numpy as np
 
-from .cameras import View, views_of
+from .cameras import DEFAULT_HOW, View, views_of
 from .vectors import UnitVectors
 
 
@@ -31,14 +31,13 @@ class Embedded:
     ids: List[str]
     views: List[View]
     provenance: dict
-    how: str = 'likelihood-mean'
+    how: str = DEFAULT_HOW
     skipped: List[str] = field(default_factory=list)
     encoded: Any = None
 
 
 def embed_samples(samples, encoder, settings, store, skip_bad=False,
-                  bad_list=None, team=None, how='likelihood-mean',
-                  fitted=None):
+                  bad_list=None, team=None, how=DEFAULT_HOW, fitted=None):
     """Encode the images of samples.
 
     Args:

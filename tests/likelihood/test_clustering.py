@@ -31,6 +31,7 @@ def test_the_tool_offers_what_there_is():
     assert arguments.METHODS == METHODS
     assert arguments.NOISE == NOISE
     assert arguments.CAMERAS == cameras.HOW
+    assert arguments.DEFAULT_CAMERAS == cameras.DEFAULT_HOW
 
 
 def test_kmeans_orders_groups_by_size():
