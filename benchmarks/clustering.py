@@ -9,7 +9,6 @@ plain way: --method kmeans. Times are of the whole command, start included.
 """
 import argparse
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import faiss
 import numpy as np
+from machine import cpu_name
 
 TOOL = Path(__file__).resolve().parents[1] / 'tools/compute_likelihoods.py'
 DIM = 512
@@ -61,7 +61,7 @@ def main():
     parser.add_argument('--tsne', action='store_true',
                         help="the paper's way too: minutes for the first N")
     args = parser.parse_args()
-    print(f'{platform.processor() or platform.machine()}, '
+    print(f'{cpu_name()}, '
           f'{len(os.sched_getaffinity(0))} cores, faiss {faiss.__version__}, '
           f'numpy {np.__version__}, {faiss.get_num_gpus()} GPUs for faiss\n')
     print('| N | dimensions | method | s | GiB | times plain k-means |')

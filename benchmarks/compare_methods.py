@@ -23,7 +23,6 @@ import fnmatch
 import functools
 import importlib.util
 import os
-import platform
 import time
 from pathlib import Path
 
@@ -31,6 +30,7 @@ import faiss
 import likelihood_families as own
 import numpy as np
 import sklearn
+from machine import machine
 
 from dequity_mmdet3d.likelihood import clustering
 from dequity_mmdet3d.likelihood.clustering import density
@@ -59,18 +59,6 @@ METHODS = {
 SLOW = ('tsne-dbscan', )
 DEFAULT = ('modes', 'kmeans', 'tsne-dbscan:cluster', 'tsne-dbscan:single',
            'tsne-dbscan:nearest', 'hdbscan:single', 'hdbscan:nearest', 'knn')
-
-
-def machine():
-    """One line on what the figures were measured on."""
-    name = platform.processor() or platform.machine()
-    if os.path.exists('/proc/cpuinfo'):
-        with open('/proc/cpuinfo') as lines:
-            names = [line for line in lines if line.startswith('model name')]
-        name = names[0].split(':')[1].strip() if names else name
-    return (f'{name}, {os.cpu_count()} cores, Python '
-            f'{platform.python_version()}, numpy {np.__version__}, faiss '
-            f'{faiss.__version__}, scikit-learn {sklearn.__version__}')
 
 
 def load_bench(path):
@@ -231,7 +219,7 @@ def main():
         return min(args.slow_seeds, args.seeds) if slow else args.seeds
 
     lines = [
-        machine(),
+        machine(np, faiss, sklearn),
         '',
         f'{args.n} samples a family; seeds: ' + ', '.join(
             f'{m} {seeds(m)}' for m in args.methods) + '. A cell is '

@@ -15,7 +15,6 @@ images, for start-up and memory.
 """
 import argparse
 import os
-import platform
 import resource
 import shutil
 import statistics
@@ -29,7 +28,9 @@ from dequity_mmdet3d.cli import tune_for_cpu
 
 tune_for_cpu(threads=True)
 import numpy as np  # noqa: E402
+import PIL  # noqa: E402
 import torch  # noqa: E402
+from machine import machine  # noqa: E402
 from PIL import Image  # noqa: E402
 from torch.utils.data import DataLoader, Dataset  # noqa: E402
 
@@ -46,20 +47,13 @@ ROOT = Path(__file__).resolve().parents[1]
 SHAPES = dict(kitti=((1242, 375), 'png'), nuscenes=((1600, 900), 'jpg'))
 
 
-def machine():
+def description():
     """One line on what the figures were measured on."""
-    name = platform.processor() or platform.machine()
-    if os.path.exists('/proc/cpuinfo'):
-        with open('/proc/cpuinfo') as lines:
-            names = [line for line in lines if line.startswith('model name')]
-        name = names[0].split(':')[1].strip() if names else name
     units = sorted({'avx2', 'avx512f', 'avx512_bf16', 'amx_bf16'}
                    & cpu_flags())
     gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else 'none'
-    import PIL
-    return (f'{name} ({", ".join(units)}), {usable_cores()} usable cores, '
-            f'GPU {gpu}, Python {platform.python_version()}, torch '
-            f'{torch.__version__}, Pillow {PIL.__version__}')
+    return (f'{machine(torch, PIL)} ({", ".join(units)}), {usable_cores()} '
+            f'usable cores, GPU {gpu}')
 
 
 def frames(kind, folder, count):
@@ -284,7 +278,7 @@ def main():
     args = parser.parse_args()
     if args.one_scale:
         return scale(args.one_scale, NoCost)
-    print(machine(), flush=True)
+    print(description(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
         data = {k: frames(k, folder, args.images) for k in SHAPES}

@@ -10,13 +10,12 @@ All data are random, from a fixed seed. Two figures:
    frames as KITTI's validation split has.
 """
 import argparse
-import os
-import platform
 import time
 
 import numba
 import numpy as np
 import shapely
+from machine import machine
 
 from dequity_mmdet3d.plugin.evaluation import cpu_rotated_iou, rotated_iou
 from mmdet3d.evaluation import kitti_eval
@@ -24,18 +23,6 @@ from mmdet3d.evaluation import kitti_eval
 CLASSES = ('Pedestrian', 'Cyclist', 'Car')
 # Boxes of one frame: about KITTI's mean, with those that are ignored.
 ANNOTATED = 8
-
-
-def machine():
-    """One line on what the figures were measured on."""
-    name = platform.processor() or platform.machine()
-    if os.path.exists('/proc/cpuinfo'):
-        with open('/proc/cpuinfo') as lines:
-            names = [line for line in lines if line.startswith('model name')]
-        name = names[0].split(':')[1].strip() if names else name
-    return (f'{name}, {os.cpu_count()} cores, Python '
-            f'{platform.python_version()}, numpy {np.__version__}, numba '
-            f'{numba.__version__}, shapely {shapely.__version__}')
 
 
 def annotations(rng, count):
@@ -111,7 +98,7 @@ def main():
     parser.add_argument('--frames', type=int, default=3769)
     parser.add_argument('--detections', type=int, default=50)
     args = parser.parse_args()
-    print(machine())
+    print(machine(np, numba, shapely))
 
     rng = np.random.default_rng(0)
     start = time.perf_counter()

@@ -11,7 +11,6 @@ a small detector leave in memory.
 """
 import argparse
 import gc
-import platform
 import resource
 import statistics
 import sys
@@ -23,7 +22,7 @@ from dequity_mmdet3d.cli import tune_for_cpu
 
 tune_for_cpu()
 import torch  # noqa: E402
-from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
+from machine import machine  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from dequity_mmdet3d.plugin import DequityLoss  # noqa: E402
@@ -37,23 +36,8 @@ MODELS = ('pointpillars/pointpillars_hv_secfpn_8xb6-160e_kitti-3d-3class.py',
 WEIGHTS = (0.6, 0.9)
 
 
-class Reads(TorchDispatchMode):
-    """Counts what makes the host wait for its device."""
-
-    def __init__(self):
-        super().__init__()
-        self.count = 0
-
-    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-        name = str(function)
-        self.count += any(word in name for word in (
-            '_local_scalar_dense', 'nonzero', 'is_nonzero', 'unique'))
-        return function(*args, **(kwargs or {}))
-
-
-def weighed_batch(make):
-    """A batch whose samples carry weights."""
-    batch = make()
+def weigh(batch):
+    """The batch, whose samples carry weights now."""
     for sample, w in zip(batch['data_samples'], WEIGHTS):
         sample.set_metainfo(dict(dequity_weight=w))
     return batch
@@ -66,7 +50,7 @@ def compare_steps(name, steps):
     model = zoo.build(cfg)
 
     def make():
-        return weighed_batch(lambda: zoo.make_batch(cfg, len(WEIGHTS)))
+        return weigh(zoo.make_batch(cfg, len(WEIGHTS)))
 
     optimizer = torch.optim.AdamW(model.parameters(), 1e-5)
     loss = DequityLoss()
@@ -90,7 +74,7 @@ def compare_steps(name, steps):
                 loss.attach(model)
             start = time.perf_counter()
             if i < 0:
-                with Reads() as mode:
+                with zoo.Reads() as mode:
                     step(batch)
                 reads[equity] = mode.count
             else:
@@ -108,7 +92,7 @@ def memory_of(steps):
     """Print what steps of a small detector with every head leave behind."""
     model = toys.build_toy(a=toys.Dense, b=toys.Queries, c=toys.Lists)
     loss = DequityLoss()
-    batch = weighed_batch(lambda: toys.toy_batch(len(WEIGHTS)))
+    batch = weigh(toys.toy_batch(len(WEIGHTS)))
     examine(loss, model, batch)
     loss.attach(model)
 
@@ -132,11 +116,7 @@ def main():
     parser.add_argument('--steps', type=int, default=60)
     parser.add_argument('--only', default='*', help='pattern of the models')
     args = parser.parse_args()
-    with open('/proc/cpuinfo') as lines:
-        cpu = next((x.split(':')[1].strip() for x in lines
-                    if x.startswith('model name')), platform.machine())
-    print(f'{cpu}, {torch.get_num_threads()} threads, torch '
-          f'{torch.__version__}', flush=True)
+    print(f'{machine(torch)}, {torch.get_num_threads()} threads', flush=True)
     memory_of(1000)
     for name in MODELS:
         if fnmatch(name, args.only):

@@ -11,6 +11,7 @@ from dequity_mmdet3d.plugin.attribution import compare_sizes, sizes_of
 from dequity_mmdet3d.plugin.examine import examine
 from dequity_mmdet3d.plugin.randomness import random_state
 from tests.plugin import toys
+from tests.zoo import total_loss
 
 HEADS = [toys.Dense, toys.Queries, toys.Lists]
 WEIGHTS = [0.25, 1.0, 0.5]
@@ -40,9 +41,9 @@ def slow(model, weights, unweighed=()):
                 head.factor = factor
         model.zero_grad()
         losses = model(**one)
-        (weight * toys.total(
+        (weight * total_loss(
             {k: v for k, v in losses.items() if k not in unweighed}) +
-         toys.total({k: v for k, v in losses.items() if k in unweighed})
+         total_loss({k: v for k, v in losses.items() if k in unweighed})
          ).backward()
         for head in model.modules():
             head.__dict__.pop('factor', None)
@@ -102,10 +103,10 @@ def test_order_of_the_batch(head):
 def test_values_stay_the_hosts():
     model = toys.build_toy(toys.Dense)
     batch = toys.toy_batch(3, WEIGHTS)
-    stock = toys.total(model(**batch))
+    stock = total_loss(model(**batch))
     loss = DequityLoss()
     loss.attach(model)
-    assert toys.total(model(**batch)).item() == stock.item()
+    assert total_loss(model(**batch)).item() == stock.item()
 
 
 def test_terms_by_name():
@@ -258,10 +259,10 @@ def test_a_head_called_alone_reads_the_meta_information():
     z = torch.ones(3, toys.C, 2, requires_grad=True)
     targets = [s.y for s in batch['data_samples']]
     metas = [s.metainfo for s in batch['data_samples']]
-    toys.total(head.loss_by_feat([z], targets, metas)).backward()
+    total_loss(head.loss_by_feat([z], targets, metas)).backward()
     got, z.grad = z.grad, None
     loss.detach()
-    toys.total(head.loss_by_feat([z], targets, metas)).backward()
+    total_loss(head.loss_by_feat([z], targets, metas)).backward()
     torch.testing.assert_close(
         got, z.grad * torch.tensor(WEIGHTS)[:, None, None])
     loss.attach(plain := toys.Dense())

@@ -12,6 +12,7 @@ from dequity_mmdet3d.plugin import DequityLoss
 from dequity_mmdet3d.plugin.examine import examine
 from tests.plugin import toys
 from tests.plugin.test_examine import WEIGHTS, assert_same, slow, weighed
+from tests.zoo import Reads, total_loss
 
 
 def attached(model, batch, **kwargs):
@@ -48,7 +49,7 @@ def test_gradient_accumulation():
     attached(model, batches[0])
     wrapper.initialize_count_status(model, 0, 2)
     for batch in batches:
-        wrapper.update_params(toys.total(model(**batch)))
+        wrapper.update_params(total_loss(model(**batch)))
     for name, p in model.named_parameters():
         torch.testing.assert_close(
             before[name] - p.detach(), (want[0][name] + want[1][name]) / 2)
@@ -83,7 +84,7 @@ def test_compiled(backend):
         for sample, w in zip(batch['data_samples'], WEIGHTS):
             sample.set_metainfo(dict(dequity_weight=w * scale))
         model.zero_grad()
-        toys.total(compiled(**batch)).backward()
+        total_loss(compiled(**batch)).backward()
         assert_same({n: p.grad for n, p in model.named_parameters()},
                     {n: g * scale for n, g in want.items()})
 
@@ -101,7 +102,7 @@ def test_batch_norm_couples_samples_as_it_does_in_the_host():
     head, targets = model.head, [s.y for s in batch['data_samples']]
     levels = [head.conv(x), head.conv(x[..., ::2])]
     head.factor = toys.positives(targets)
-    sum(w * toys.total(
+    sum(w * total_loss(
         head.loss_by_feat([z[i:i + 1] for z in levels], targets[i:i + 1]))
         for i, w in enumerate(WEIGHTS)).backward()
     assert_same(got, {n: p.grad for n, p in model.named_parameters()})
@@ -127,7 +128,7 @@ def _one_rank(rank, port, weights, folder):
         batch = toys.toy_batch(2, weights[rank], seed=rank)
         attached(model, batch)
         parallel = nn.parallel.DistributedDataParallel(model)
-        toys.total(parallel(**batch)).backward()
+        total_loss(parallel(**batch)).backward()
         torch.save({n: p.grad for n, p in model.named_parameters()},
                    f'{folder}/{rank}.pth')
     finally:
@@ -187,7 +188,7 @@ def test_a_teacher_and_branches():
         for key in ('inputs', 'data_samples')
     }
     loss = attached(model, batch)
-    toys.total(model(**batch, mode='loss')).backward()
+    total_loss(model(**batch, mode='loss')).backward()
     assert loss.take_used() == weights['sup'] + weights['unsup']
     got = {n: p.grad.clone() for n, p in model.student.named_parameters()}
     loss.detach()
@@ -218,20 +219,10 @@ def test_frames_of_a_queue():
 
 def test_nothing_waits_for_the_device():
     """Not one value more is read back than by the stock host."""
-    from torch.utils._python_dispatch import TorchDispatchMode
-
-    class Reads(TorchDispatchMode):
-        count = 0
-
-        def __torch_dispatch__(self, function, types, args=(), kwargs=None):
-            name = str(function)
-            self.count += ('_local_scalar_dense' in name or 'nonzero' in name
-                           or 'is_nonzero' in name)
-            return function(*args, **(kwargs or {}))
 
     def reads(model):
         with Reads() as mode:
-            toys.total(model(**batch)).backward()
+            total_loss(model(**batch)).backward()
         return mode.count
 
     model = toys.build_toy(a=toys.Dense, b=toys.Queries, c=toys.Lists)

@@ -7,6 +7,8 @@ from mmengine.model import BaseModel
 from mmengine.structures import BaseDataElement
 from torch import nn
 
+from tests.zoo import total_loss
+
 C, Q, L = 4, 5, 3
 
 
@@ -187,16 +189,9 @@ def build_toy(*heads, seed=0, **named):
     }).train()
 
 
-def total(losses):
-    """What mmengine adds up."""
-    return sum(
-        x for name, value in losses.items() if 'loss' in name
-        for x in (value if isinstance(value, list) else [value]))
-
-
 def gradients(model, batch):
     """By parameter, of a plain training step."""
     model.zero_grad()
-    total(model(**batch)).backward()
+    total_loss(model(**batch)).backward()
     return {name: None if p.grad is None else p.grad.clone()
             for name, p in model.named_parameters()}

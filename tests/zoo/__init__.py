@@ -13,10 +13,10 @@ from .configs import (build, family, load, reason_not_built, representatives,
                       zoo_configs)
 from .cpu_ops import cpu_ops
 from .fcaf3d import fcaf3d_head, fcaf3d_predictions
-from .step import gradients, total_loss, train_step
+from .step import Reads, gradients, total_loss, train_step
 
 __all__ = [
-    'build', 'cpu_ops', 'family', 'fcaf3d_head', 'fcaf3d_predictions',
+    'Reads', 'build', 'cpu_ops', 'family', 'fcaf3d_head', 'fcaf3d_predictions',
     'gradients', 'load', 'make_batch', 'reason_not_built', 'representatives',
     'total_loss', 'train_step', 'zoo_configs'
 ]

@@ -6,6 +6,7 @@ do not see each other before the losses.
 
 Shape letters: B samples.
 """
+import contextlib
 import copy
 from unittest import mock
 
@@ -19,7 +20,7 @@ from dequity_mmdet3d.plugin.attribution import carries_gradient, map_tensors
 from dequity_mmdet3d.plugin.boundaries import find_entries
 from dequity_mmdet3d.plugin.examine import examine
 from dequity_mmdet3d.plugin.leaks import loss_terms
-from .step import total_loss, train_step
+from .step import gradients, total_loss, train_step
 
 WEIGHTS = (0.25, 1.0, 0.5)
 # Heads in which samples of a batch act on each other before the losses, in
@@ -74,10 +75,11 @@ class Checked:
 
     def examine(self):
         """dict[str, bool]: Loss terms, and whether they are weighed."""
-        self._set([1.0] * len(self.batch['data_samples']))
-        return examine(self.loss, self.model, self.batch)
+        return examine(self.loss, self.model,
+                       self._batch([1.0] * len(self.batch['data_samples'])))
 
-    def _set(self, weights, order=None):
+    def _batch(self, weights, order=None):
+        """A copy whose samples, in this order, have these weights."""
         batch = copy.deepcopy(self.batch)
         if order is not None:
             batch = {
@@ -87,9 +89,20 @@ class Checked:
             }
         for sample, w in zip(batch['data_samples'], weights):
             sample.set_metainfo(dict(dequity_weight=w))
-        if order is None:
-            self.batch = copy.deepcopy(batch)
         return batch
+
+    def _losses(self, weights, order=None):
+        """Of the batch; without weights, of the stock host."""
+        # a weight that would be seen if it were used
+        batch = self._batch(weights or [9.0] * len(self.batch['data_samples']),
+                            order)
+        with _seeded():
+            if weights is not None:
+                self.loss.attach(self.model)
+            try:
+                return train_step(self.model, batch)
+            finally:
+                self.loss.detach()
 
     def step(self, weights=None, order=None):
         """Gradients of a step.
@@ -103,20 +116,9 @@ class Checked:
             tuple[dict, list]: Gradients by parameter name, and those of the
             features that go into the heads, (B, ...) each.
         """
-        batch = self._set(weights or [9.0] * len(self.batch['data_samples']),
-                          order)
-        features = []
-        with _seeded(), _noting_features(self.model, features):
-            if weights is not None:
-                self.loss.attach(self.model)
-            try:
-                total = total_loss(train_step(self.model, batch))
-                self.model.zero_grad(set_to_none=True)
-                torch.as_tensor(total).backward()
-            finally:
-                self.loss.detach()
-        return ({n: p.grad.clone() for n, p in self.model.named_parameters()
-                 if p.grad is not None},
+        with _noting_features(self.model) as features:
+            total = total_loss(self._losses(weights, order))
+        return (gradients(self.model, total),
                 [f.grad for f in features if f.grad is not None])
 
     def alone(self):
@@ -152,15 +154,7 @@ class Checked:
 
         The parameters are those of ``names``, or the nearest of each term.
         """
-        batch = self._set(weights or [9.0] * len(self.batch['data_samples']),
-                          order)
-        with _seeded():
-            if weights is not None:
-                self.loss.attach(self.model)
-            try:
-                losses = train_step(self.model, batch)
-            finally:
-                self.loss.detach()
+        losses = self._losses(weights, order)
         parameters = dict(self.model.named_parameters())
         name_of = {id(p): name for name, p in parameters.items()}
         result = {}
@@ -208,39 +202,37 @@ def _seeded():
             k: v for k, v in kwargs.items() if k in ('device', 'dtype')}))
 
 
-class _noting_features:
-    """A context that keeps the gradients of what goes into heads."""
+@contextlib.contextmanager
+def _noting_features(model):
+    """A list of what goes into heads, whose gradients are kept."""
+    features, patched = [], []
 
-    def __init__(self, model, features):
-        self.model, self.features = model, features
-        self.patched = []
+    def noting(stock, name, place):
 
-    def __enter__(self):
-        for module, method, (name, place) in find_entries(self.model):
-            if module is not self.model:
-                self.patched.append((module, method))
-                module.__dict__[method] = self._noting(
-                    getattr(module, method), name, place)
-
-    def _noting(self, stock, name, place):
-
-        def noting(*args, **kwargs):
+        def noted(*args, **kwargs):
             samples = kwargs[name] if name in kwargs else args[place]
 
             def note(value, _):
                 if (carries_gradient(value) and not value.is_leaf
                         and value.shape[:1] == (len(samples), )):
                     value.retain_grad()
-                    if not any(f is value for f in self.features):
-                        self.features.append(value)
+                    if not any(f is value for f in features):
+                        features.append(value)
 
             map_tensors(note, (args[:place], kwargs))
             return stock(*args, **kwargs)
 
-        return noting
+        return noted
 
-    def __exit__(self, *_):
-        for module, method in self.patched:
+    for module, method, (name, place) in find_entries(model):
+        if module is not model:
+            patched.append((module, method))
+            module.__dict__[method] = noting(
+                getattr(module, method), name, place)
+    try:
+        yield features
+    finally:
+        for module, method in patched:
             del module.__dict__[method]
 
 
