@@ -108,6 +108,7 @@ init_default_scope('mmdet3d')
 from mmdet3d.registry import MODELS
 model = MODELS.build(cfg.model)
 # the host's own files, with its log history in them
+torch.set_num_threads(int(sys.argv[5]))  # sums depend on it
 state = torch.load(sys.argv[2], weights_only=False)['state_dict']
 model.load_state_dict(state, strict=True)
 batch = torch.load(sys.argv[3], weights_only=False)
@@ -138,7 +139,8 @@ def test_checkpoint_in_the_stock_host(run, mini_kitti, tmp_path):
     cfg.dump(tmp_path / 'stock.py')
     subprocess.run([
         sys.executable, '-W', 'ignore', '-c', STOCK, tmp_path / 'stock.py',
-        checkpoint, tmp_path / 'batch.pth', tmp_path / 'out.pth'
+        checkpoint, tmp_path / 'batch.pth', tmp_path / 'out.pth',
+        str(torch.get_num_threads())
     ], check=True, cwd=tmp_path)
     scores, boxes = torch.load(tmp_path / 'out.pth')
     assert len(scores) > 0
