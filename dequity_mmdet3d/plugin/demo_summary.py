@@ -88,8 +88,8 @@ def _extremes(data, table, mode_of):
     yield '  ' + ', '.join(
         f'{m} {table.likelihood[modes == m].mean():.2f}'
         for m in dict.fromkeys(mode_of.values()) if (modes == m).any())
-    yield ('  one plain k-means: a rough estimate, see "Its limit" in '
-           'docs/likelihood_table.md')
+    yield ('  how far to trust them: the diagnosis of the likelihoods, '
+           'docs/likelihood.md')
     # one image a cluster: five of one cluster tell nothing
     _, first = np.unique(table.cluster_id, return_index=True)
     first = first[np.argsort(table.likelihood[first], kind='stable')]

@@ -1,6 +1,7 @@
 """Weights under the ways in which people train."""
 import copy
 import os
+import shutil
 
 import pytest
 import torch
@@ -73,7 +74,11 @@ def test_gradient_checkpointing(reentrant):
     assert_same(weighed(saving, WEIGHTS), want)
 
 
-@pytest.mark.parametrize('backend', ['eager', 'aot_eager'])
+@pytest.mark.parametrize('backend', [
+    'eager', 'aot_eager',
+    pytest.param('inductor', marks=pytest.mark.skipif(
+        shutil.which('g++') is None, reason='inductor needs g++'))
+])
 def test_compiled(backend):
     model = toys.build_toy(toys.Dense)
     want = slow(model, WEIGHTS)
