@@ -9,10 +9,14 @@ or ``type='dequity_mmdet3d.plugin.DequityDataset'`` where a config's
 """
 from .compat import mend_host
 from .dataset import DequityDataset
+from .evaluation import DequityKittiMetric, DequityNuScenesMetric
 from .hook import DequityHook
 from .loss import DequityLoss
 from .sampler import DequitySampler
 
 mend_host()
 
-__all__ = ['DequityDataset', 'DequityHook', 'DequityLoss', 'DequitySampler']
+__all__ = [
+    'DequityDataset', 'DequityHook', 'DequityKittiMetric', 'DequityLoss',
+    'DequityNuScenesMetric', 'DequitySampler'
+]

@@ -68,7 +68,7 @@ def ann_file(tmp_path):
     return str(path)
 
 
-def evaluate(ann_file, keep):
+def evaluate(ann_file, keep, **kwargs):
     """KittiMetric fed with the annotated boxes of the rows to keep."""
     dataset = DATASETS.build(
         dict(
@@ -80,10 +80,11 @@ def evaluate(ann_file, keep):
             test_mode=True))
     metric = METRICS.build(
         dict(
-            type='KittiMetric',
+            dict(type='KittiMetric'),
             ann_file=ann_file,
             metric='bbox',
-            pcd_limit_range=[0, -40, -5, 70.4, 40, 5]))
+            pcd_limit_range=[0, -40, -5, 70.4, 40, 5],
+            **kwargs))
     metric.dataset_meta = dataset.metainfo
     for row in range(len(dataset)):
         info = dataset.get_data_info(row)

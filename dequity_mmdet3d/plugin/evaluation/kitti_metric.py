@@ -1,0 +1,181 @@
+"""KITTI's metric, and beside it the same on rare and on common frames.
+
+Shape letters: N frames, K classes.
+"""
+from unittest import mock
+
+import numpy as np
+from mmdet3d.evaluation import KittiMetric
+from mmdet3d.evaluation.functional.kitti_utils import eval as host
+from mmdet3d.registry import METRICS
+from mmengine.logging import print_log
+
+from dequity_mmdet3d.table import sample_id_of
+from .report import report
+from .strata import STRATA, Strata, with_gap
+
+DIFFICULTIES = ('easy', 'moderate', 'hard')
+POSITIONS = 41  # on the curve of precision and recall, the first one at 0
+# The host cuts N >= 200 frames into 200 parts; a last one that is empty stops
+# it, which is so where N is a multiple of this, but not of 200.
+_PARTS = 199
+
+
+@METRICS.register_module()
+class DequityKittiMetric(KittiMetric):
+    """The host's ``KittiMetric``, and AP_R40 by stratum of likelihood.
+
+    The stock figures stay as they are. Beside them, by class and difficulty,
+    are those on the frames of a stratum alone, and the number of annotated
+    objects that each rests on::
+
+        pred_instances_3d/KITTI/rare/Car_3D_AP40_moderate_strict
+        pred_instances_3d/KITTI/rare/Car_moderate_objects
+        pred_instances_3d/KITTI/gap/Car_3D_AP40_moderate_strict
+
+    ``gap`` is rare less common, in points of AP. A figure without objects
+    is left out. With fewer than 41 objects the host's own AP_R40 is too
+    small (:func:`ap_on`); those of the strata are not, so that they compare.
+
+    Args:
+        table (str): Likelihood table of the validation set; see
+            :class:`.strata.Strata`.
+        bounds (Sequence[float]): Shares of the frames up to which they are
+            rare, and up to which they are middle. Defaults to (0.2, 0.5).
+        **kwargs: Of ``KittiMetric``.
+    """
+
+    def __init__(self, ann_file, table, bounds=(0.2, 0.5), **kwargs):
+        super().__init__(ann_file, **kwargs)
+        self.strata = Strata(table, bounds)
+
+    def compute_metrics(self, results):
+        """As the host, which loads the annotations in here."""
+        self._rows = [result['sample_idx'] for result in results]
+        return super().compute_metrics(results)
+
+    def kitti_evaluate(self,
+                       results_dict,
+                       gt_annos,
+                       metric=None,
+                       classes=None,
+                       logger=None):
+        """The host's figures, then those of the strata."""
+        stratum = self.strata.of(
+            [sample_id_of(self.data_infos[row]) for row in self._rows])
+        figures = super().kitti_evaluate(results_dict, gt_annos, metric,
+                                         classes, logger)
+        for name, dt_annos in results_dict.items():
+            flat = name == 'pred_instances' or metric == 'img_bbox'
+            found = evaluate_strata(gt_annos, dt_annos, stratum, classes,
+                                    ['bbox'] if flat else
+                                    ['bbox', 'bev', '3d'])
+            figures.update({f'{name}/KITTI/{k}': v for k, v in found.items()})
+            kind = '2D' if flat else '3D'
+            print_log(
+                f'AP40 of {name} by likelihood, {kind}, strict\n' + report(
+                    found, [(f'{c} {d}', f'{c}_{kind}_AP40_{d}_strict',
+                             f'{c}_{d}_objects') for c in classes
+                            for d in DIFFICULTIES]),
+                logger=logger)
+        return figures
+
+
+def evaluate_strata(gt_annos, dt_annos, stratum, classes, eval_types):
+    """AP_R40 on the frames of each stratum.
+
+    Args:
+        gt_annos (list[dict]): N annotations, as ``kitti_eval`` has them.
+        dt_annos (list[dict]): N detections likewise.
+        stratum (np.ndarray): (N,) places in ``STRATA``.
+        classes (Sequence[str]): K names.
+        eval_types (list[str]): 'bbox', and 'bev', '3d' or none of them.
+
+    Returns:
+        dict[str, float]: 'rare/Car_3D_AP40_easy_strict' and the like in
+        percent, 'rare/Car_easy_objects', 'rare/frames', and
+        'gap/Car_3D_AP40_easy_strict', rare less common.
+    """
+    objects = count_objects(gt_annos, classes)
+    found = {}
+    for i, name in enumerate(STRATA):
+        rows = np.flatnonzero(stratum == i)
+        found[f'{name}/frames'] = float(len(rows))
+        number = objects[rows].sum(0)
+        for k, c in enumerate(classes):
+            for j, difficulty in enumerate(DIFFICULTIES):
+                found[f'{name}/{c}_{difficulty}_objects'] = float(number[k, j])
+        if not number.any():
+            continue
+        ap = ap_on(gt_annos, dt_annos, rows, classes, eval_types)
+        for key, value in ap.items():
+            # KITTI/Car_3D_AP40_easy_strict; the overall ones mix classes
+            c, _, kind, difficulty = key.split('/')[1].split('_')[:4]
+            if kind == 'AP40' and found.get(
+                    f'{name}/{c}_{difficulty}_objects'):
+                found[f'{name}/{key.split("/")[1]}'] = float(f'{value:.4f}')
+    return with_gap(found, '_AP40_')
+
+
+def count_objects(gt_annos, classes):
+    """Annotated objects that count.
+
+    Args:
+        gt_annos (list[dict]): N annotations.
+        classes (Sequence[str]): K of Car, Pedestrian, Cyclist.
+
+    Returns:
+        np.ndarray: (N, K, 3) int64 by frame, class and difficulty.
+    """
+    number = {'Car': 0, 'Pedestrian': 1, 'Cyclist': 2}
+    return np.array([[[
+        host.clean_data(anno, _EMPTY, number[c], d)[0]
+        for d in range(len(DIFFICULTIES))
+    ] for c in classes] for anno in gt_annos]).reshape(
+        len(gt_annos), len(classes), len(DIFFICULTIES))
+
+
+def ap_on(gt_annos, dt_annos, rows, classes, eval_types):
+    """``kitti_eval`` on some of the frames, at least one of them annotated.
+
+    The host looks for precision at 40 recalls, but finds at most one a
+    (counted) object: with 13 objects no detector has more than 12 / 40 =
+    30 % AP_R40. Here each of fewer objects stands for several positions, as
+    if all frames were there several times.
+
+    Args:
+        gt_annos (list[dict]): N annotations.
+        dt_annos (list[dict]): N detections.
+        rows (Sequence[int]): Of the frames.
+        classes (Sequence[str]): K names.
+        eval_types (list[str]): 'bbox', and 'bev', '3d' or none of them.
+
+    Returns:
+        dict[str, float]: As ``kitti_eval``.
+    """
+    # it looks for annotations in the first frame
+    rows = sorted(rows, key=lambda i: not len(gt_annos[i]['name']))
+    gt, dt = ([annos[i] for i in rows] for annos in (gt_annos, dt_annos))
+    if len(rows) >= 200 and not len(rows) % _PARTS and len(rows) % 200:
+        gt.append(_EMPTY)
+        dt.append(_EMPTY)
+    # the host's functions look it up in their module at each call
+    with mock.patch.object(host, 'get_thresholds', _enough_thresholds):
+        return host.kitti_eval(gt, dt, list(classes), list(eval_types))[1]
+
+
+def _enough_thresholds(scores, num_gt, stock=host.get_thresholds):
+    times = max(1, -(-POSITIONS // num_gt)) if num_gt else 1
+    return stock(np.repeat(scores, times), num_gt * times)
+
+
+_EMPTY = dict(
+    name=np.array([]),
+    truncated=np.array([]),
+    occluded=np.array([]),
+    alpha=np.array([]),
+    bbox=np.zeros([0, 4]),
+    dimensions=np.zeros([0, 3]),
+    location=np.zeros([0, 3]),
+    rotation_y=np.array([]),
+    score=np.array([]))

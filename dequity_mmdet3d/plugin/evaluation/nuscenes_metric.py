@@ -1,0 +1,115 @@
+"""nuScenes' metric, and beside it the same on rare and on common samples.
+
+Shape letters: N samples.
+"""
+from unittest import mock
+
+import numpy as np
+from mmdet3d.evaluation import NuScenesMetric
+from mmdet3d.registry import METRICS
+from mmengine.logging import print_log
+
+from .report import report
+from .strata import STRATA, Strata, with_gap
+
+
+@METRICS.register_module()
+class DequityNuScenesMetric(NuScenesMetric):
+    """The host's ``NuScenesMetric``, and AP by stratum of likelihood.
+
+    The stock figures stay as they are. Beside them, in [0, 1], are the AP of
+    each class on the samples of a stratum alone (mean over the distances of
+    0.5 to 4 m), their mean over the classes that occur there, and the number
+    of annotated objects that each rests on::
+
+        pred_instances_3d_NuScenes/rare/bicycle_AP
+        pred_instances_3d_NuScenes/rare/bicycle_objects
+        pred_instances_3d_NuScenes/rare/mAP
+        pred_instances_3d_NuScenes/gap/bicycle_AP
+
+    ``gap`` is rare less common.
+
+    Args:
+        table (str): Likelihood table of the validation set; see
+            :class:`.strata.Strata`.
+        bounds (Sequence[float]): Shares of the samples up to which they are
+            rare, and up to which they are middle. Defaults to (0.2, 0.5).
+        **kwargs: Of ``NuScenesMetric``.
+    """
+
+    def __init__(self, data_root, ann_file, table, bounds=(0.2, 0.5),
+                 **kwargs):
+        super().__init__(data_root, ann_file, **kwargs)
+        self.strata = Strata(table, bounds)
+
+    def _evaluate_single(self,
+                         result_path,
+                         classes=None,
+                         result_name='pred_instances_3d'):
+        """The host's figures, then those of the strata."""
+        from nuscenes.eval.detection import evaluate
+        made = []
+
+        class Kept(evaluate.NuScenesEval):
+            """Stays, as reading the annotations takes minutes."""
+
+            def __init__(self, *args, **kwargs):
+                super().__init__(*args, **kwargs)
+                made.append(self)
+
+        # where the host imports it from, within this method
+        with mock.patch.object(evaluate, 'NuScenesEval', Kept):
+            figures = super()._evaluate_single(result_path, classes,
+                                               result_name)
+        found = evaluate_strata(made[0], self.strata, classes)
+        prefix = f'{result_name}_NuScenes'
+        figures.update({f'{prefix}/{k}': v for k, v in found.items()})
+        print_log(
+            f'AP of {result_name} by likelihood\n' + report(
+                found, [(c, f'{c}_AP', f'{c}_objects') for c in classes] +
+                [('mean', 'mAP', 'objects')]), 'current')
+        return figures
+
+
+def evaluate_strata(evaluation, strata, classes):
+    """AP on the samples of each stratum.
+
+    Args:
+        evaluation (NuScenesEval): Of the devkit, with annotations and
+            detections of N samples, filtered by distance.
+        strata (Strata): Of the validation set.
+        classes (Sequence[str]): Those of the devkit to report.
+
+    Returns:
+        dict[str, float]: 'rare/car_AP' in [0, 1] where the class occurs,
+        'rare/car_objects', 'rare/mAP', 'rare/objects', 'rare/frames', and
+        'gap/car_AP', rare less common.
+    """
+    from nuscenes.eval.common.data_classes import EvalBoxes
+    everything = evaluation.gt_boxes, evaluation.pred_boxes
+    tokens = np.array(everything[0].sample_tokens, dtype=str)
+    stratum = strata.of(tokens)
+    found = {}
+    try:
+        for i, name in enumerate(STRATA):
+            chosen = tokens[stratum == i].tolist()
+            for attribute, boxes in zip(('gt_boxes', 'pred_boxes'),
+                                        everything):
+                some = EvalBoxes()
+                for token in chosen:
+                    some.add_boxes(token, boxes[token])
+                setattr(evaluation, attribute, some)
+            found[f'{name}/frames'] = float(len(chosen))
+            annotated = [b.detection_name for b in evaluation.gt_boxes.all]
+            found[f'{name}/objects'] = float(len(annotated))
+            for c in classes:
+                found[f'{name}/{c}_objects'] = float(annotated.count(c))
+            if not annotated:
+                continue
+            ap = evaluation.evaluate()[0].mean_dist_aps
+            present = [c for c in classes if c in annotated]
+            found.update({f'{name}/{c}_AP': float(ap[c]) for c in present})
+            found[f'{name}/mAP'] = float(np.mean([ap[c] for c in present]))
+    finally:
+        evaluation.gt_boxes, evaluation.pred_boxes = everything
+    return with_gap(found, 'AP')
