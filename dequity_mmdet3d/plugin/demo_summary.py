@@ -5,7 +5,8 @@ import mmengine
 import numpy as np
 
 from dequity_mmdet3d.table import LikelihoodTable
-from mmdet3d.evaluation import KittiMetric, kitti_eval
+from mmdet3d.evaluation import KittiMetric
+from .evaluation import ap_on
 
 CLASSES = ('Car', 'Pedestrian', 'Cyclist')
 # the two most frequent appearance modes, nearly 4 of 5 frames
@@ -24,10 +25,7 @@ def ap_of(annotations, predictions, rows):
         dict[str, float]: AP_R40 in percent by class, moderate difficulty,
         at a BEV overlap of 0.5 for cars and 0.25 for the others.
     """
-    _, ap = kitti_eval([annotations[i] for i in rows],
-                       [predictions[i] for i in rows],
-                       list(CLASSES),
-                       eval_types=['bbox', 'bev'])
+    ap = ap_on(annotations, predictions, rows, CLASSES, ['bbox', 'bev'])
     return {c: ap[f'KITTI/{c}_BEV_AP40_moderate_loose'] for c in CLASSES}
 
 
