@@ -6,16 +6,16 @@ import pytest
 from tests.conftest import run_tool
 
 
-@pytest.fixture(scope='module')
-def out(tmp_path_factory):
-    return tmp_path_factory.mktemp('demo') / 'ein Ordner, größer'
+@pytest.fixture
+def out(tmp_path):
+    return tmp_path / 'ein Ordner, größer'
 
 
 def demo(out, *args):
     return run_tool('demo.py', '--out', out, '--train', 12, '--val', 6, *args)
 
 
-def test_summary(out):
+def test_summary_then_repeated_and_longer(out):
     done = demo(out, '--epochs', 1)
     assert done.returncode == 0, done.stdout[-3000:]
     for path in ('mini_kitti/kitti_likelihoods.parquet', 'run/epoch_1.pth',
@@ -26,10 +26,7 @@ def test_summary(out):
     assert 'rarest images' in done.stdout
     # nothing beside the folder
     assert [path.name for path in out.parent.iterdir()] == [out.name]
-
-
-def test_repeated_and_longer(out):
-    """What is finished stays; figures are of the checkpoint they name."""
+    # what is finished stays; figures are of the checkpoint they name
     again = demo(out, '--epochs', 1)
     assert again.returncode == 0 and again.stdout.count('there already') == 4
     longer = demo(out, '--epochs', 2)
@@ -40,6 +37,9 @@ def test_repeated_and_longer(out):
 
 
 def test_other_data_in_the_folder(out):
+    made = run_tool('make_mini_kitti.py', out / 'mini_kitti', '--train', 12,
+                    '--val', 6)
+    assert made.returncode == 0, made.stdout
     done = demo(out, '--seed', 1)
     last = done.stdout.strip().split('\n')[-1]
     assert done.returncode == 1 and last.startswith('error: ')
