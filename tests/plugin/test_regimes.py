@@ -2,6 +2,7 @@
 import copy
 import os
 import shutil
+import socket
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch.utils.checkpoint import checkpoint
 
 from dequity_mmdet3d.plugin import DequityLoss
 from dequity_mmdet3d.plugin.examine import examine
+from mmdet3d.models.layers.norm import NaiveSyncBatchNorm1d
 from tests.plugin import toys
 from tests.plugin.test_examine import WEIGHTS, assert_same, slow, weighed
 from tests.zoo import Reads, total_loss
@@ -125,12 +127,11 @@ def test_a_copy_of_the_model_weighs_itself():
     assert_same(toys.gradients(copied, batch), want)
 
 
-def _one_rank(rank, port, weights, folder):
+def _one_rank(rank, port, job, folder):
     os.environ.update(MASTER_ADDR='127.0.0.1', MASTER_PORT=str(port))
     torch.distributed.init_process_group('gloo', rank=rank, world_size=2)
     try:
-        model = toys.build_toy(a=toys.Dense, b=toys.Queries)
-        batch = toys.toy_batch(2, weights[rank], seed=rank)
+        model, batch = job(rank)
         attached(model, batch)
         parallel = nn.parallel.DistributedDataParallel(model)
         total_loss(parallel(**batch)).backward()
@@ -140,24 +141,61 @@ def _one_rank(rank, port, weights, folder):
         torch.distributed.destroy_process_group()
 
 
-def test_two_processes(tmp_path):
-    """The mean over processes of what each has of its part of the batch."""
-    weights = [[0.25, 1.0], [0.5, 0.125]]
-    import socket
+def in_two_processes(job, folder):
+    """Gradients of each process; ``job`` gives it its model and batch."""
     with socket.socket() as s:
         s.bind(('127.0.0.1', 0))
         port = s.getsockname()[1]
     torch.multiprocessing.spawn(
-        _one_rank, (port, weights, str(tmp_path)), nprocs=2)
-    model = toys.build_toy(a=toys.Dense, b=toys.Queries)
-    each = [
-        weighed(model, weights[r], toys.toy_batch(2, weights[r], seed=r))
-        for r in (0, 1)
-    ]
-    want = {n: (each[0][n] + each[1][n]) / 2 for n in each[0]}
+        _one_rank, (port, job, str(folder)), nprocs=2)
+    return [torch.load(folder / f'{rank}.pth', weights_only=True)
+            for rank in (0, 1)]
+
+
+RANK_WEIGHTS = [[0.25, 1.0], [0.5, 0.125]]
+
+
+def two_heads(rank):
+    return (toys.build_toy(a=toys.Dense, b=toys.Queries),
+            toys.toy_batch(2, RANK_WEIGHTS[rank], seed=rank))
+
+
+def test_two_processes(tmp_path):
+    """The mean over processes of what each has of its part of the batch."""
+    each = []
     for rank in (0, 1):
-        got = torch.load(tmp_path / f'{rank}.pth', weights_only=True)
+        model, batch = two_heads(rank)
+        each.append(weighed(model, RANK_WEIGHTS[rank], batch))
+    want = {n: (each[0][n] + each[1][n]) / 2 for n in each[0]}
+    for got in in_two_processes(two_heads, tmp_path):
         assert_same(got, want)
+
+
+def normalized(layer, factor):
+    """A detector with batch normalisation, its loss over a given factor."""
+    model = toys.build_toy(toys.Dense)
+    model.backbone = nn.Sequential(model.backbone, layer(toys.C))
+    model.head.factor = factor
+    return model
+
+
+def synchronised(rank):
+    return (normalized(NaiveSyncBatchNorm1d, 2.0),
+            toys.toy_batch(2, RANK_WEIGHTS[rank], seed=rank))
+
+
+def test_synchronised_batch_norm(tmp_path):
+    """Of the host's two kinds the one that runs on a CPU.
+
+    Samples of both processes are coupled: the gradient is that of one process
+    with the whole batch.
+    """
+    parts = [synchronised(rank)[1] for rank in (0, 1)]
+    batch = {key: parts[0][key] + parts[1][key] for key in parts[0]}
+    model = normalized(nn.BatchNorm1d, 4.0)
+    want = weighed(model, sum(RANK_WEIGHTS, []), batch)
+    for got in in_two_processes(synchronised, tmp_path):
+        assert_same(got, want, rtol=1e-4, atol=1e-5)
 
 
 def test_a_teacher_and_branches():
