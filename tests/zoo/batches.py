@@ -18,6 +18,7 @@ from mmengine.dataset import pseudo_collate
 
 IMAGE_SHAPE = (192, 320)  # H, W
 VIEWS = 2  # of configs that have several
+SEVERAL_VIEWS = ('MultiViewDfM', 'DETR3D', 'PETR')
 POINTS_IN_BOX = 80
 INDOOR = ('ScanNetDataset', 'S3DISDataset', 'SUNRGBDDataset')
 UPRIGHT = ('ScanNetDataset', 'S3DISDataset')  # whose boxes have no yaw
@@ -243,7 +244,7 @@ def _background(cfg, dataset, number, rng):
 def _point_number(cfg, rng):
     """Enough for a sampling backbone; otherwise samples differ."""
     sampled = _find(cfg.model, 'num_points')
-    if sampled:
+    if isinstance(sampled, (list, tuple)):  # of an attention it is a number
         return int(sampled[0] * 1.25)
     return int(rng.integers(2500, 3000))
 
@@ -286,7 +287,7 @@ def _add_image(results, cfg, boxes, labels, rng):
             affine_aug=bool(results['sample_idx'] % 3 == 1),
             trans_mat=np.diag([1 / 4, 1 / 4, 1]).astype(np.float32))
     _add_projections(results, cam2img @ lidar2cam, boxes, labels, rng)
-    if cfg.model.type == 'MultiViewDfM':
+    if cfg.model.type in SEVERAL_VIEWS:
         _add_views(results, rng)
 
 
@@ -329,6 +330,7 @@ def _add_views(results, rng):
         num_views=VIEWS,
         num_ref_frames=0,
         lidar2cam=lidar2cam,
+        cam2img=[results['cam2img'] for _ in views],
         ori_cam2img=[results['ori_cam2img'] for _ in views],
         scale_factor=[np.ones(4) for _ in views],
         flip=[False for _ in views])

@@ -17,7 +17,7 @@ from torch.nn.modules.dropout import _DropoutNd
 
 from dequity_mmdet3d.plugin import DequityLoss
 from dequity_mmdet3d.plugin.attribution import carries_gradient, map_tensors
-from dequity_mmdet3d.plugin.boundaries import find_entries
+from dequity_mmdet3d.plugin.boundaries import BY_CONVENTION, find_entries
 from dequity_mmdet3d.plugin.examine import examine
 from dequity_mmdet3d.plugin.leaks import loss_terms
 from .step import gradients, total_loss, train_step
@@ -116,7 +116,8 @@ class Checked:
             tuple[dict, list]: Gradients by parameter name, and those of the
             features that go into the heads, (B, ...) each.
         """
-        with _noting_features(self.model) as features:
+        b = len(self.batch['data_samples'])
+        with _noting_features(self.model, b) as features:
             total = total_loss(self._losses(weights, order))
         return (gradients(self.model, total),
                 [f.grad for f in features if f.grad is not None])
@@ -203,35 +204,39 @@ def _seeded():
 
 
 @contextlib.contextmanager
-def _noting_features(model):
+def _noting_features(model, b):
     """A list of what goes into heads, whose gradients are kept."""
-    features, patched = [], []
+    features, patched, hooks = [], [], []
 
-    def noting(stock, name, place):
+    def note(value, _):
+        if (carries_gradient(value) and not value.is_leaf
+                and value.shape[:1] == (b, )):
+            value.retain_grad()
+            if not any(f is value for f in features):
+                features.append(value)
+
+    def noting(stock, place):
 
         def noted(*args, **kwargs):
-            samples = kwargs[name] if name in kwargs else args[place]
-
-            def note(value, _):
-                if (carries_gradient(value) and not value.is_leaf
-                        and value.shape[:1] == (len(samples), )):
-                    value.retain_grad()
-                    if not any(f is value for f in features):
-                        features.append(value)
-
             map_tensors(note, (args[:place], kwargs))
             return stock(*args, **kwargs)
 
         return noted
 
-    for module, method, (name, place) in find_entries(model):
+    for module, method, (_, place) in find_entries(model):
         if module is not model:
             patched.append((module, method))
-            module.__dict__[method] = noting(
-                getattr(module, method), name, place)
+            module.__dict__[method] = noting(getattr(module, method), place)
+    # some detectors call a head, and then its losses
+    for module in model.modules():
+        if hasattr(module, BY_CONVENTION):
+            hooks.append(module.register_forward_pre_hook(
+                lambda _, args: map_tensors(note, args) and None))
     try:
         yield features
     finally:
+        for hook in hooks:
+            hook.remove()
         for module, method in patched:
             del module.__dict__[method]
 
