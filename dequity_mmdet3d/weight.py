@@ -5,24 +5,25 @@ Shape letters: N samples.
 import math
 
 
-def check_eta_gamma(eta, gamma):
+def check_eta_gamma(eta, gamma, of=''):
     """Raise ValueError unless ``eta`` and ``gamma`` are usable.
 
     Args:
         eta (float): Floor of the weight, finite and >= 0.
         gamma (float): Focus on rare samples, finite and >= 0.
+        of (str): Whose they are, for the message: ' of DequityDataset'.
     """
     for name, value in (('eta', eta), ('gamma', gamma)):
         if (isinstance(value, bool) or not isinstance(value, (int, float))
                 or not math.isfinite(value) or value < 0):
-            raise ValueError(f'{name} must be a finite number >= 0, '
+            raise ValueError(f'{name}{of} must be a finite number >= 0, '
                              f'but got {value!r}')
 
 
-def check_normalize(normalize):
+def check_normalize(normalize, of=''):
     """Raise ValueError unless ``normalize`` is None or 'mean'."""
     if normalize not in (None, 'mean'):
-        raise ValueError("normalize must be None or 'mean', but got "
+        raise ValueError(f"normalize{of} must be None or 'mean', but got "
                          f'{normalize!r}')
 
 

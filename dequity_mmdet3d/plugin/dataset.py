@@ -112,11 +112,11 @@ class DequityDataset:
                  normalize=None,
                  missing='error',
                  lazy_init=False):
-        check_eta_gamma(eta, gamma)
-        check_normalize(normalize)
+        check_eta_gamma(eta, gamma, ' of DequityDataset')
+        check_normalize(normalize, ' of DequityDataset')
         if missing not in ('error', 'neutral'):
-            raise ValueError("missing must be 'error' or 'neutral', but got "
-                             f'{missing!r}')
+            raise ValueError("missing of DequityDataset must be 'error' or "
+                             f"'neutral', but got {missing!r}")
         self.table = table
         self.eta, self.gamma, self.normalize = eta, gamma, normalize
         self.missing = missing

@@ -46,12 +46,13 @@ class DequityHook(Hook):
     weights, it does nothing.
 
     Args:
-        loss (dict): Config of the loss wrapper.
-            Defaults to ``dict(type='DequityLoss')``.
+        loss (dict): Config of the loss wrapper, ``type='DequityLoss'``
+            where it names no other. Defaults to the data set's weights on
+            all terms.
     """
 
-    def __init__(self, loss=dict(type='DequityLoss')):
-        self.loss = MODELS.build(loss)
+    def __init__(self, loss=dict()):
+        self.loss = MODELS.build(dict(dict(type='DequityLoss'), **loss))
         self._attached = False
         self._weighs = True
 

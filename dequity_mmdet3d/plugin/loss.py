@@ -59,9 +59,16 @@ class DequityLoss:
                  terms=None,
                  boundaries=None):
         self.weights = BatchWeighting(eta, gamma, normalize, schedule)
-        if terms is not None and (isinstance(terms, str) or not terms):
+        if terms is not None and not (
+                isinstance(terms, (list, tuple)) and terms
+                and all(isinstance(term, str) for term in terms)):
             raise ValueError('terms of DequityLoss must be a list of patterns '
                              f"such as ['loss_cls'], but got {terms!r}")
+        if boundaries is not None and not isinstance(boundaries, dict):
+            raise ValueError(
+                'boundaries of DequityLoss must be a dict from methods to '
+                "None or 'rows', such as {'module.method': None}, but got "
+                f'{boundaries!r}')
         self.terms = terms
         self.boundaries = boundaries
         self.layouts = {}  # by boundary, see attribution.compare_sizes

@@ -30,9 +30,16 @@ class BatchWeighting:
                 'gamma or schedule; to normalize the weights of the data '
                 'set, set normalize of DequityDataset')
         check_eta_gamma(1 if eta is None else eta,
-                        5 if gamma is None else gamma)
-        check_normalize(normalize)
+                        5 if gamma is None else gamma, ' of DequityLoss')
+        check_normalize(normalize, ' of DequityLoss')
         self.normalize = normalize
+        keys = ('eta', 'gamma', 'by')
+        if schedule is not None and not (isinstance(schedule, dict)
+                                         and set(schedule) <= {*keys}):
+            raise ValueError(f'schedule of DequityLoss must be a dict of '
+                             f'{", ".join(keys)}, such as '
+                             'dict(gamma=[(0, 0), (10, 5)]), but got '
+                             f'{schedule!r}')
         self.schedule = None if schedule is None else Schedule(**schedule)
         self.current = None
         self._given = {

@@ -242,7 +242,8 @@ def test_wrapped_twice(leaf_config, table):
     dict(missing='skip')
 ])
 def test_bad_arguments_before_anything_is_read(kwargs):
-    with pytest.raises(ValueError, match=next(iter(kwargs))):
+    with pytest.raises(ValueError,
+                       match=f'{next(iter(kwargs))} of DequityDataset'):
         DequityDataset(dict(type='KittiDataset'), 'none.parquet', **kwargs)
 
 

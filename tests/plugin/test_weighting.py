@@ -85,13 +85,18 @@ def test_sample_without_a_weight():
 
 
 @pytest.mark.parametrize('kwargs, match', [
-    (dict(eta=-1), 'eta'),
-    (dict(gamma='5'), 'gamma'),
+    (dict(eta=-1), 'eta of DequityLoss must'),
+    (dict(gamma='5'), 'gamma of DequityLoss must'),
     (dict(gamma=5, normalize='max'), 'normalize'),
     (dict(normalize='mean'), 'normalize of DequityDataset'),
     (dict(terms='loss_cls'), 'terms .* list of patterns'),
     (dict(terms=[]), 'terms .* list of patterns'),
+    (dict(terms=5), 'terms .* list of patterns'),
+    (dict(terms=[1]), 'terms .* list of patterns'),
+    (dict(boundaries='head.loss'), 'boundaries .* dict from methods'),
     (dict(schedule={}), 'needs points'),
+    (dict(schedule=[(0, 0)]), 'schedule .* must be a dict'),
+    (dict(schedule=dict(alpha=[(0, 0)])), 'schedule .* must be a dict'),
     (dict(schedule=dict(gamma=5)), 'schedule.gamma must be a list'),
     (dict(schedule=dict(gamma=[])), 'schedule.gamma must have times'),
     (dict(schedule=dict(gamma=[(3, 0), (2, 5)])), 'later than'),
