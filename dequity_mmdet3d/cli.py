@@ -87,11 +87,12 @@ def is_users_mistake(error):
         'dequity_mmdet3d', '__main__')
 
 
-def run_cli(main):
+def run_cli(main, again='repeat the same command'):
     """Call ``main`` and turn what it raises into an exit status.
 
     Args:
         main (Callable[[], int | None]): The tool. None means 0.
+        again (str): What to do after Ctrl-C.
 
     Returns:
         int: What ``main`` returned; 1 after a user's mistake, with
@@ -106,7 +107,7 @@ def run_cli(main):
     try:
         status = main()
     except KeyboardInterrupt:
-        print('interrupted; repeat the same command', file=sys.stderr)
+        print(f'interrupted; {again}', file=sys.stderr)
         return 130
     except (*USER_ERRORS, *MACHINE_ERRORS) as e:
         if os.environ.get('DEQUITY_TRACEBACK') == '1' or not (

@@ -12,4 +12,5 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(run_cli(main))
+    sys.exit(run_cli(
+        main, 'go on from the last checkpoint with --resume'))

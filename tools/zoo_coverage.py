@@ -62,7 +62,8 @@ def parse_args():
         help='where results are kept, so that a run goes on; remove it to '
         'start anew')
     parser.add_argument(
-        '--only', default='*', help='pattern of the configs to go through')
+        '--only', default='*',
+        help="pattern of the configs to go through, such as 'smoke/*'")
     return parser.parse_args()
 
 
@@ -150,6 +151,11 @@ def main():
             results.update([json.loads(line)])
     full = set(zoo.representatives().values())
     names = [n for n in zoo.zoo_configs() if fnmatch(n, args.only)]
+    if not names:
+        raise ValueError(
+            f'--only {args.only!r} matches none of the '
+            f'{len(zoo.zoo_configs())} configs; give a pattern such as '
+            "'smoke/*' or '*nus-3d*'")
     # all are examined first, which is quick, and then one of each family
     todo = [(n, False) for n in names if n not in results]
     todo += [(n, True) for n in names if n in full

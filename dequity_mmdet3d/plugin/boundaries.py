@@ -9,7 +9,7 @@ Shape letters: B samples, R rows (RoIs, points, voxels of all samples).
 """
 import contextlib
 import inspect
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, Optional
 
 import torch
@@ -58,6 +58,7 @@ def find_boundaries(model, extra=None):
             own modules: the method's name, 'depth_net.get_depth_loss', to
             None (its predictions have an axis of size B) or 'rows' (they
             are (B * k, ...), the k rows of a sample one after another).
+            They count more than what is known of such a method.
 
     Returns:
         list[Boundary]: In the order of the modules.
@@ -65,15 +66,13 @@ def find_boundaries(model, extra=None):
     Raises:
         ValueError: If ``extra`` names no method, or there is none at all.
     """
-    found = []
+    found = {}
     modules = dict(model.named_modules())
     for name, module in modules.items():
         for rule in FAMILIES:
             for method, details in rule(module):
-                found.append(
-                    Boundary(f'{name}.{method}'.lstrip('.'), module, method,
-                             **details))
-    known = {boundary.name for boundary in found}
+                full = f'{name}.{method}'.lstrip('.')
+                found[full] = Boundary(full, module, method, **details)
     for name, layout in (extra or {}).items():
         owner, _, method = name.rpartition('.')
         module = modules.get(owner)
@@ -86,10 +85,9 @@ def find_boundaries(model, extra=None):
             raise ValueError(
                 f'boundaries[{name!r}] of DequityLoss must be None or '
                 f"'rows', but got {layout!r}")
-        if name not in known:
-            found.append(
-                Boundary(name, module, method,
-                         equal_rows if layout == 'rows' else None))
+        found[name] = replace(
+            found.get(name, Boundary(name, module, method)),
+            rows=equal_rows if layout == 'rows' else None)
     if not found:
         raise ValueError(
             'DequityLoss weighs predictions where they enter a method '
@@ -97,7 +95,7 @@ def find_boundaries(model, extra=None):
             'methods that take predictions and return losses with '
             "DequityHook(loss=dict(type='DequityLoss', boundaries="
             "{'module.method': None})), or leave default_hooks.dequity out")
-    return found
+    return list(found.values())
 
 
 def find_entries(model):

@@ -55,7 +55,7 @@ def examine(loss, model, data_batch):
             # is not known
             known[path] = where if known.get(path, where) == where else None
 
-    loss.layouts = {}
+    loss.layouts, loss.examined = {}, None
     part = without_last(data_batch)
     loss.attach(model)
     try:
@@ -69,8 +69,15 @@ def examine(loss, model, data_batch):
         loss.listener = None
         loss.detach()
         loss.take_used()
-    names = {id(p): name for name, p in model.named_parameters()}
-    return _check(loss, losses, names)
+    unmatched = [p for p in loss.terms or [] if p not in loss.matched]
+    if unmatched:
+        seen = sorted({term for terms in loss.seen_terms.values()
+                       for term in terms})
+        raise ValueError(f'terms of DequityLoss names {unmatched}, but the '
+                         f'loss terms are {seen}')
+    result = check_terms(loss, losses, model)
+    loss.examined = set(result)
+    return result
 
 
 def _losses(model, data_batch):
@@ -80,13 +87,22 @@ def _losses(model, data_batch):
     return model(*data, mode='loss')
 
 
-def _check(loss, losses, names):
-    unmatched = [p for p in loss.terms or [] if p not in loss.matched]
-    if unmatched:
-        seen = sorted({term for terms in loss.seen_terms.values()
-                       for term in terms})
-        raise ValueError(f'terms of DequityLoss names {unmatched}, but the '
-                         f'loss terms are {seen}')
+def check_terms(loss, losses, model):
+    """Find loss terms that get around the weights.
+
+    Args:
+        loss (DequityLoss): It computed the losses, with weights.
+        losses (dict): As the detector returns it.
+        model (nn.Module): The detector.
+
+    Returns:
+        dict[str, bool]: Loss terms, and whether their gradient is weighed.
+
+    Raises:
+        ValueError: If a term that should be weighed cannot be attributed to
+            samples.
+    """
+    names = {id(p): name for name, p in model.named_parameters()}
     result, bad = {}, {}
     for name, tensors in loss_terms(losses).items():
         found = [find_leaks(tensor, names) for tensor in tensors]
@@ -104,6 +120,7 @@ def _check(loss, losses, names):
             f'samples: {told}. If a method takes their predictions, with an '
             'axis of samples, and returns these losses, name it: '
             "DequityHook(loss=dict(type='DequityLoss', boundaries="
-            "{'module.method': None})); or name the terms to weigh, and so "
-            'leave these as they are: terms=[...]')
+            "{'module.method': None})), or 'rows' in place of None where "
+            'predictions are (samples * k, ...); or name the terms to weigh, '
+            'and so leave these as they are: terms=[...]')
     return result

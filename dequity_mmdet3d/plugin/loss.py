@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 
 from mmdet3d.registry import MODELS
 from .attribution import carries_gradient, map_tensors, weigh, weigh_rows
+from .examine import check_terms
 from .gradient import BatchWeights
 from .patches import patch, take_back
 from .randomness import random_state, set_random_state
@@ -74,10 +75,12 @@ class DequityLoss:
         self.layouts = {}  # by boundary, see attribution.compare_sizes
         self.seen_terms = {}  # by boundary, whether each is to be weighed
         self.matched = set()  # patterns of terms that name one
+        self.examined = None  # loss terms, after examine()
         self.used = []  # weights since the last call of take_used
         self.listener = None
         self._batch = None
         self.busy = False  # within a boundary
+        self.weighed = False  # since a detector began its losses
         self._patches = []
 
     def fit(self, likelihood, eta=1.0, gamma=5.0):
@@ -137,6 +140,24 @@ class DequityLoss:
         self.matched |= matched
         return bool(matched)
 
+    def check_new_terms(self, losses, model):
+        """Look at loss terms that the first batch did not have.
+
+        Args:
+            losses (dict): As the detector returns it.
+            model (nn.Module): The detector.
+
+        Raises:
+            ValueError: If one gets around the weights.
+        """
+        # where all weights are 1 the host's methods ran, without weights
+        if self.examined is None or not self.weighed:
+            return
+        new = {k: v for k, v in losses.items()
+               if 'loss' in k and k not in self.examined}
+        if new:
+            self.examined |= set(check_terms(self, new, model))
+
     def _weights_at(self, arguments):
         if self._batch is not None:
             return self._batch
@@ -171,6 +192,7 @@ class DequityLoss:
         known = self.seen_terms.setdefault(boundary.name, {})
         if known and not any(known.values()):
             return run(arguments)
+        self.weighed = True
         state = random_state() if self.terms is not None else None
         if boundary.rows is not None:
             scaled = weigh_rows(

@@ -41,6 +41,8 @@ def patch(loss, model):
         for method, samples_of in watched(module):
             put(module, method, _watch(module, method, samples_of))
         put(module, boundary.method, _boundary(loss, boundary))
+    if callable(getattr(model, 'loss', None)):
+        put(model, 'loss', _outermost(loss, model))
     return patches
 
 
@@ -59,6 +61,8 @@ def _stock(module, name):
     own = module.__dict__.get(name)
     if own is None:
         return getattr(type(module), name)
+    if getattr(own, '__self__', None) is module:
+        return own.__func__  # patched already; a copy has its own self
     return lambda self, *args, **kwargs: own(*args, **kwargs)
 
 
@@ -77,6 +81,19 @@ def _entry(loss, module, name, position):
             return stock(self, *args, **kwargs)
 
     return entry
+
+
+def _outermost(loss, model):
+    """A detector's losses: is there a term that was not examined?"""
+    stock = _stock(model, 'loss')
+
+    def outermost(self, *args, **kwargs):
+        loss.weighed = False
+        losses = stock(self, *args, **kwargs)
+        loss.check_new_terms(losses, self)
+        return losses
+
+    return outermost
 
 
 def _watch(module, name, samples_of):

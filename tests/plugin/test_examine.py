@@ -276,3 +276,86 @@ def test_without_examining_only_what_is_plain_is_weighed():
     with pytest.raises(ValueError, match=r'preds.0.0 of shape \(3, 4\) there'
                        r' is no telling which axis is that of the 2 samples'):
         model(**toys.toy_batch(2, [0.5, 1.0]))
+
+
+def test_a_term_that_comes_later_is_named():
+    """Not in the first batch, and so not examined then."""
+
+    class Later(toys.Dense):
+        step = 0
+
+        def loss(self, x, batch_data_samples):
+            losses = super().loss(x, batch_data_samples)
+            self.step += 1
+            if self.step > 1:
+                losses['loss_late'] = self.conv(x).abs().sum()
+            if self.step > 2:
+                losses['loss_box'] = losses['loss_box'] * 1
+            return losses
+
+    model = toys.build_toy(Later)
+    loss = DequityLoss()
+    batch = toys.toy_batch(3, WEIGHTS)
+    model.head.step = -2  # examining takes two
+    examine(loss, model, batch)
+    model.head.step = 0
+    loss.attach(model)
+    model(**batch)
+    with pytest.raises(ValueError, match='1 of 1 loss terms .*: loss_late'):
+        model(**batch)
+    # without weights there is nothing to be wrong
+    for sample in batch['data_samples']:
+        sample.set_metainfo(dict(dequity_weight=1.0))
+    model(**batch)
+
+
+def test_a_term_that_comes_later_and_is_weighed():
+
+    class Later(toys.Dense):
+        step = 0
+
+        def loss_by_feat(self, cls_scores, targets):
+            losses = super().loss_by_feat(cls_scores, targets)
+            self.step += 1
+            return losses if self.step > 3 else {
+                'loss_cls': losses['loss_cls']}
+
+    model = toys.build_toy(Later)
+    batch = toys.toy_batch(3, WEIGHTS)
+    loss = DequityLoss()
+    examine(loss, model, batch)
+    assert loss.examined == {'loss_cls'}
+    loss.attach(model)
+    model.head.step = 9
+    assert_same(toys.gradients(model, batch),
+                slow(toys.build_toy(toys.Dense), WEIGHTS))
+    assert loss.examined == {'loss_cls', 'loss_box'}
+
+
+def test_rows_where_the_convention_has_an_axis():
+    """What the user says of ``loss_by_feat`` counts."""
+
+    class Flat(toys.Dense):
+
+        def loss(self, x, batch_data_samples):
+            rows = self.conv(x).transpose(1, 2).flatten(0, 1)
+            return self.loss_by_feat(
+                rows, torch.stack([s.y for s in batch_data_samples]))
+
+        def loss_by_feat(self, rows, y):
+            y = y.repeat_interleave(len(rows) // len(y), 0)
+            return dict(loss_cls=((rows - y)**2).sum())
+
+    model = toys.build_toy(Flat)
+    batch = toys.toy_batch(3, WEIGHTS)
+    with pytest.raises(ValueError, match="'rows' in place of None"):
+        examine(DequityLoss(), model, batch)
+    got = weighed(model, WEIGHTS, batch,
+                  boundaries={'head.loss_by_feat': 'rows'})
+    each = [toys.gradients(model, toys_of(batch, i)) for i in range(3)]
+    assert_same(got, {n: sum(w * g[n] for w, g in zip(WEIGHTS, each))
+                      for n in got})
+
+
+def toys_of(batch, i):
+    return {k: v[i:i + 1] for k, v in batch.items()}
