@@ -50,20 +50,22 @@ def lock(path, busy):
         busy (str): What to say when another process holds it.
 
     Yields:
-        bool: Whether there is a lock; some file systems have none.
+        int, optional: The lock's file descriptor: a process that inherits
+        it holds the lock as well. None where there is no lock; some file
+        systems have none.
 
     Raises:
         OSError: If another process holds it, or the file cannot be made.
     """
     if fcntl is None:
-        yield False
+        yield None
         return
     with open(path, 'wb') as f:
         try:
             fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            locked = True
+            held = f.fileno()
         except BlockingIOError as e:
             raise OSError(busy) from e
         except OSError:
-            locked = False
-        yield locked
+            held = None
+        yield held

@@ -123,6 +123,18 @@ def test_plan_numbers_frames_and_covers_modes():
         plan.plan_samples({'train': 6, 'val': 0, 'test': 0}, 0)
 
 
+def test_balanced_split_has_all_modes_alike():
+    counts = {'train': 60, 'val': 18, 'test': 0}
+    usual = plan.plan_samples(counts, 5)
+    samples = plan.plan_samples(counts, 5, balanced=('val', ))
+    found = Counter(s.mode for s in samples if s.split == 'val')
+    assert found == {name: 3 for name in MODE_NAMES}
+    assert samples[:60] == usual[:60]
+    settings = SMALL
+    assert 'balanced' not in plan.describe(settings, counts)
+    assert plan.describe(settings, counts, ('val', ))['balanced'] == ['val']
+
+
 def test_label_rows_match_the_projection(frames):
     checked = 0
     for _, frame in frames:

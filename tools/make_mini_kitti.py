@@ -76,6 +76,9 @@ def parse_args(argv=None) -> argparse.Namespace:
         help='training frames (default: 1200)')
     add('--val', type=_at_least(1), default=240, metavar='N',
         help='validation frames (default: 240)')
+    add('--balanced-val', action='store_true',
+        help='as many validation frames of each mode, for figures on rare '
+        'ones that rest on something; the training split stays unequal')
     add('--test', type=_at_least(0), default=0, metavar='N',
         help='frames below testing/, without labels (default: 0; the lists '
         'and folders are made all the same)')
@@ -142,7 +145,8 @@ def main(argv=None) -> int:
 
         try:
             samples = make_data_set(args.out, settings, counts, args.workers,
-                                    args.overwrite, show)
+                                    args.overwrite, show,
+                                    ('val', ) if args.balanced_val else ())
         except BrokenProcessPool:
             raise OSError(
                 'a worker died, most likely for lack of memory; finished '

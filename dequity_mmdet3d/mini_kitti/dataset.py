@@ -11,7 +11,7 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 from .frames import Settings, frame_files
 from .plan import (MARK, MODES_FILE, SPLITS, Sample, check_folder, describe,
@@ -67,7 +67,8 @@ def make_data_set(root: Path,
                   counts: Dict[str, int],
                   workers: int = 1,
                   overwrite: bool = False,
-                  progress: Optional[Callable[[int, int], None]] = None
+                  progress: Optional[Callable[[int, int], None]] = None,
+                  balanced: Sequence[str] = ()
                   ) -> List[Sample]:
     """Make the data set, or what is missing of it.
 
@@ -80,6 +81,7 @@ def make_data_set(root: Path,
         overwrite (bool): Remove a data set made with other parameters.
         progress (Callable, optional): Called with (frames done, frames to
             make) at the start and after each frame.
+        balanced (Sequence[str]): See `plan_samples`.
 
     Returns:
         list[Sample]: All frames, made now or before.
@@ -88,8 +90,8 @@ def make_data_set(root: Path,
         ValueError: Counts make no sense, or `root` holds something else.
         OSError: A file could not be written; what is finished stays.
     """
-    samples = plan_samples(counts, settings.seed)
-    description = describe(settings, counts)
+    samples = plan_samples(counts, settings.seed, balanced)
+    description = describe(settings, counts, balanced)
     root = Path(root)
     check_folder(root, description, overwrite)
     if overwrite and (root / MARK).exists():

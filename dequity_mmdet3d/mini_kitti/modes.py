@@ -113,6 +113,11 @@ def frequencies(power: float = POWER) -> np.ndarray:
     return share / share.sum()
 
 
+def equal_shares() -> np.ndarray:
+    """(M,) float64: the same for each mode of `MODES`."""
+    return np.full(len(MODES), 1 / len(MODES))
+
+
 def mode_counts(total: int, share: Optional[np.ndarray] = None) -> List[int]:
     """Split `total` frames over the modes by largest remainder.
 

@@ -2,12 +2,12 @@
 import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, List
+from typing import Any, Dict, List, Sequence
 
 import numpy as np
 
 from .frames import Settings
-from .modes import MODES, frequencies, mode_counts
+from .modes import MODES, equal_shares, frequencies, mode_counts
 
 # Raise when the same settings make other bytes.
 GENERATOR_VERSION = '1.0'
@@ -44,7 +44,9 @@ class Sample:
         }
 
 
-def plan_samples(counts: Dict[str, int], seed: int) -> List[Sample]:
+def plan_samples(counts: Dict[str, int],
+                 seed: int,
+                 balanced: Sequence[str] = ()) -> List[Sample]:
     """Number all frames and give each its mode.
 
     Frames are numbered through train, val and test. Within a split the
@@ -53,6 +55,8 @@ def plan_samples(counts: Dict[str, int], seed: int) -> List[Sample]:
     Args:
         counts (dict[str, int]): Frames of each of `SPLITS`, >= 0.
         seed (int): Decides the order.
+        balanced (Sequence[str]): Splits in which all modes have the same
+            share, so that there is much to measure on the rare ones.
 
     Returns:
         list[Sample]: By index.
@@ -68,15 +72,21 @@ def plan_samples(counts: Dict[str, int], seed: int) -> List[Sample]:
     samples: List[Sample] = []
     for number, split in enumerate(SPLITS):
         names = np.repeat([mode.name for mode in MODES],
-                          mode_counts(counts[split]))
+                          mode_counts(
+                              counts[split],
+                              equal_shares() if split in balanced else None))
         rng = np.random.default_rng([seed, _FIRST_STREAM_OF_SPLITS + number])
         for mode in rng.permutation(names):
             samples.append(Sample(len(samples), split, str(mode)))
     return samples
 
 
-def describe(settings: Settings, counts: Dict[str, int]) -> Dict[str, Any]:
+def describe(settings: Settings,
+             counts: Dict[str, int],
+             balanced: Sequence[str] = ()) -> Dict[str, Any]:
     """What `mini_kitti.json` says: all that decides the data's bytes."""
+    # Left out where empty: data sets made before there was a choice.
+    extra = {'balanced': sorted(balanced)} if balanced else {}
     # Through JSON, so that it compares equal to what is read back.
     return json.loads(
         json.dumps({
@@ -87,7 +97,8 @@ def describe(settings: Settings, counts: Dict[str, int]) -> Dict[str, Any]:
             'mode_frequencies': {
                 mode.name: round(float(share), 6)
                 for mode, share in zip(MODES, frequencies())
-            }
+            },
+            **extra
         }))
 
 

@@ -1,0 +1,127 @@
+"""What an arm changes in a config, and nothing else."""
+import pytest
+from mmengine.config import Config
+
+from dequity_mmdet3d.compare.arms import arm_config, parse_arm
+
+LEAF = dict(type='KittiDataset', ann_file='a.pkl')
+
+
+def config(dataset=None, **kwargs):
+    weighed = dict(type='DequityDataset', table='t.parquet', eta=1.0,
+                   gamma=5.0, dataset=dict(type='RepeatDataset', times=2,
+                                           dataset=LEAF))
+    return Config(dict(
+        dict(
+            train_dataloader=dict(
+                batch_size=2,
+                sampler=dict(type='DefaultSampler', shuffle=True),
+                dataset=dataset or weighed),
+            default_hooks=dict(
+                timer=dict(type='IterTimerHook'),
+                dequity=dict(type='DequityHook'))), **kwargs))
+
+
+def made(text, cfg=None):
+    return arm_config(cfg or config(), parse_arm(text))
+
+
+def test_baseline_has_nothing_of_this_package():
+    cfg = config()
+    before = cfg.pretty_text
+    arm = made('baseline', cfg)
+    assert arm.train_dataloader.dataset == dict(
+        type='RepeatDataset', times=2, dataset=LEAF)
+    assert arm.default_hooks == dict(timer=dict(type='IterTimerHook'))
+    assert 'equity' not in arm.pretty_text
+    assert cfg.pretty_text == before
+
+
+def test_equity_is_the_config_but_for_its_options():
+    assert made('equity').pretty_text == config().pretty_text
+    arm = made('equity:eta=0.5,gamma=2,normalize=mean')
+    dataset = arm.train_dataloader.dataset
+    assert (dataset.eta, dataset.gamma, dataset.normalize) == (0.5, 2, 'mean')
+    assert made('equity:normalize=none').train_dataloader.dataset[
+        'normalize'] is None
+
+
+def test_sampling_changes_the_sampler_alone():
+    arm = made('sampling')
+    assert arm.train_dataloader.sampler == dict(type='DequitySampler')
+    arm.train_dataloader.sampler = config().train_dataloader.sampler
+    assert arm.pretty_text == config().pretty_text
+
+
+@pytest.mark.parametrize('text, inner', [
+    ('cbgs', 'RepeatDataset'), ('equity+cbgs', 'DequityDataset')])
+def test_cbgs_stands_above(text, inner):
+    dataset = made(text).train_dataloader.dataset
+    assert (dataset.type, dataset.dataset.type) == ('CBGSDataset', inner)
+
+
+def test_nested_and_concatenated_and_full_names():
+    part = dict(type='dequity_mmdet3d.plugin.DequityDataset', table='t',
+                dataset=LEAF)
+    cfg = config(
+        dict(type='ConcatDataset', datasets=[part, dict(part, eta=2.0)]),
+        default_hooks=dict(timer=dict(type='IterTimerHook')),
+        custom_hooks=[dict(type='Other'),
+                      dict(type='dequity_mmdet3d.plugin.DequityHook')])
+    arm = made('baseline', cfg)
+    assert arm.train_dataloader.dataset.datasets == [LEAF, LEAF]
+    assert arm.custom_hooks == [dict(type='Other')]
+    arm = made('equity:eta=3', cfg)
+    assert [d.eta for d in arm.train_dataloader.dataset.datasets] == [3, 3]
+
+
+@pytest.mark.parametrize('text, message', [
+    ('equaty', 'an arm is one of baseline, equity'),
+    ('equity+equity', 'an arm is one of'),
+    ('', 'an arm is one of'),
+    ('equity+sampling', 'excludes each other'),
+    ('baseline+cbgs', 'excludes each other'),
+    ('cbgs:eta=1', 'has no weights to set eta of'),
+    ('equity:eta', "options of an arm are eta=NUMBER.*has 'eta'"),
+    ('equity:eta=x', 'options of an arm are'),
+    ('equity:beta=1', 'options of an arm are'),
+    ('equity:eta=-1', 'eta'),
+    ('equity:gamma=nan', 'gamma'),
+    ('equity:normalize=max', 'normalize'),
+])
+def test_no_arm(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_arm(text)
+
+
+def test_config_that_does_not_weigh():
+    with pytest.raises(ValueError, match='no DequityDataset'):
+        made('baseline', config(LEAF))
+    with pytest.raises(ValueError, match='no DequityHook'):
+        made('baseline', config(default_hooks=dict()))
+
+
+def test_cbgs_twice():
+    cfg = config()
+    cfg.train_dataloader.dataset = dict(
+        type='CBGSDataset', dataset=cfg.train_dataloader.dataset)
+    with pytest.raises(ValueError, match='has it already'):
+        made('equity+cbgs', cfg)
+
+
+def test_hook_with_weights_of_its_own():
+    cfg = config()
+    cfg.default_hooks.dequity.loss = dict(type='DequityLoss', eta=2.0)
+    made('equity', cfg)
+    made('equity:gamma=2', cfg)
+    with pytest.raises(ValueError, match='sets eta, but the loss.*own eta'):
+        made('equity:eta=1', cfg)
+    cfg.default_hooks.dequity.loss = dict(schedule=dict(gamma=[(0, 0)]))
+    with pytest.raises(ValueError, match='own schedule'):
+        made('equity:gamma=2', cfg)
+
+
+def test_folders_are_file_names():
+    names = ['equity', 'equity:eta=0.5,gamma=2', 'equity+cbgs']
+    folders = [parse_arm(name).folder for name in names]
+    assert folders == ['equity', 'equity_eta=0.5,gamma=2', 'equity+cbgs']

@@ -1,0 +1,86 @@
+"""The table by hand."""
+import csv
+import io
+
+from dequity_mmdet3d.compare.summary import (FIELDS, as_csv, as_markdown,
+                                             compare)
+
+P = 'Kitti metric/pred_instances_3d/KITTI/'
+AP = f'{P}rare/Car_3D_AP40_moderate_strict'
+OTHER = f'{P}rare/Car_BEV_AP40_moderate_loose'
+OBJECTS = f'{P}rare/Car_moderate_objects'
+NUS = 'NuScenes metric/pred_instances_3d_NuScenes/'
+ARMS, SEEDS = ['baseline', 'equity'], [0, 1, 2, 3, 4]
+
+
+def results(drop=()):
+    found = {}
+    for seed in SEEDS:
+        for arm, more in (('baseline', 0), ('equity', 2 + seed % 2)):
+            found[arm, seed] = dict(
+                metrics={
+                    AP: 40.0 + 10 * seed + more,
+                    OTHER: 80.0,
+                    OBJECTS: 17.0,
+                    f'{NUS}mAP': 0.5,
+                    f'{NUS}rare/bicycle_AP': 0.25,
+                    f'{NUS}rare/bicycle_objects': 3.0,
+                    f'{NUS}rare/mAP': 0.5,
+                    f'{NUS}rare/objects': 9.0
+                },
+                steps=100,
+                seconds=60 + seed)
+    return {k: v for k, v in found.items() if k not in drop}
+
+
+def test_rows():
+    rows = {(r['metric'], r['arm']): r
+            for r in compare(results(), ARMS, SEEDS)}
+    row = rows[AP, 'equity']
+    assert (row['mean'], row['objects'], row['pairs']) == (62.4, 17, 5)
+    assert row['difference'] == 2.4 and 2 <= row['low'] < 2.4 < row['high']
+    assert rows[AP, 'baseline']['difference'] is None
+    assert rows[AP, 'baseline']['sd'] == 250**0.5
+    assert rows[OTHER, 'equity']['objects'] == 17
+    assert rows[f'{NUS}rare/bicycle_AP', 'equity']['objects'] == 3
+    assert rows[f'{NUS}rare/mAP', 'equity']['objects'] == 9
+    assert rows[f'{NUS}mAP', 'equity']['objects'] is None
+
+
+def test_csv_has_everything():
+    text = as_csv(compare(results(), ARMS, SEEDS))
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert tuple(rows[0]) == FIELDS
+    assert len(rows) == 2 * 8
+    row = next(r for r in rows if r['metric'] == AP and r['arm'] == 'equity')
+    assert row['mean'] == '62.4' and row['seeds'] == '5'
+    row = next(r for r in rows if r['metric'] == AP)
+    assert row['arm'] == 'baseline' and row['low'] == row['pairs'] == ''
+
+
+def lines(found, patterns=(AP, )):
+    rows = compare(found, ARMS, SEEDS)
+    return as_markdown(rows, found, ARMS, SEEDS, patterns).split('\n')
+
+
+def test_markdown():
+    text = lines(results())
+    row = next(line for line in text if 'Car_3D' in line)
+    assert row.startswith('| Car_3D_AP40_moderate_strict | 17 | 60.00 ± 15.81 '
+                          '| 62.40 ± ')
+    assert '<br>**+2.40 [+2.' in row
+    assert '| finished runs | | 5 of 5 | 5 of 5 |' in text
+    assert '| steps | | 100 | 100 |' in text
+    assert '| seconds of training | | 60 to 64 | 60 to 64 |' in text
+    # nothing matches: all is shown
+    assert len(lines(results(), ['nothing'])) == len(text) + 7
+
+
+def test_unfinished():
+    drop = [('equity', s) for s in SEEDS[1:]]
+    row = next(line for line in lines(results(drop)) if 'Car_3D' in line)
+    assert row.endswith('| 42.00<br>+2.00 |')
+    text = lines(results([('equity', s) for s in SEEDS]))
+    assert next(line for line in text if 'Car_3D' in line).endswith('| - |')
+    assert '| finished runs | | 5 of 5 | 0 of 5 |' in text
+    assert '| finished runs | | 0 of 5 | 0 of 5 |' in lines({})
