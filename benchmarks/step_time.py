@@ -4,10 +4,12 @@
 
 One model, one batch; the step (preprocessing, losses, backward pass, AdamW)
 runs in turn with and without weights, and the figure is the ratio of the
-medians. The models are the zoo's on smaller ranges (tests/zoo), so that a
-step is short and an overhead shows. Also counted: how often a step reads a
-value back from its device, which on a GPU is a wait; and what 1,000 steps of
-a small detector leave in memory.
+medians. What DequityProbe measures, of one rare and one common sample, is
+timed in turn with them; a run has it once in ``interval`` steps.
+The models are the zoo's on smaller ranges (tests/zoo), so that a step is short
+and an overhead shows. Also counted: how often a step reads a value back from
+its device, which on a GPU is a wait; and what 1,000 steps of a small detector
+leave in memory.
 """
 import argparse
 import gc
@@ -25,8 +27,9 @@ import torch  # noqa: E402
 from machine import machine  # noqa: E402
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from dequity_mmdet3d.plugin import DequityLoss  # noqa: E402
+from dequity_mmdet3d.plugin import DequityLoss, DequityProbe  # noqa: E402
 from dequity_mmdet3d.plugin.examine import examine  # noqa: E402
+from dequity_mmdet3d.plugin.probe import loss_alone  # noqa: E402
 from tests import zoo  # noqa: E402
 from tests.plugin import toys  # noqa: E402
 
@@ -65,7 +68,7 @@ def compare_steps(name, steps):
         start = time.perf_counter()
         examine(loss, model, make())
         examined = time.perf_counter() - start
-        times, reads = {False: [], True: []}, {}
+        times, reads, probed = {False: [], True: []}, {}, []
         for i in range(-2, 2 * steps):
             # each goes first as often as second
             equity = (i + i // 2) % 2 == 0
@@ -81,11 +84,22 @@ def compare_steps(name, steps):
                 step(batch)
                 times[equity].append(time.perf_counter() - start)
             loss.detach()
+            if equity:
+                batch = make()
+                start = time.perf_counter()
+                for row in range(len(WEIGHTS)):  # one rare, one common
+                    loss_alone(model, batch, [row])
+                probed += [time.perf_counter() - start] * (i >= 0)
     stock, weighed = (statistics.median(times[k]) for k in (False, True))
     print(f'{name}\n  step {weighed * 1e3:.0f} ms, stock '
           f'{stock * 1e3:.0f} ms: {weighed / stock:.4f} times ({steps} steps '
           f'each); reads from the device {reads[True]}, stock '
           f'{reads[False]}; examined once in {examined:.1f} s', flush=True)
+    interval = DequityProbe().interval
+    probe = statistics.median(probed)
+    print(f'  DequityProbe measures in {probe * 1e3:.0f} ms, once in '
+          f'{interval} steps: {1 + probe / stock / interval:.4f} times',
+          flush=True)
 
 
 def memory_of(steps):

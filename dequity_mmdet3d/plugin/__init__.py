@@ -12,11 +12,12 @@ from .dataset import DequityDataset
 from .evaluation import DequityKittiMetric, DequityNuScenesMetric
 from .hook import DequityHook
 from .loss import DequityLoss
+from .probe import DequityProbe
 from .sampler import DequitySampler
 
 mend_host()
 
 __all__ = [
     'DequityDataset', 'DequityHook', 'DequityKittiMetric', 'DequityLoss',
-    'DequityNuScenesMetric', 'DequitySampler'
+    'DequityNuScenesMetric', 'DequityProbe', 'DequitySampler'
 ]

@@ -40,20 +40,41 @@ def without_last(batch):
         if one of them holds a single sample.
     """
     try:
-        return _cut(batch)
+        return _map(batch, _without_last)
     except _SingleSample:
         return None
+
+
+def take(batch, rows):
+    """Some samples of a batch.
+
+    Args:
+        batch (dict): As the data loader gives it.
+        rows (Sequence[int]): Places of the samples.
+
+    Returns:
+        dict: Its lists of B and tensors (B, ...) hold these alone; what they
+        hold is shared, not copied.
+    """
+    rows = list(rows)
+    return _map(batch, lambda x: x[rows] if hasattr(x, 'shape') else
+                [x[i] for i in rows])
 
 
 class _SingleSample(Exception):
     pass
 
 
-def _cut(value):
+def _without_last(values):
+    if len(values) < 2:
+        raise _SingleSample
+    return values[:-1]
+
+
+def _map(value, function):
+    """A function of each list and tensor of a batch."""
     if isinstance(value, dict):
-        return {k: _cut(v) for k, v in value.items()}
+        return {k: _map(v, function) for k, v in value.items()}
     if isinstance(value, (list, tuple)) or hasattr(value, 'shape'):
-        if len(value) < 2:
-            raise _SingleSample
-        return value[:-1]
+        return function(value)
     return value

@@ -24,12 +24,7 @@ class Strata:
     """
 
     def __init__(self, table, bounds=(0.2, 0.5)):
-        numbers = (isinstance(bounds, (list, tuple)) and len(bounds) == 2
-                   and all(isinstance(b, (int, float)) for b in bounds))
-        if not numbers or not 0 < bounds[0] <= bounds[1] < 1:
-            raise ValueError(
-                'bounds must be two shares of the samples, rising within '
-                f'(0, 1), such as (0.2, 0.5), but got {bounds!r}')
+        check_bounds(bounds)
         self.path, self.bounds = table, tuple(bounds)
         self.table = LikelihoodTable.load(table)
 
@@ -56,6 +51,16 @@ class Strata:
                 'tools/compute_likelihoods.py CONFIG --split val --apply '
                 'TRAINING_TABLE --out TABLE')
         return strata_of(self.table.likelihood[rows], self.bounds)
+
+
+def check_bounds(bounds):
+    """Raise ValueError for bounds that are not two rising shares."""
+    numbers = (isinstance(bounds, (list, tuple)) and len(bounds) == 2
+               and all(isinstance(b, (int, float)) for b in bounds))
+    if not numbers or not 0 < bounds[0] <= bounds[1] < 1:
+        raise ValueError(
+            'bounds must be two shares of the samples, rising within '
+            f'(0, 1), such as (0.2, 0.5), but got {bounds!r}')
 
 
 def strata_of(likelihood, bounds):
