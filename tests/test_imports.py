@@ -78,7 +78,10 @@ def imported(file):
 FORBIDDEN = {
     'likelihood': ('dequity_mmdet3d.plugin', 'mmdet3d', 'mmdet', 'mmcv',
                    'mmengine.runner'),
-    'plugin': ('dequity_mmdet3d.likelihood', ),
+    'plugin': ('dequity_mmdet3d.likelihood', 'dequity_mmdet3d.compare'),
+    # trains by the tools, and so shows what a user gets
+    'compare': ('dequity_mmdet3d.plugin', 'mmdet3d', 'mmdet', 'mmcv',
+                'mmengine.runner'),
     'table.py': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood'),
     'table_file.py': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood'),
     'weight.py': ('dequity_mmdet3d.', ),

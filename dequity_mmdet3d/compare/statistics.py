@@ -72,7 +72,7 @@ def paired_interval(differences, level=0.95):
         n_resamples=RESAMPLES,
         confidence_level=1 - 2 * stats.norm.sf(t),
         method='percentile',
-        rng=np.random.default_rng(0)).confidence_interval
+        random_state=np.random.default_rng(0)).confidence_interval
     return float(interval.low), float(interval.high)
 
 
