@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / 'dequity_mmdet3d'
-OFFLINE = ('cli', 'table', 'table_file', 'weight', 'likelihood')
+OFFLINE = ('cli', 'table', 'table_file', 'weight', 'likelihood', 'export')
 
 # Any import of the host is an error, however deep it is hidden.
 BLOCK = '''
@@ -82,6 +82,8 @@ FORBIDDEN = {
     # trains by the tools, and so shows what a user gets
     'compare': ('dequity_mmdet3d.plugin', 'mmdet3d', 'mmdet', 'mmcv',
                 'mmengine.runner'),
+    'export': ('dequity_mmdet3d.plugin', 'mmdet3d', 'mmdet', 'mmcv',
+               'mmengine'),
     'table.py': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood'),
     'table_file.py': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood'),
     'weight.py': ('dequity_mmdet3d.', ),

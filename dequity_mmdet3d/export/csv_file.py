@@ -1,0 +1,51 @@
+"""A likelihood table as plain text.
+
+Shape letters: N samples.
+"""
+import csv
+import io
+from pathlib import Path
+
+from dequity_mmdet3d.table import COLUMNS
+from dequity_mmdet3d.weight import sample_weights
+from dequity_mmdet3d.whole_file import whole_file
+
+
+def write_csv(path, table, eta=1.0, gamma=5.0, normalize=None):
+    """Write a table as CSV: the file is whole or not there at all.
+
+    Args:
+        path (Path): File to write; its folder is made if needed.
+        table (LikelihoodTable): N samples.
+        eta, gamma, normalize: Of the column ``weight``, see
+            :func:`dequity_mmdet3d.weight.sample_weights`.
+
+    Raises:
+        ValueError: If there are no weights of such parameters.
+        OSError: If the file cannot be written there.
+    """
+    text = as_csv(table, eta, gamma, normalize)
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as f:
+        f.write(text.encode())
+
+
+def as_csv(table, eta=1.0, gamma=5.0, normalize=None):
+    """The text: a header line, then a line a sample, in the table's order.
+
+    Numbers have as many digits as it takes to read them back exactly.
+
+    Args and errors: see :func:`write_csv`.
+
+    Returns:
+        str: Columns ``sample_id``, ``likelihood``, ``cluster_id``,
+        ``cluster_size`` and ``weight``.
+    """
+    weight = sample_weights(table.likelihood, eta, gamma, normalize)
+    columns = [getattr(table, name).tolist() for name in COLUMNS]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow([*COLUMNS, 'weight'])
+    writer.writerows(zip(*columns, weight.tolist()))
+    return text.getvalue()
