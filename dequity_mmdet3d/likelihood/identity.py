@@ -23,10 +23,7 @@ def identity_of(paths, encoder, batch_size, dtype, shard_size):
     Returns:
         dict: JSON-able.
     """
-    digest, first = hashlib.sha256(), None
-    for name in relative_names(paths):
-        digest.update(os.fsencode(name) + b'\0')
-        first = first or name
+    first = next(relative_names(paths))
     return dict(
         format=1,
         encoder=encoder.name,
@@ -40,8 +37,16 @@ def identity_of(paths, encoder, batch_size, dtype, shard_size):
         dtype=dtype,
         shard_size=shard_size,
         images=len(paths),
-        images_sha256=digest.hexdigest(),
+        images_sha256=names_digest(paths),
         first_image=os.fsencode(first).decode('utf-8', 'replace'))
+
+
+def names_digest(paths):
+    """SHA-256 of :func:`relative_names`, in their order."""
+    digest = hashlib.sha256()
+    for name in relative_names(paths):
+        digest.update(os.fsencode(name) + b'\0')
+    return digest.hexdigest()
 
 
 def relative_names(paths):
