@@ -4,6 +4,15 @@
 _base_ = ['./pointpillars_dequity_mini_kitti.py']
 
 data_root = '{{$MINI_KITTI:data/mini_kitti/}}'
+# no objects pasted from other frames: these would bring the rare frames'
+# cyclists into common ones, and both arms would see them equally often
+train_dataloader = dict(
+    dataset=dict(
+        dataset=dict(
+            dataset=dict(pipeline=[
+                step for step in _base_.train_pipeline
+                if step['type'] != 'ObjectSample'
+            ]))))
 max_iters = 1500
 train_cfg = dict(
     _delete_=True,
