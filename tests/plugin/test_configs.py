@@ -54,8 +54,8 @@ PROJECTS = {
     ('PETR/configs/petr_vovnet_gridmask_p4_800x320.py', 0.5, 5, NUSCENES,
      ['NuScenesDataset']),
 }
-# Its base is one of ours, with a range and a network of its own.
-OWN = ['pointpillars_dequity_mini_kitti']
+# Bases of their own: one of ours, with a range, a network, a schedule.
+OWN = ['pointpillars_dequity_mini_kitti', 'study_mini_kitti']
 
 
 def load(name):
@@ -122,6 +122,20 @@ def test_base_and_equity_alone(tmp_path, name):
 @pytest.mark.parametrize('name', [*HOST, *OWN])
 def test_model_builds(name):
     MODELS.build(load(name).model)
+
+
+def test_study_pastes_no_objects():
+    """Its pipeline is its base's but for the objects of other frames."""
+
+    def steps(name):
+        dataset = load(name).train_dataloader.dataset.dataset.dataset
+        return plain(dataset.pipeline)
+
+    base = steps('pointpillars_dequity_mini_kitti')
+    pasting = [step for step in base if step['type'] == 'ObjectSample']
+    assert len(pasting) == 1
+    base.remove(pasting[0])
+    assert steps('study_mini_kitti') == base
 
 
 # What a config in projects/ has that ours relies on.
