@@ -33,7 +33,17 @@ class Arm:
     @property
     def folder(self):
         """str: A file name for it."""
-        return re.sub(r'[^\w.+=,-]', '_', self.name)
+        return folder_of(self.name)
+
+
+def folder_of(name):
+    """The file name of an arm's folder.
+
+    Example:
+        >>> folder_of('equity:eta=0.5')
+        'equity_eta=0.5'
+    """
+    return re.sub(r'[^\w.+=,-]', '_', name)
 
 
 def parse_arm(text):

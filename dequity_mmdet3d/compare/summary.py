@@ -47,13 +47,13 @@ def compare(results, arms, seeds):
                 dict(
                     dict.fromkeys(FIELDS),
                     metric=name,
-                    objects=_objects(name, results),
+                    objects=objects_behind(name, results),
                     arm=arm,
                     **found))
     return rows
 
 
-def _objects(name, results):
+def objects_behind(name, results):
     """Number of annotated objects behind a figure of a stratum."""
     behind = re.sub(r'(?:_(?:bbox|BEV|3D|2D))?_(?:AP\d*|AOS\d*)'
                     r'(?:_(easy|moderate|hard))?(?:_(?:strict|loose))?$',

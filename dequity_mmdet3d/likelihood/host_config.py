@@ -121,14 +121,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
             one id stands for different images.
         KeyError: If a sample has no id.
     """
-    cfg = read_config(path, cfg_options)
-    try:
-        dataset = cfg[f'{split}_dataloader']['dataset']
-    except (KeyError, TypeError):
-        raise ValueError(
-            f'{path} must have {split}_dataloader.dataset, but its keys are '
-            f'{sorted(cfg)}; give the config that you train with') from None
-    leaves, tables = leaf_datasets(dataset)
+    leaves, tables = _leaves_of_split(path, cfg_options, split)
     images, cameras = {}, {}
     id_types, names, splits, notes, again = set(), [], [], [], 0
     for leaf in leaves:
@@ -165,6 +158,51 @@ def samples_from_config(path, cfg_options=None, split='train'):
         table_path=_one_table(tables) or default,
         notes=notes,
         cameras=[cameras[name] for name in images])
+
+
+def _leaves_of_split(path, cfg_options, split):
+    cfg = read_config(path, cfg_options)
+    try:
+        dataset = cfg[f'{split}_dataloader']['dataset']
+    except (KeyError, TypeError):
+        raise ValueError(
+            f'{path} must have {split}_dataloader.dataset, but its keys are '
+            f'{sorted(cfg)}; give the config that you train with') from None
+    return leaf_datasets(dataset)
+
+
+def object_counts(path, cfg_options=None, split='train'):
+    """Annotated objects of every sample, by class.
+
+    Args:
+        path, cfg_options, split: See :func:`samples_from_config`.
+
+    Returns:
+        dict[str, dict[str, int]]: By sample id, the number of objects by
+        class name; only of the classes that the config trains, where its
+        ``metainfo`` names them. Objects marked as to be ignored (a label
+        below 0) do not count.
+
+    Raises:
+        See :func:`samples_from_config`.
+    """
+    counts = {}
+    for leaf in _leaves_of_split(path, cfg_options, split)[0]:
+        infos, metainfo, _ = _training_infos(leaf, path)
+        trained = (leaf.get('metainfo') or {}).get('classes')
+        names = {
+            label: name
+            for name, label in (metainfo.get('categories') or {}).items()
+            if not trained or name in trained
+        }
+        for info in infos:
+            found = counts[sample_id_of(info)] = {}
+            for instance in info.get('instances') or ():
+                label = instance.get('bbox_label_3d', -1)
+                if label >= 0 and label in names:
+                    name = names[label]
+                    found[name] = found.get(name, 0) + 1
+    return counts
 
 
 def _one_table(tables):

@@ -1,0 +1,140 @@
+"""What is known of the samples on the page: images, embeddings, objects.
+
+Shape letters: N samples of the table, P of them on the page, D embedding
+size.
+"""
+from dataclasses import dataclass
+from typing import Dict, List, Optional
+
+import numpy as np
+
+from dequity_mmdet3d.table import first_five
+
+
+@dataclass(frozen=True)
+class Catalog:
+    """Beside the table.
+
+    Args:
+        images (list[str], optional): An image of each of the N samples.
+        vectors (np.ndarray, optional): (N, D) float32 embeddings.
+        objects (dict[str, np.ndarray]): (N,) int64 objects by class; empty
+            where annotations are not known.
+        notes (list[str]): What the reader should be told.
+    """
+    images: Optional[List[str]]
+    vectors: Optional[np.ndarray]
+    objects: Dict[str, np.ndarray]
+    notes: List[str]
+
+
+def catalog_of(table, table_path, samples=None, objects=None, camera=None,
+               embeddings=None):
+    """Look up what belongs to the samples of a table.
+
+    Args:
+        table (LikelihoodTable): N samples.
+        table_path (Path): Its file, beside which the embeddings lie.
+        samples (Samples, optional): Where their images are.
+        objects (dict[str, dict[str, int]], optional): By sample id, see
+            :func:`..likelihood.host_config.object_counts`.
+        camera (str, optional): Whose image stands for a sample. Defaults to
+            its first.
+        embeddings (np.ndarray, optional): (N, D), in place of the stored.
+
+    Returns:
+        Catalog: With None or nothing, and a note, for what is not there.
+
+    Raises:
+        ValueError: If a sample of the table is not among ``samples``, the
+            camera is unknown or the embeddings are not N.
+    """
+    notes, images, vectors = [], None, embeddings
+    if vectors is not None and len(vectors) != len(table):
+        raise ValueError(f'the embeddings must be {len(table)}, one a sample '
+                         f'of the table, but are {len(vectors)}')
+    rows = None
+    if samples is None or not samples.images:
+        notes.append('No images: name them with --config or --images.')
+    else:
+        rows = _rows_in(samples, table)
+        images = [_image_of(samples, row, camera) for row in rows]
+    if vectors is None and rows is not None:
+        try:
+            vectors = _stored(table, table_path, samples, rows)
+        except FileNotFoundError as e:
+            notes.append(f'No map: {e}.')
+    elif vectors is None:
+        notes.append('No map: without images the embeddings cannot be '
+                     'assigned; or give them with --embeddings.')
+    counts = {}
+    if objects is not None:
+        by_row = [objects.get(i, {}) for i in table.sample_id]
+        names = dict.fromkeys(c for found in by_row for c in found)
+        counts = {c: np.array([f.get(c, 0) for f in by_row]) for c in names}
+    if not counts:
+        notes.append('No classes: they come from the info files that '
+                     '--config names, which have no objects or were not '
+                     'given.')
+    return Catalog(images, vectors, counts, notes)
+
+
+def _rows_in(samples, table):
+    where = {name: row for row, name in enumerate(samples.ids)}
+    missing = [i for i in table.sample_id if i not in where]
+    if missing:
+        raise ValueError(
+            f'{len(missing)} of the {len(table)} samples of the table are '
+            f'not among the {len(samples)} given: {first_five(missing)}; '
+            'give the --config (and --split) or --images of the table')
+    return [where[i] for i in table.sample_id]
+
+
+def _image_of(samples, row, camera):
+    names = samples.cameras[row]
+    if camera is None or not names:
+        return samples.images[row][0]
+    if camera not in names:
+        raise ValueError(f'sample {samples.ids[row]!r} has no camera '
+                         f'{camera!r}, but {first_five(names)}; correct '
+                         '--camera')
+    return samples.images[row][names.index(camera)]
+
+
+def _stored(table, table_path, samples, rows):
+    """(N, D): the mean direction of a sample's usable images."""
+    from dequity_mmdet3d.likelihood.stored import stored_embeddings
+    paths = [path for images in samples.images for path in images]
+    stored, usable = stored_embeddings(table_path, table.metadata, paths)
+    counts = [len(images) for images in samples.images]
+    sample = np.repeat(np.arange(len(samples)), counts)[usable]
+    sums = np.zeros((len(samples), stored.shape[1]), np.float32)
+    np.add.at(sums, sample, stored[usable])
+    sums = sums[rows]
+    norms = np.linalg.norm(sums, axis=1, keepdims=True)
+    return sums / np.where(norms > 0, norms, 1)
+
+
+def rows_on_page(table, most, seed=0):
+    """Which samples to show one by one.
+
+    Args:
+        table (LikelihoodTable): N samples.
+        most (int): Number of them to show.
+        seed (int): Of the choice.
+
+    Returns:
+        np.ndarray: (P,) int64 rising rows, all if N is at most ``most``.
+        Else as many of each cluster as all can have, so that no rare cluster
+        is thinned out for the sake of a common one.
+    """
+    n = len(table)
+    if n <= most:
+        return np.arange(n)
+    order = np.random.default_rng(seed).permutation(n)
+    group = table.cluster_id[order]
+    by_group = np.argsort(group, kind='stable')
+    sizes = np.unique(group, return_counts=True)[1]
+    turn = np.empty(n, np.int64)  # how many of its cluster come before
+    turn[by_group] = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return np.sort(order[np.argsort(turn, kind='stable')[:most]])

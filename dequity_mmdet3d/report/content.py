@@ -1,0 +1,139 @@
+"""What the page says, as plain data for its template and its script.
+
+Shape letters: N samples of the table, P of them on the page, V distinct
+likelihoods, G modes.
+"""
+import os
+from urllib.parse import quote
+
+import numpy as np
+
+from dequity_mmdet3d.table import first_five
+
+_MODES_IN_CHART = 20
+_BAD_SHOWN = 50
+
+
+def chart_data(table, catalog, rows, xy, eta, gamma):
+    """Numbers behind the charts: all N samples count in them.
+
+    Args:
+        table (LikelihoodTable): N samples.
+        catalog (Catalog): Of them.
+        rows (np.ndarray): (P,) those that are shown one by one.
+        xy (np.ndarray, optional): (P, 2) in [0, 1], the map.
+        eta, gamma (float): Where the sliders stand.
+
+    Returns:
+        dict: JSON-able. Per distinct likelihood: 'p' (V), 'n' (V) samples,
+        'classes' with (V) objects each. 'modes': 'id', 'n' and 'p' of the
+        largest, and 'rest' in one. Per shown sample: 'id', 'value' (index
+        into 'p'), 'mode', 'xy' and 'objects' by class.
+    """
+    p, value, n = np.unique(
+        table.likelihood, return_inverse=True, return_counts=True)
+    value = value.reshape(-1)
+    return dict(
+        eta=eta,
+        gamma=gamma,
+        p=p.tolist(),
+        n=n.tolist(),
+        classes={
+            name: np.bincount(value, counts, len(p)).astype(int).tolist()
+            for name, counts in catalog.objects.items()
+        },
+        modes=_modes(table),
+        id=table.sample_id[rows].tolist(),
+        value=value[rows].tolist(),
+        mode=table.cluster_id[rows].tolist(),
+        xy=None if xy is None else np.round(xy, 4).tolist(),
+        objects={name: counts[rows].tolist()
+                 for name, counts in catalog.objects.items()})
+
+
+def _modes(table):
+    """The largest modes, rarest last, and the others together."""
+    ids, first, n = np.unique(
+        table.cluster_id, return_index=True, return_counts=True)
+    own = ids >= 0
+    lone = int(n[~own].sum())
+    ids, first, n = ids[own], first[own], n[own]
+    order = np.argsort(-n, kind='stable')
+    shown, others = order[:_MODES_IN_CHART], order[_MODES_IN_CHART:]
+    left = np.isin(table.cluster_id, ids[shown], invert=True)
+    p, count = np.unique(table.likelihood[left], return_counts=True)
+    return dict(
+        id=ids[shown].tolist(),
+        n=n[shown].tolist(),
+        p=table.likelihood[first[shown]].tolist(),
+        rest=dict(modes=len(others), lone=lone, p=p.tolist(),
+                  n=count.tolist()))
+
+
+def links(paths, page):
+    """Where a browser finds files, seen from the page.
+
+    Args:
+        paths (Sequence[str]): Files.
+        page (Path): Folder of the page.
+
+    Returns:
+        list[str]: Relative URLs; absolute ones where there is no way, as on
+        another drive.
+    """
+    page = os.path.abspath(page)
+    found = []
+    for path in paths:
+        try:
+            url = os.path.relpath(path, page).replace(os.sep, '/')
+        except ValueError:
+            url = 'file:///' + os.path.abspath(path).replace(os.sep, '/')
+        # a name that is no UTF-8 is quoted by its own bytes
+        found.append(quote(os.fsencode(url), safe='/:'))
+    return found
+
+
+def stability(metadata):
+    """list[str]: The diagnosis of a table's estimate, for people."""
+    from dequity_mmdet3d.likelihood.diagnosis import Diagnosis
+    try:
+        return Diagnosis(**metadata['diagnosis']).lines()
+    except (KeyError, TypeError):
+        return ['This table has no diagnosis: only '
+                'tools/compute_likelihoods.py makes one, where it clusters.']
+
+
+def bad_images(table_path):
+    """Images that the estimate could not use.
+
+    Args:
+        table_path (Path): Of the table.
+
+    Returns:
+        tuple[int, list[list[str]]]: How many, and path and reason of the
+        first of them.
+    """
+    from dequity_mmdet3d.likelihood.bad_images import bad_images_path
+    path = bad_images_path(str(table_path))
+    if not os.path.isfile(path):
+        return 0, []
+    with open(path, encoding='utf-8', errors='replace') as f:
+        lines = [line.rstrip('\n').split('\t', 1) for line in f]
+    return len(lines), [(line + [''])[:2] for line in lines[:_BAD_SHOWN]]
+
+
+def provenance(metadata):
+    """list[tuple[str, str]]: The metadata, one line a fact."""
+    lines = []
+
+    def walk(name, value):
+        if isinstance(value, dict) and value:
+            for key, inner in value.items():
+                walk(f'{name}.{key}' if name else str(key), inner)
+        elif isinstance(value, list) and len(value) > 5:
+            lines.append((name, first_five(value)))
+        elif name.partition('.')[0] != 'diagnosis':
+            lines.append((name, str(value)))
+
+    walk('', metadata)
+    return lines
