@@ -22,6 +22,7 @@ setup(
     long_description_content_type='text/markdown',
     license='Apache-2.0',
     packages=find_packages(include=['dequity_mmdet3d*']),
+    package_data={'dequity_mmdet3d.report': ['page_files/*']},
     python_requires='>=3.8',
     # torch, mmcv, mmdet and mmdet3d are not asked for: their builds belong
     # to the user's CUDA, and a resolver would replace them.
@@ -38,4 +39,6 @@ setup(
         'clip': ['open-clip-torch>=3.0'],
         # other ways to a likelihood, and the benchmark of them
         'compare': ['scikit-learn>=1.3'],
+        # tools/report.py
+        'report': ['plotly>=5.18', 'jinja2>=3.0', 'scikit-learn>=1.3'],
     })

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / 'dequity_mmdet3d'
-OFFLINE = ('cli', 'table', 'table_file', 'weight', 'likelihood', 'export')
+OFFLINE = ('cli', 'table', 'table_file', 'weight', 'likelihood', 'export',
+           'report')
 
 # Any import of the host is an error, however deep it is hidden.
 BLOCK = '''
@@ -83,6 +84,8 @@ FORBIDDEN = {
     'compare': ('dequity_mmdet3d.plugin', 'mmdet3d', 'mmdet', 'mmcv',
                 'mmengine.runner'),
     'export': ('dequity_mmdet3d.plugin', 'mmdet3d', 'mmdet', 'mmcv',
+               'mmengine'),
+    'report': ('dequity_mmdet3d.plugin', 'mmdet3d', 'mmdet', 'mmcv',
                'mmengine'),
     'table.py': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood'),
     'table_file.py': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood'),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""A page that shows what a likelihood table says, and what training made of it.
+"""A page of a likelihood table, and of what training made of it.
 
     report.py TABLE --config CONFIG [--runs DIR ...] --out DIR
 
@@ -53,8 +53,9 @@ def parse_args(argv=None):
     add('--eta', type=float, default=1.0, help='where its slider stands at '
         'first (default: 1)')
     add('--gamma', type=float, default=5.0, help='likewise (default: 5)')
-    add('--map', choices=('tsne', 'pca'), default='tsne', help='t-SNE, minutes '
-        'for 30,000 samples, or principal components, seconds (default: tsne)')
+    add('--map', choices=('tsne', 'pca'), default='tsne', help='t-SNE, '
+        'minutes for 30,000 samples, or principal components, seconds '
+        '(default: tsne)')
     add('--samples', type=count, default=30_000, metavar='N', help='shown one '
         'by one at most; all count in the charts (default: 30000)')
     add('--size-mb', type=float, default=50.0, metavar='MB', help='of the '
@@ -78,6 +79,8 @@ def main(argv=None):
     if (args.cfg_options or args.split != 'train') and not args.config:
         raise ValueError('--split and --cfg-options change --config, which '
                          'is not given')
+    if not args.size_mb > 0:
+        raise ValueError(f'--size-mb must be above 0, but is {args.size_mb}')
     table = LikelihoodTable.load(args.table)
     runs = [read_runs(folder) for folder in args.runs]
     samples = objects = vectors = None

@@ -141,6 +141,18 @@ if ! "$bin/python" -c 'import cv2, open3d' >/dev/null 2>&1; then
              "install (Debian): $libs"
     fi
 fi
+# --- a browser, for the tests of the page alone ----------------------------
+if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null
+then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null &&
+            { say 'Chromium, for tests'; apt-get -qq update &&
+              apt-get -qq install -y chromium chromium-driver; } \
+            </dev/null >/dev/null 2>&1; then :
+    else
+        say 'no Chromium: the tests of the page will be skipped' \
+            '(Debian: chromium chromium-driver)'
+    fi
+fi
 "$bin/python" -W ignore -c 'import cv2, open3d, mmcv.ops, mmdet3d.apis' ||
     fail "the environment in $venv does not import; remove it and repeat"
 echo "$want" >"$stamp"

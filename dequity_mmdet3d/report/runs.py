@@ -23,9 +23,9 @@ class Runs:
         name (str): Of its folder.
         arms (list[str]): The baseline first.
         shared (str): What the names of all figures have in common.
-        rows (list[dict]): 'metric' (the rest of its name), 'objects' (int or None) and 'cells', a
-            dict for each arm with 'mean', and 'sd', 'difference', 'low' and
-            'high' or None.
+        rows (list[dict]): 'metric' (the rest of its name), 'objects' (int or
+            None) and 'cells', a dict for each arm with 'mean', and 'sd',
+            'difference', 'low' and 'high' or None.
         curves (dict[str, list[dict]]): By scalar, for each run 'arm', 'run'
             (its folder), 'x' (steps) and 'y'.
     """

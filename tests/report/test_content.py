@@ -1,0 +1,227 @@
+"""Numbers of the page, by hand."""
+import json
+
+import numpy as np
+import pytest
+
+from dequity_mmdet3d.likelihood.host_config import (object_counts,
+                                                    samples_from_config)
+from dequity_mmdet3d.report import content
+from dequity_mmdet3d.report.catalog import Catalog, catalog_of, rows_on_page
+from dequity_mmdet3d.report.flat_map import flat_map
+from dequity_mmdet3d.report.galleries import galleries
+from dequity_mmdet3d.report.runs import read_runs
+from dequity_mmdet3d.report.thumbnails import BOXES, fitting_box, thumbnail
+from dequity_mmdet3d.table import LikelihoodTable
+from .conftest import FIGURE
+
+
+@pytest.fixture
+def found(small):
+    root, modes, path = small
+    table = LikelihoodTable.load(path)
+    config = root / 'config.py'
+    return modes, table, catalog_of(
+        table, path, samples_from_config(config), object_counts(config))
+
+
+def table_of(labels):
+    labels = np.array(labels)
+    n = len(labels)
+    return LikelihoodTable([str(i) for i in range(n)],
+                           np.linspace(0.1, 1, n), labels,
+                           np.ones(n, int), {})
+
+
+def test_catalog(found):
+    modes, table, catalog = found
+    assert catalog.notes == []
+    assert catalog.images[3].endswith('images/000003.png')
+    assert np.argmax(catalog.vectors[modes >= 0], 1).tolist() == modes[
+        modes >= 0].tolist()
+    assert sorted(catalog.objects) == ['Car', 'Cyclist']
+    assert catalog.objects['Cyclist'][modes == 2].tolist() == [3] * 4
+    assert sum(catalog.objects['Car']) == 20 * 2 + 10 + 4
+
+
+def test_catalog_of_other_samples(small, found, tmp_path):
+    root, _, path = small
+    table = LikelihoodTable.load(path)
+    samples = samples_from_config(root / 'config.py')
+    other = LikelihoodTable(['999', *table.sample_id[1:]], table.likelihood,
+                            table.cluster_id, table.cluster_size, {})
+    with pytest.raises(ValueError, match="1 of the 36 samples .*: '999'; giv"):
+        catalog_of(other, path, samples)
+    with pytest.raises(ValueError, match="no camera 'CAM9', but 'CAM2'"):
+        catalog_of(table, path, samples, camera='CAM9')
+    with pytest.raises(ValueError, match='must be 36.*but are 3'):
+        catalog_of(table, path, embeddings=np.ones((3, 2)))
+    nothing = catalog_of(table, path)
+    assert nothing.images is None and nothing.vectors is None
+    assert [n[:8] for n in nothing.notes] == ['No image', 'No map: ',
+                                              'No class']
+    lost = catalog_of(table, tmp_path / 'x.parquet', samples)
+    assert lost.vectors is None and 'repeat the tools' in lost.notes[0]
+
+
+def test_cameras_of_a_sample_are_averaged(small, found):
+    root, _, path = small
+    table = LikelihoodTable.load(path)
+    samples = samples_from_config(root / 'config.py')
+    # the same 36 images as 18 samples of two cameras
+    from dequity_mmdet3d.likelihood.sources import Samples
+    pairs = list(zip(samples.images[::2], samples.images[1::2]))
+    two = Samples(samples.ids[:18], [a + b for a, b in pairs], {})
+    some = LikelihoodTable(
+        table.sample_id[:18], table.likelihood[:18], table.cluster_id[:18],
+        table.cluster_size[:18], table.metadata)
+    rows = catalog_of(some, path, two, camera='1')
+    every = catalog_of(table, path, samples)
+    mean = every.vectors[4:6].astype(float) * np.linalg.norm(
+        np.concatenate(_raw(path))[4:6], axis=1)[:, None]
+    mean = mean.sum(0) / np.linalg.norm(mean.sum(0))
+    np.testing.assert_allclose(rows.vectors[2], mean, atol=1e-3)
+    assert rows.images[2] == samples.images[5][0]
+
+
+def _raw(path):
+    from dequity_mmdet3d.likelihood.stored import stored_embeddings
+    table = LikelihoodTable.load(path)
+    paths = [str(path.parent / f'images/{i:06d}.png') for i in range(36)]
+    return [stored_embeddings(path, table.metadata, paths)[0]]
+
+
+def test_chart_data(found):
+    modes, table, catalog = found
+    rows = np.array([5, 7])
+    data = content.chart_data(table, catalog, rows, np.zeros((2, 2)), 1, 5)
+    json.dumps(data)
+    assert data['p'] == [0.05, 0.2, 0.5, 1.0] and data['n'] == [2, 4, 10, 20]
+    assert data['classes'] == dict(Car=[0, 4, 10, 40], Cyclist=[2, 12, 0, 0])
+    assert data['id'] == ['5', '7'] and data['mode'] == modes[rows].tolist()
+    assert [data['p'][v] for v in data['value']] == table.likelihood[
+        rows].tolist()
+    assert data['modes'] == dict(
+        id=[0, 1, 2], n=[20, 10, 4], p=[1, 0.5, 0.2],
+        rest=dict(modes=0, lone=2, p=[0.05], n=[2]))
+
+
+def test_many_modes_are_joined():
+    table = table_of(np.repeat(np.arange(30), np.arange(30, 0, -1)))
+    data = content.chart_data(
+        table, Catalog(None, None, {}, []), np.arange(3), None, 1, 5)
+    modes = data['modes']
+    assert modes['id'] == list(range(20)) and modes['rest']['modes'] == 10
+    assert sum(modes['n']) + sum(modes['rest']['n']) == len(table)
+
+
+def test_rows_on_page_keep_the_rare():
+    table = table_of([0] * 90 + [1] * 6 + [2] * 4)
+    assert rows_on_page(table, 100).tolist() == list(range(100))
+    rows = rows_on_page(table, 16, seed=3)
+    assert (np.diff(rows) > 0).all()
+    shown = np.bincount(table.cluster_id[rows])
+    assert shown.tolist() == [6, 6, 4]
+    assert rows_on_page(table, 16, seed=3).tolist() == rows.tolist()
+    assert rows_on_page(table, 16, seed=4).tolist() != rows.tolist()
+
+
+def test_galleries(found):
+    modes, table, catalog = found
+    rows = np.arange(len(table))
+    rare, common = galleries(table, rows, catalog.vectors)
+    assert [(g.title, g.samples, g.likelihood) for g in rare] == [
+        ('Without a mode', 2, 0.05), ('Mode 2', 4, 0.2), ('Mode 1', 10, 0.5)]
+    assert [(g.title, len(g.rows)) for g in common] == [('Mode 0', 8)]
+    # the most typical first
+    own = catalog.vectors[modes == 0]
+    near = np.flatnonzero(modes == 0)[np.argmax(own @ own.mean(0))]
+    assert common[0].rows[0] == near
+    one = galleries(table_of([4] * 3), np.arange(3))
+    assert one[0] == [] and one[1][0].title == 'Mode 4'
+    none = galleries(table_of([-1] * 5), np.arange(5))
+    assert none[0][0].rows == [0, 1] and none[1][0].rows == [4, 3]
+
+
+def test_flat_map(found):
+    modes, _, catalog = found
+    for how in ('tsne', 'pca'):
+        xy = flat_map(catalog.vectors, how)
+        assert xy.shape == (36, 2) and xy.min() >= 0 and xy.max() == 1
+        assert (xy == flat_map(catalog.vectors, how)).all()
+    far = [np.linalg.norm(flat_map(catalog.vectors, 'pca')[modes == m]
+                          - flat_map(catalog.vectors, 'pca')[modes == 0].mean(
+                              0), axis=1).mean() for m in (0, 2)]
+    assert far[0] < far[1] / 3
+    for vectors in (np.ones((1, 3)), np.ones((9, 3)), np.eye(2),
+                    np.arange(4.)[:, None]):
+        assert np.isfinite(flat_map(vectors)).all()
+    with pytest.raises(ValueError, match='one of'):
+        flat_map(catalog.vectors, 'umap')
+
+
+def test_thumbnails(found, tmp_path):
+    import base64
+    import io
+
+    from PIL import Image
+    path = found[2].images[0]
+    image = Image.open(io.BytesIO(base64.b64decode(thumbnail(path, (96, 56)))))
+    assert image.format == 'WEBP' and image.size == (96, 29)
+    assert thumbnail(str(tmp_path / 'no.png'), (96, 56)) == ''
+    assert fitting_box([path] * 10, 1e9) == BOXES[0]
+    assert fitting_box([path] * 10, 1) == BOXES[-1]
+
+
+def test_links(tmp_path):
+    page = tmp_path / 'page'
+    assert content.links([str(tmp_path / 'im ages/a#b.png')], page) == [
+        '../im%20ages/a%23b.png']
+
+
+def test_bad_images_and_provenance(small):
+    _, _, path = small
+    assert content.bad_images(path) == (1, [['a/b.png', 'cut off']])
+    assert content.bad_images(path.with_name('x.parquet')) == (0, [])
+    facts = dict(content.provenance(dict(
+        a=dict(b=1, c=[1, 2]), diagnosis=dict(x=1), d=list(range(9)))))
+    assert facts == {'a.b': '1', 'a.c': '[1, 2]',
+                     'd': '0, 1, 2, 3, 4, ... (9 in all)'}
+    assert 'no diagnosis' in content.stability({})[0]
+    assert any('too few' in line for line in content.stability(
+        LikelihoodTable.load(path).metadata))
+
+
+def test_runs_of_a_comparison(comparison):
+    run = read_runs(comparison)
+    assert run.arms == ['baseline', 'equity']
+    assert run.shared == 'Kitti metric/KITTI/ … _3D_AP40_moderate_strict'
+    rare, common = run.rows
+    assert rare['metric'] == 'rare/Cyclist' and rare['objects'] == 7
+    assert [c['mean'] for c in rare['cells']] == [51, 55]
+    assert rare['cells'][0]['difference'] is None
+    assert rare['cells'][1]['difference'] == 4
+    assert list(run.curves) == ['loss']
+    curve = run.curves['loss'][-1]
+    assert (curve['arm'], curve['run']) == ('equity', 'seed_1')
+    # the resumed part has the last word on step 100
+    assert curve['x'] == [50, 100, 150]
+    assert curve['y'] == [0.02, 1.01, 1.0067]
+
+
+def test_runs_of_one_training(tmp_path):
+    log = tmp_path / 'a/vis_data/scalars.json'
+    log.parent.mkdir(parents=True)
+    log.write_text('\n'.join(json.dumps(line) for line in (
+        dict(loss=2, step=1), {FIGURE: 10, 'step': 1}, dict(loss=1, step=2),
+        {FIGURE: 20.5, 'Kitti metric/KITTI/rare/Cyclist_moderate_objects': 3,
+         'step': 2})))
+    run = read_runs(tmp_path)
+    assert run.rows == [dict(metric=FIGURE, objects=3, cells=[dict(
+        mean=20.5, sd=None, difference=None, low=None, high=None)])]
+    assert run.curves['loss'][0]['y'] == [2, 1]
+    with pytest.raises(FileNotFoundError, match='neither comparison.csv'):
+        read_runs(tmp_path / 'a')
+    (tmp_path / 'comparison.csv').write_text('a,b\n1,2\n')
+    with pytest.raises(ValueError, match='not a table of tools/compare.py'):
+        read_runs(tmp_path)

@@ -1,0 +1,298 @@
+"""The page in a browser, used as a person would."""
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dequity_mmdet3d.table import LikelihoodTable
+from dequity_mmdet3d.weight import dequity_weight
+from tests.conftest import run_tool
+from . import browser
+
+
+@pytest.fixture(scope='module')
+def page(small, comparison, tmp_path_factory):
+    root, _, path = small
+    out = tmp_path_factory.mktemp('page')
+    done = run_tool('report.py', path, '--config', root / 'config.py',
+                    '--runs', comparison, '--out', out)
+    assert done.returncode == 0, done.stdout
+    assert '36 images in it, 0 linked' in done.stdout
+    return out / 'index.html'
+
+
+@pytest.fixture(scope='module')
+def chrome():
+    chrome = browser.start()
+    yield chrome
+    chrome.quit()
+
+
+def opened(chrome, page, **view):
+    browser.size(chrome, **dict(dict(width=1280), **view))
+    chrome.get(page.as_uri())
+    wait(chrome, 'document.getElementById("sample-facts").children.length')
+    return chrome
+
+
+def wait(chrome, condition, seconds=30):
+    from selenium.webdriver.support.ui import WebDriverWait
+    return WebDriverWait(chrome, seconds, 0.1).until(
+        lambda c: c.execute_script(f'return {condition}'))
+
+
+def facts(chrome):
+    return dict(chrome.execute_script('''
+        return [...document.querySelectorAll('#sample-facts dt')].map(
+            (t) => [t.textContent, t.nextSibling.textContent])'''))
+
+
+def bars(chrome, chart):
+    """Heights of a histogram as plotly has drawn them: {left edge: count}."""
+    return {round(x, 4): y for x, y in chrome.execute_script(
+        f'return document.getElementById("{chart}").calcdata[0].map('
+        '(b) => [b.ph0, b.s1])') if y}
+
+
+def slide(chrome, name, value):
+    chrome.execute_script(
+        f'const s = document.getElementById("{name}"); s.value = {value};'
+        's.dispatchEvent(new Event("input"))')
+
+
+def test_no_errors_and_no_network(chrome, page):
+    opened(chrome, page)
+    assert chrome.get_log('browser') == []
+    fetched = chrome.execute_script(
+        'return performance.getEntriesByType("resource").map((r) => r.name)')
+    assert [n for n in fetched if not n.startswith('data:')] == []
+    assert chrome.execute_script(
+        'return document.querySelectorAll(".js-plotly-plot").length') == 7
+    # text of the table's is text
+    assert '<b>&"</script>' in chrome.find_element(
+        'id', 'provenance').text
+
+
+def test_sliders_redraw(chrome, page, small):
+    opened(chrome, page)
+    p = LikelihoodTable.load(small[2]).likelihood
+    for eta, gamma in ((1, 5), (0, 2), (3, 0)):
+        slide(chrome, 'eta', eta)
+        slide(chrome, 'gamma', gamma)
+        want, size = {}, max(1, dequity_weight(p, eta, gamma).max()) / 50
+        for w in dequity_weight(p, eta, gamma):
+            left = round(int(w / (size * 1.0001)) * size * 1.0001, 4)
+            want[left] = want.get(left, 0) + 1
+        assert sorted(bars(chrome, 'chart-weight').values()) == sorted(
+            want.values()), (eta, gamma)
+        for found, left in zip(sorted(bars(chrome, 'chart-weight')),
+                               sorted(want)):
+            assert left <= found + 1e-3 < left + 1.1 * size
+        text = chrome.find_element('id', 'weight-summary').text
+        mean = dequity_weight(p, eta, gamma).mean()
+        assert text.endswith(f'mean {float(f"{mean:.3g}"):g}.')
+    slide(chrome, 'eta', 0)
+    slide(chrome, 'gamma', 2)
+    chrome.find_element('id', 'normalize').click()
+    assert chrome.find_element('id', 'weight-summary').text.endswith(
+        'mean 1.')
+    # the galleries' weights go along
+    shown = chrome.find_element('css selector', '.weight').text
+    rare = dequity_weight(0.05, 0, 2) / dequity_weight(p, 0, 2).mean()
+    assert float(shown) == pytest.approx(rare, rel=0.01)
+    assert chrome.get_log('browser') == []
+
+
+def test_classes_that_gain(chrome, page, small):
+    opened(chrome, page)
+    rows = [[c.text for c in row.find_elements('css selector', 'th, td')]
+            for row in chrome.find_elements('css selector',
+                                            '#class-table tbody tr')]
+    w = {p: dequity_weight(p) for p in (0.05, 0.2, 0.5, 1.0)}
+    cars = 40 * w[1.0] + 10 * w[0.5] + 4 * w[0.2]
+    cyclists = 12 * w[0.2] + 2 * w[0.05]
+    by_name = {row[0]: row[1:] for row in rows}
+    assert by_name['Car'][:2] == ['54', f'{100 * 54 / 68:.2f} %']
+    assert by_name['Cyclist'] == [
+        '14', f'{100 * 14 / 68:.2f} %',
+        f'{100 * cyclists / (cars + cyclists):.2f} %',
+        f'+{100 * (cyclists / (cars + cyclists) * 68 / 14 - 1):.1f} %']
+    drawn = chrome.execute_script(
+        'const t = document.getElementById("chart-classes").data[0];'
+        'return Object.fromEntries(t.y.map((c, i) => [c, t.x[i]]))')
+    p = LikelihoodTable.load(small[2]).likelihood
+    assert drawn['Cyclist'] == pytest.approx(
+        cyclists / 14 / dequity_weight(p).mean())
+
+
+def test_map_answers(chrome, page, small):
+    from selenium.webdriver.common.action_chains import ActionChains
+    opened(chrome, page)
+    first = facts(chrome)
+    assert first['likelihood'] == '0.05' and first['rarity'] == '1 of 36'
+    assert first['objects'] == '1 Cyclist' and first['mode'] == 'none'
+    # a point of the map, where plotly has put it
+    row = int(np.flatnonzero(small[1] == 2)[0])
+    chart = chrome.find_element('id', 'chart-map')
+    chrome.execute_script('arguments[0].scrollIntoView()', chart)
+    x, y, width, height = chrome.execute_script(f'''
+        const c = document.getElementById('chart-map'), l = c._fullLayout;
+        const t = c.data[0], b = c.getBoundingClientRect();
+        return [l.xaxis.l2p(t.x[{row}]) + l._size.l,
+                l.yaxis.l2p(t.y[{row}]) + l._size.t, b.width, b.height]''')
+    ActionChains(chrome).move_to_element_with_offset(
+        chart, round(x - width / 2), round(y - height / 2)).perform()
+    wait(chrome, 'document.querySelector("#sample-facts dd + dt + dd")'
+         '.textContent === "2"')
+    source = chrome.find_element('id', 'sample-image').get_attribute('src')
+    assert source.startswith('data:image/webp;base64,')
+    assert wait(chrome, 'document.getElementById("sample-image")'
+                '.naturalWidth') == 160
+    link = chrome.find_element('id', 'sample-link').get_attribute('href')
+    assert Path(link[len('file://'):]).is_file()
+    chrome.find_element('css selector', '#colour option[value=mode]').click()
+    assert chrome.get_log('browser') == []
+
+
+def test_keyboard(chrome, page):
+    from selenium.webdriver.common.keys import Keys
+    opened(chrome, page)
+    reached = set()
+    for _ in range(120):
+        chrome.switch_to.active_element.send_keys(Keys.TAB)
+        at = chrome.switch_to.active_element
+        reached.add(at.get_attribute('id') or at.get_attribute('class'))
+    assert {'find', 'rarer', 'commoner', 'colour', 'pick', 'eta', 'gamma',
+            'normalize', 'curve', 'scroll'} <= reached
+    find = chrome.find_element('id', 'find')
+    find.send_keys('17', Keys.ENTER)
+    assert facts(chrome)['sample'] == '17'
+    chrome.find_element('id', 'commoner').send_keys(Keys.ENTER)
+    at = facts(chrome)
+    chrome.find_element('id', 'rarer').send_keys(Keys.ENTER)
+    assert facts(chrome)['sample'] == '17' != at['sample']
+    find.clear()
+    find.send_keys('nowhere', Keys.ENTER)
+    assert 'No sample' in find.get_attribute('validationMessage')
+    chrome.find_element('id', 'gamma').send_keys(Keys.ARROW_RIGHT)
+    assert chrome.find_element('id', 'gamma-value').text == '5.1'
+    pick = chrome.find_elements('css selector', '.pick')[-1]
+    pick.send_keys(Keys.ENTER)
+    assert facts(chrome)['mode'] == '0'
+
+
+def test_runs(chrome, page):
+    opened(chrome, page)
+    text = chrome.find_element('id', 'runs').text
+    assert 'rare/Cyclist 7 51.00 ± 1.41 55.00 ± 2.83' in text
+    x = chrome.execute_script('return document.getElementById('
+                              '"chart-results-0").data.map((t) => t.x)')
+    assert x == [[4, 0]]
+    curves = chrome.execute_script('return document.getElementById('
+                                   '"chart-curves-0").data.length')
+    assert curves == 4
+
+
+@pytest.mark.parametrize('dark', [False, True])
+@pytest.mark.parametrize('width', [1280, 400])
+def test_looks(chrome, page, width, dark, tmp_path):
+    """Nothing sticks out, and the text can be told from its ground.
+
+    The pictures stay in the folder DEQUITY_SCREENSHOTS, if it is named.
+    """
+    opened(chrome, page, width=width, dark=dark)
+    wait(chrome, 'document.getElementById("chart-map").clientWidth'
+         f' <= {width}')
+    assert chrome.execute_script(
+        'return document.documentElement.scrollWidth') <= width
+    front, back = chrome.execute_script('''
+        const s = getComputedStyle(document.body);
+        return [s.color, s.backgroundColor]''')
+    assert contrast(front, back) >= 7
+    assert (luminance(back) < 0.1) == dark
+    axis = chrome.execute_script(
+        'return document.getElementById("chart-weight")._fullLayout'
+        '.xaxis.tickfont.color')
+    assert contrast(rgb(axis), back) >= 7
+    small = chrome.execute_script('''
+        return [...document.querySelectorAll('main p, main td, main dd, text')]
+            .filter((e) => parseFloat(getComputedStyle(e).fontSize) < 9)
+            .map((e) => e.textContent)''')
+    assert small == []
+    out = Path(os.environ.get('DEQUITY_SCREENSHOTS') or tmp_path)
+    out.mkdir(parents=True, exist_ok=True)
+    browser.shot(chrome, out / f'page_{width}{"_dark" if dark else ""}.png')
+    assert chrome.get_log('browser') == []
+
+
+def rgb(text):
+    """'#e6edf3' as 'rgb(230, 237, 243)'."""
+    return 'rgb(%d, %d, %d)' % tuple(
+        int(text[i:i + 2], 16) for i in (1, 3, 5)) if text[0] == '#' else text
+
+
+def luminance(colour):
+    """Of WCAG 2: in [0, 1]."""
+    parts = [int(p) / 255 for p in colour[colour.index('(') + 1:-1].split(
+        ',')[:3]]
+    parts = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055)**2.4
+             for p in parts]
+    return sum(a * b for a, b in zip((0.2126, 0.7152, 0.0722), parts))
+
+
+def contrast(a, b):
+    """Of WCAG 2: in [1, 21]."""
+    low, high = sorted((luminance(a), luminance(b)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_images_beyond_the_size_are_linked(chrome, small, tmp_path):
+    root, modes, path = small
+    done = run_tool('report.py', path, '--images', root / 'images', '--out',
+                    tmp_path)
+    # ids of a folder are names
+    assert done.returncode == 1 and 'are not among the 36 given' in (
+        done.stdout)
+    assert list(tmp_path.iterdir()) == []
+    done = run_tool('report.py', path, '--config', root / 'config.py',
+                    '--out', tmp_path, '--size-mb', 0.001, '--map', 'pca')
+    assert done.returncode == 0 and '0 images in it, 36 linked' in done.stdout
+    opened(chrome, tmp_path / 'index.html')
+    assert wait(chrome, 'document.getElementById("sample-image")'
+                '.naturalWidth') == 200
+    assert chrome.get_log('browser') == []
+
+
+def test_table_alone(chrome, tmp_path):
+    table = LikelihoodTable(
+        ['<i>a', 'b'], np.array([0.5, 1]), np.array([-1, -1]),
+        np.array([1, 1]), {})
+    path = tmp_path / 't.parquet'
+    table.save(path)
+    done = run_tool('report.py', path, '--out', tmp_path / 'page')
+    assert done.returncode == 0 and 'note: No images' in done.stdout
+    opened(chrome, tmp_path / 'page/index.html')
+    assert facts(chrome)['sample'] == '<i>a'
+    assert 'No map' in chrome.find_element('tag name', 'main').text
+    assert chrome.get_log('browser') == []
+
+
+def test_wrong_input(small, tmp_path):
+    root, _, path = small
+    out = tmp_path / 'page'
+    for args, message in (
+        ((tmp_path / 'no.parquet', ), 'no.parquet does not exist'),
+        ((path, '--runs', tmp_path), 'neither comparison.csv'),
+        ((path, '--config', root / 'no.py'), 'no config file'),
+        ((path, '--images', root / 'no'), 'must be a folder of images'),
+        ((path, '--split', 'val'), 'change --config'),
+        ((path, '--eta', -1), 'eta must be a finite number'),
+        ((path, '--size-mb', -1), '--size-mb must be'),
+        ((path, '--embeddings', path), 'must be a .npy file'),
+    ):
+        done = run_tool('report.py', *args, '--out', out)
+        last = done.stdout.strip().split('\n')[-1]
+        assert done.returncode == 1 and last.startswith('error: '), last
+        assert message in last
+        assert not out.exists(), args
