@@ -109,7 +109,9 @@ def _stored(table, table_path, samples, rows):
     counts = [len(images) for images in samples.images]
     sample = np.repeat(np.arange(len(samples)), counts)[usable]
     sums = np.zeros((len(samples), stored.shape[1]), np.float32)
-    np.add.at(sums, sample, stored[usable])
+    # the images of a sample follow each other
+    first = np.flatnonzero(np.diff(sample, prepend=-1))
+    sums[sample[first]] = np.add.reduceat(stored[usable], first, axis=0)
     sums = sums[rows]
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
     return sums / np.where(norms > 0, norms, 1)

@@ -296,3 +296,44 @@ def test_wrong_input(small, tmp_path):
         assert done.returncode == 1 and last.startswith('error: '), last
         assert message in last
         assert not out.exists(), args
+
+
+def test_start_of_the_sliders(chrome, small, tmp_path):
+    """Values between or beyond a slider's steps are kept until it moves."""
+    root, _, path = small
+    done = run_tool('report.py', path, '--out', tmp_path, '--eta', 7.123,
+                    '--gamma', 0.333)
+    assert done.returncode == 0, done.stdout
+    chrome.get((tmp_path / 'index.html').as_uri())
+    p = LikelihoodTable.load(path).likelihood
+
+    def mean():
+        text = chrome.find_element('id', 'weight-summary').text
+        return float(text.rsplit(' ', 1)[1].rstrip('.'))
+
+    assert mean() == pytest.approx(
+        dequity_weight(p, 7.123, 0.333).mean(), rel=0.005)
+    slide(chrome, 'gamma', 20)
+    assert mean() == pytest.approx(
+        dequity_weight(p, 7.123, 20.0).mean(), rel=0.005)
+
+
+def test_own_embeddings_and_odd_names(chrome, tmp_path):
+    n = 5
+    table = LikelihoodTable(
+        ['<i>a', '&amp;', 'c', 'd', 'e'], np.linspace(0.2, 1, n),
+        np.arange(n), np.ones(n, int), {})
+    table.save(tmp_path / 't.parquet')
+    np.save(tmp_path / 'v.npy', np.eye(n))
+    done = run_tool('report.py', tmp_path / 't.parquet', '--embeddings',
+                    tmp_path / 'v.npy', '--out', tmp_path / 'page')
+    assert done.returncode == 0, done.stdout
+    opened(chrome, tmp_path / 'page/index.html')
+    # plotly would take it for a tag
+    assert chrome.execute_script('return document.getElementById("chart-map")'
+                                 '.data[0].text.slice(0, 2)') == [
+                                     '&lt;i>a', '&amp;amp;']
+    np.save(tmp_path / 'v.npy', np.eye(4))
+    done = run_tool('report.py', tmp_path / 't.parquet', '--embeddings',
+                    tmp_path / 'v.npy', '--out', tmp_path / 'page')
+    assert done.returncode == 1 and 'must be 5' in done.stdout

@@ -20,9 +20,11 @@ const rawWeight = (p) => (state.eta + (1 - p) ** state.gamma) / (state.eta + 1);
 const weight = (p) => rawWeight(p) / state.mean;
 const SAMPLES = sum(data.n);
 
-function readControls() {
-  state.eta = Number(byId('eta').value);
-  state.gamma = Number(byId('gamma').value);
+// Only what was moved is read: a slider's steps do not hold every value.
+function readControl(event) {
+  if (event && event.target.type === 'range') {
+    state[event.target.id] = Number(event.target.value);
+  }
   const mean = sum(data.p.map((p, i) => rawWeight(p) * data.n[i])) / SAMPLES;
   // eta 0 and gamma large can leave no weight at all to divide by
   state.mean = byId('normalize').checked && mean > 0 ? mean : 1;
@@ -65,10 +67,10 @@ function histogram(id, values, size, axis) {
       range: [Math.log10(0.7), Math.log10(1.3 * SAMPLES)]}, title('samples'))});
 }
 
-function drawWeights() {
-  readControls();
-  byId('eta-value').textContent = state.eta.toFixed(2);
-  byId('gamma-value').textContent = state.gamma.toFixed(1);
+function drawWeights(event) {
+  readControl(event);
+  byId('eta-value').textContent = small(state.eta);
+  byId('gamma-value').textContent = small(state.gamma);
   const weights = data.p.map(weight);
   const total = sum(weights.map((w, i) => w * data.n[i]));
   const most = weights.reduce((a, b) => Math.max(a, b), 0);
