@@ -104,11 +104,15 @@ def main(argv=None):
         progress=lambda items, total: tqdm(items, 'images', total))
     bad = counts['unreadable']
     if bad:
-        print(f'{len(bad)} images cannot be read and are left out, the first '
-              f'is {bad[0]}')
+        print(f'note: {len(bad)} images cannot be read and are left out, the '
+              f'first is {bad[0]}')
+    size = path.stat().st_size / 1e6
+    if size > args.size_mb:
+        print(f'note: {args.size_mb:g} MB cannot be held: plotly alone takes '
+              'about 5')
     print(f'{counts["shown"]} samples on the page, {counts["embedded"]} '
           f'images in it, {counts["linked"]} linked; '
-          f'{path.stat().st_size / 1e6:.1f} MB: {path}')
+          f'{size:.1f} MB: {path}')
 
 
 if __name__ == '__main__':

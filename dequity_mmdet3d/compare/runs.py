@@ -54,8 +54,14 @@ class Run:
         Returns:
             dict, optional: 'metrics' by name and more; see :func:`finish`.
         """
-        with suppress(FileNotFoundError):
-            return json.loads((self.folder / 'result.json').read_text())
+        path = self.folder / 'result.json'
+        try:
+            return json.loads(path.read_text())
+        except FileNotFoundError:
+            return None
+        except ValueError as e:
+            raise ValueError(f'{path} is damaged ({e}); remove it, and the '
+                             'run is evaluated again') from e
 
 
 def make_run(out, arm, folder, config, seed):

@@ -54,7 +54,16 @@ def compare(results, arms, seeds):
 
 
 def objects_behind(name, results):
-    """Number of annotated objects behind a figure of a stratum."""
+    """Number of annotated objects behind a figure.
+
+    Args:
+        name (str): Of the figure.
+        results (dict[tuple[str, int], dict]): See :func:`compare`.
+
+    Returns:
+        int, optional: For a gap, of its smaller side; for a figure on all
+        samples, of all strata. None if the runs do not tell.
+    """
     behind = re.sub(r'(?:_(?:bbox|BEV|3D|2D))?_(?:AP\d*|AOS\d*)'
                     r'(?:_(easy|moderate|hard))?(?:_(?:strict|loose))?$',
                     lambda m: f'_{m[1]}_objects' if m[1] else '_objects',
@@ -62,8 +71,16 @@ def objects_behind(name, results):
     if behind == name:
         return None
     for result in results.values():
-        if behind in result['metrics']:
-            return int(result['metrics'][behind])
+        found = result['metrics']
+        if behind in found:
+            return int(found[behind])
+        for sides, joined in (
+            ([behind.replace('/gap/', f'/{s}/') for s in ('rare', 'common')],
+             min),
+            (['/{}/'.join(behind.rsplit('/', 1)).format(s)
+              for s in ('rare', 'middle', 'common')], sum)):
+            if all(side in found for side in sides):
+                return int(joined(found[side] for side in sides))
     return None
 
 

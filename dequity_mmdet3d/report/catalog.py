@@ -11,12 +11,16 @@ import numpy as np
 from dequity_mmdet3d.table import first_five
 
 
+_ENDS = 64
+
+
 @dataclass(frozen=True)
 class Catalog:
     """Beside the table.
 
     Args:
-        images (list[str], optional): An image of each of the N samples.
+        images (list[str | None], optional): An image of each of the N
+            samples, None where it is gone.
         vectors (np.ndarray, optional): (N, D) float32 embeddings.
         objects (dict[str, np.ndarray]): (N,) int64 objects by class; empty
             where annotations are not known.
@@ -46,19 +50,30 @@ def catalog_of(table, table_path, samples=None, objects=None, camera=None,
         Catalog: With None or nothing, and a note, for what is not there.
 
     Raises:
-        ValueError: If a sample of the table is not among ``samples``, the
-            camera is unknown or the embeddings are not N.
+        ValueError: If no sample of the table is among ``samples``, the
+            camera is unknown, or the embeddings are not N finite rows.
     """
     notes, images, vectors = [], None, embeddings
-    if vectors is not None and len(vectors) != len(table):
-        raise ValueError(f'the embeddings must be {len(table)}, one a sample '
-                         f'of the table, but are {len(vectors)}')
+    if vectors is not None:
+        if len(vectors) != len(table):
+            raise ValueError(f'the embeddings must be {len(table)}, one a '
+                             f'sample of the table, but are {len(vectors)}')
+        bad = ~np.isfinite(vectors).all(1)
+        if bad.any():
+            raise ValueError(
+                f'{bad.sum()} of the {len(bad)} embeddings are not finite: '
+                f'rows {first_five(np.flatnonzero(bad).tolist())}')
     rows = None
     if samples is None or not samples.images:
         notes.append('No images: name them with --config or --images.')
     else:
         rows = _rows_in(samples, table)
-        images = [_image_of(samples, row, camera) for row in rows]
+        images = [None if row < 0 else _image_of(samples, row, camera)
+                  for row in rows]
+        gone = sum(row < 0 for row in rows)
+        if gone:
+            notes.append(f'{gone} of the {len(table)} samples of the table '
+                         'are not where their images were looked for.')
     if vectors is None and rows is not None:
         try:
             vectors = _stored(table, table_path, samples, rows)
@@ -81,13 +96,14 @@ def catalog_of(table, table_path, samples=None, objects=None, camera=None,
 
 def _rows_in(samples, table):
     where = {name: row for row, name in enumerate(samples.ids)}
-    missing = [i for i in table.sample_id if i not in where]
-    if missing:
+    rows = [where.get(i, -1) for i in table.sample_id]
+    if max(rows) < 0:
         raise ValueError(
-            f'{len(missing)} of the {len(table)} samples of the table are '
-            f'not among the {len(samples)} given: {first_five(missing)}; '
-            'give the --config (and --split) or --images of the table')
-    return [where[i] for i in table.sample_id]
+            f'none of the {len(table)} samples of the table, such as '
+            f'{table.sample_id[0]!r}, is among the {len(samples)} given, such '
+            f'as {samples.ids[0]!r}; give the --config (and --split) or '
+            '--images that the table was made from')
+    return rows
 
 
 def _image_of(samples, row, camera):
@@ -134,6 +150,11 @@ def rows_on_page(table, most, seed=0):
     if n <= most:
         return np.arange(n)
     order = np.random.default_rng(seed).permutation(n)
+    # where likelihoods differ within a cluster (or there is none), the
+    # rarest and the most common come first
+    by_p = np.argsort(table.likelihood, kind='stable')
+    ends = np.concatenate([by_p[:_ENDS], by_p[::-1][:_ENDS]])[:most]
+    order = np.concatenate([ends, order[~np.isin(order, ends)]])
     group = table.cluster_id[order]
     by_group = np.argsort(group, kind='stable')
     sizes = np.unique(group, return_counts=True)[1]

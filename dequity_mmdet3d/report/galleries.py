@@ -14,12 +14,13 @@ class Gallery:
     Args:
         title (str): For people.
         samples (int): How many it has.
-        likelihood (float): Theirs, in (0, 1]; of the first where they differ.
+        likelihood, highest (float): The lowest and the highest of theirs.
         rows (list[int]): Those to show, rows of the table.
     """
     title: str
     samples: int
     likelihood: float
+    highest: float
     rows: List[int]
 
 
@@ -47,11 +48,13 @@ def galleries(table, rows, vectors=None):
     if len(modes) == 1:
         modes, common = modes[:0], modes
     rare = [_of_mode(table, rows[labels == m], vectors) for m in modes[:half]]
-    alone = rows[labels < 0]
+    # a sample that nobody has seen is not rare
+    seen = np.isin(table.sample_id, table.metadata.get('skipped', []),
+                   invert=True)
+    alone = rows[(labels < 0) & seen[rows]]
     if len(alone):
-        rare.insert(0, Gallery(
-            'Without a mode', int((table.cluster_id < 0).sum()),
-            float(table.likelihood[alone].min()), alone[:IMAGES].tolist()))
+        rare.insert(0, _gallery('Without a mode', table, (
+            table.cluster_id < 0) & seen, alone))
     return rare, [
         _of_mode(table, rows[labels == m], vectors) for m in common]
 
@@ -61,9 +64,14 @@ def _of_mode(table, rows, vectors):
     if vectors is not None:
         near = vectors[rows] @ vectors[rows].mean(0)
         rows = rows[np.argsort(-near, kind='stable')]
-    return Gallery(f'Mode {table.cluster_id[first]}',
-                   int((table.cluster_id == table.cluster_id[first]).sum()),
-                   float(table.likelihood[first]), rows[:IMAGES].tolist())
+    return _gallery(f'Mode {table.cluster_id[first]}', table,
+                    table.cluster_id == table.cluster_id[first], rows)
+
+
+def _gallery(title, table, own, rows):
+    p = table.likelihood[own]
+    return Gallery(title, int(own.sum()), float(p.min()), float(p.max()),
+                   rows[:IMAGES].tolist())
 
 
 def _of_samples(table, rows):
@@ -73,6 +81,7 @@ def _of_samples(table, rows):
     found = []
     for title, some in (('Rarest samples', rows[:half]),
                         ('Most common samples', rows[::-1][:half])):
-        found.append([Gallery(title, len(some), float(
-            table.likelihood[some[0]]), some.tolist())] if len(some) else [])
+        p = table.likelihood[some]
+        found.append([Gallery(title, len(some), float(p.min()), float(
+            p.max()), some.tolist())] if len(some) else [])
     return tuple(found)

@@ -3,7 +3,9 @@
 The script draws with plotly, whose library lies in the file. What is long
 comes last, so that a browser can show the rest before it has read that.
 """
+import contextlib
 import json
+import os
 from pathlib import Path
 
 from dequity_mmdet3d import __version__
@@ -50,45 +52,84 @@ def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
     dequity_weight(1.0, eta, gamma)  # refuses what is no weight, early
     plotly, jinja2 = _libraries()
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
     rows = rows_on_page(table, most, seed)
-    xy = None
-    if catalog.vectors is not None:
-        xy = flat_map(catalog.vectors[rows], how, seed)
-    data = content.chart_data(table, catalog, rows, xy, eta, gamma)
-    data['curves'] = [run.curves for run in runs]
-    data['results'] = [_plain(run) for run in runs]
+    with _folder(out):
+        xy = None
+        if catalog.vectors is not None:
+            xy = flat_map(catalog.vectors[rows], how, seed)
+        template = jinja2.Environment(
+            loader=jinja2.FileSystemLoader(str(HERE)), autoescape=True,
+            undefined=jinja2.StrictUndefined, trim_blocks=True,
+            lstrip_blocks=True).get_template('page.html.j2')
+        words = _words(table, Path(table_path), catalog, rows, runs, xy)
+        words.update(version=__version__, how=how, eta=eta, gamma=gamma,
+                     plotly=plotly, style=_file('page.css'),
+                     script=_file('page.js'))
+        data = content.chart_data(table, catalog, rows, xy, eta, gamma)
+        data['curves'] = [run.curves for run in runs]
+        data['results'] = [
+            dict(arms=run.arms, rows=run.rows) for run in runs]
+        images = _images(catalog, rows, out)
+        data['image'] = images
+        page = template.render(words, data=data, unreadable=[])
+        blob, counts = _embedded(table, catalog, rows,
+                                 size - len(page.encode()), progress)
+        for i in counts.pop('rows_unreadable'):
+            images[i] = None
+        page = template.render(words, data=data,
+                               unreadable=counts['unreadable'])
+        path = out / 'index.html'
+        with whole_file(path) as f:
+            f.write(page.encode())
+            f.write(blob.encode())
+            f.write(b'</body>\n</html>\n')
+    return path, dict(counts, shown=len(rows))
+
+
+@contextlib.contextmanager
+def _folder(path):
+    """A folder to write to, which goes again if nothing comes of it."""
+    new = not path.exists()
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as e:
+        raise OSError(f'cannot make the folder {path} for the page: '
+                      f'{e.strerror or e}; give another --out') from e
+    try:
+        yield
+    except BaseException:
+        if new:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+
+
+def _words(table, table_path, catalog, rows, runs, xy):
+    """What the template says, but for the numbers behind the charts."""
     rare, common = galleries(table, rows, catalog.vectors)
     gallery = {}
     if catalog.images is not None:
-        data['image'] = content.links([catalog.images[r] for r in rows], out)
         gallery = {r: thumbnail(catalog.images[r], GALLERY)
-                   for g in rare + common for r in g.rows}
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(str(HERE)), autoescape=True,
-        undefined=jinja2.StrictUndefined, trim_blocks=True,
-        lstrip_blocks=True)
+                   for g in rare + common for r in g.rows
+                   if catalog.images[r] is not None}
     count, bad = content.bad_images(table_path)
-    page = environment.get_template('page.html.j2').render(
-        version=__version__, name=Path(table_path).name, table=table,
-        rare=rare, common=common, gallery=gallery,
-        number={int(r): i for i, r in enumerate(rows)}, shown=len(rows),
-        runs=runs, notes=catalog.notes, how=how, has_map=xy is not None,
-        classes=list(catalog.objects), stability=content.stability(
-            table.metadata), bad_count=count, bad=bad,
-        provenance=content.provenance(table.metadata), eta=eta, gamma=gamma,
-        style=_file('page.css'), script=_file('page.js'), plotly=plotly,
-        data=data)
-    # the thumbnails' places are part of the data, which are in the page
-    blob, counts = _embedded(table, catalog, rows, size - len(page.encode()),
-                             progress)
-    counts['shown'] = len(rows)
-    path = out / 'index.html'
-    with whole_file(path) as f:
-        f.write(page.encode())
-        f.write(blob.encode())
-        f.write(b'</body>\n</html>\n')
-    return path, counts
+    return dict(
+        name=table_path.name, table=table, rare=rare, common=common,
+        gallery=gallery, number={int(r): i for i, r in enumerate(rows)},
+        shown=len(rows), runs=runs, notes=catalog.notes,
+        has_map=xy is not None, classes=list(catalog.objects),
+        stability=content.stability(table.metadata), bad_count=count, bad=bad,
+        skipped=len(table.metadata.get('skipped', ())),
+        provenance=content.provenance(table.metadata))
+
+
+def _images(catalog, rows, out):
+    """Links to the images of the samples on the page, None without one."""
+    if catalog.images is None:
+        return None
+    paths = [catalog.images[r] for r in rows]
+    found = iter(content.links([p for p in paths if p is not None], out))
+    return [None if p is None else next(found) for p in paths]
 
 
 def _libraries():
@@ -105,35 +146,37 @@ def _file(name):
     return (HERE / name).read_text(encoding='utf-8')
 
 
-def _plain(run):
-    return dict(name=run.name, arms=run.arms, rows=run.rows)
-
-
 def _embedded(table, catalog, rows, budget, progress):
     """The last elements of the page: all thumbnails in one text."""
-    if catalog.images is None:
-        return '', dict(embedded=0, linked=0, unreadable=[])
+    place, parts, unreadable, used = [[0, 0]] * len(rows), [], [], 0
     # rare ones first: they are what one looks for
-    order = sorted(range(len(rows)),
-                   key=lambda i: table.likelihood[rows[i]])
-    paths = [catalog.images[rows[i]] for i in order]
-    budget -= 12 * len(rows)  # places, in characters
-    box = fitting_box(paths, budget)
-    parts, place, unreadable = [], [[0, 0]] * len(rows), []
-    used = 0
-    for i, text in zip(order, thumbnails(paths, box, progress)):
-        if used + len(text) > budget:
-            break
-        if not text:
-            unreadable.append(catalog.images[rows[i]])
-            continue
-        place[i] = [used, len(text)]
-        parts.append(text)
-        used += len(text)
-    about = json.dumps(dict(place=place, box=box), separators=(',', ':'))
+    order = [] if catalog.images is None else sorted(
+        (i for i, r in enumerate(rows) if catalog.images[r] is not None),
+        key=lambda i: table.likelihood[rows[i]])
+    if order:
+        paths = [catalog.images[rows[i]] for i in order]
+        budget -= 12 * len(rows)  # places, in characters
+        box = fitting_box(paths, budget)
+        done = thumbnails(paths, box, progress)
+        for i, text in zip(order, done):
+            if used + len(text) > budget:
+                break
+            if not text:
+                unreadable.append(i)
+                continue
+            place[i] = [used, len(text)]
+            parts.append(text)
+            used += len(text)
+        done.close()
+    seen = {i for i in order if place[i][1]} | {*unreadable}
+    left = [i for i in order if i not in seen]
+    gone = [i for i in left if not os.path.isfile(catalog.images[rows[i]])]
+    unreadable += gone
+    about = json.dumps(dict(place=place), separators=(',', ':'))
     text = (f'<script type="application/json" id="places">{about}</script>\n'
             '<script type="text/plain" id="thumbnails">'
             f'{"".join(parts)}</script>\n')
     return text, dict(
-        embedded=len(parts), unreadable=unreadable,
-        linked=len(rows) - len(parts) - len(unreadable))
+        embedded=len(parts), linked=len(left) - len(gone),
+        unreadable=[catalog.images[rows[i]] for i in unreadable],
+        rows_unreadable=unreadable)

@@ -25,7 +25,8 @@ class Runs:
         shared (str): What the names of all figures have in common.
         rows (list[dict]): 'metric' (the rest of its name), 'objects' (int or
             None) and 'cells', a dict for each arm with 'mean', and 'sd',
-            'difference', 'low' and 'high' or None.
+            'difference', 'low' and 'high' or None, and 'seeds' and 'pairs'.
+        seeds (list[int]): Finished ones of each arm; empty for a training.
         curves (dict[str, list[dict]]): By scalar, for each run 'arm', 'run'
             (its folder), 'x' (steps) and 'y'.
     """
@@ -33,6 +34,7 @@ class Runs:
     arms: List[str]
     shared: str = ''
     rows: List[dict] = field(default_factory=list)
+    seeds: List[int] = field(default_factory=list)
     curves: Dict[str, list] = field(default_factory=dict)
 
 
@@ -60,16 +62,19 @@ def read_runs(folder):
             for run in found:
                 if run.is_dir():
                     _add_curves(curves, arm, run.name, _scalars(run))
-        return Runs(folder.resolve().name, arms, *_shown(rows), curves)
+        return Runs(folder.resolve().name, arms, *_shown(rows), seeds=[
+            max((row['cells'][a]['seeds'] or 0 for row in rows), default=0)
+            for a in range(len(arms))], curves=curves)
     lines = _scalars(folder)
-    if not lines:
+    result = folder / 'result.json'  # of tools/compare.py
+    if not lines and not result.is_file():
         raise FileNotFoundError(
             f'{folder} has neither comparison.csv (of tools/compare.py) nor '
             '*/vis_data/scalars.json (of a training); correct --runs')
     name = folder.resolve().name
     curves = {}
     _add_curves(curves, name, name, lines)
-    return Runs(name, [name], *_shown(_last_results(lines)), curves)
+    return Runs(name, [name], *_shown(_results(result, lines)), curves=curves)
 
 
 def _comparison(path):
@@ -84,7 +89,14 @@ def _comparison(path):
                 objects=int(line['objects']) if line['objects'] else None))
             row['cells'].append({
                 key: float(line[key]) if line[key] else None
-                for key in ('mean', 'sd', 'difference', 'low', 'high')})
+                for key in ('seeds', 'mean', 'sd', 'pairs', 'difference',
+                            'low', 'high')})
+        if not rows or any(len(r['cells']) != len(arms)
+                           for r in rows.values()):
+            raise ValueError('lines are missing')
+        for cell in (c for r in rows.values() for c in r['cells']):
+            cell['seeds'], cell['pairs'] = (
+                int(cell[k] or 0) for k in ('seeds', 'pairs'))
     except (KeyError, TypeError, ValueError) as e:
         raise ValueError(f'{path} is not a table of tools/compare.py '
                          f'({type(e).__name__}: {e})') from e
@@ -127,8 +139,6 @@ def _scalars(folder):
 def _add_curves(curves, arm, run, lines):
     by_name = {}
     for line in lines:
-        if 'loss' not in line:  # an evaluation
-            continue
         step = line.get('step')
         for name, value in line.items():
             if ('loss' in name or name.startswith('dequity')
@@ -148,17 +158,23 @@ def _is_number(value):
     return isinstance(value, (int, float)) and math.isfinite(value)
 
 
-def _last_results(lines):
+def _results(path, lines):
+    """Of the last evaluation: in a run of a comparison, or in the log."""
     last = {}
-    for line in lines:
-        if 'loss' not in line:
-            found = {k: v for k, v in line.items()
-                     if '/' in k and _is_number(v)}
-            last = found or last
+    if path.is_file():
+        try:
+            last = json.loads(path.read_text(encoding='utf-8'))['metrics']
+        except (KeyError, TypeError, ValueError) as e:
+            raise ValueError(f'{path} is not a result of tools/compare.py '
+                             f'({type(e).__name__}: {e})') from e
+    for line in lines if not last else ():
+        found = {k: v for k, v in line.items() if '/' in k and _is_number(v)}
+        last = found or last
     results = {('', 0): dict(metrics=last)}
     return [
         dict(metric=name, objects=objects_behind(name, results), cells=[dict(
-            mean=value, sd=None, difference=None, low=None, high=None)])
+            mean=value, sd=None, difference=None, low=None, high=None,
+            seeds=1, pairs=0)])
         for name, value in last.items()
         if not name.endswith('_objects')
     ]

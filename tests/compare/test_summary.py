@@ -84,3 +84,13 @@ def test_unfinished():
     assert next(line for line in text if 'Car_3D' in line).endswith('| - |')
     assert '| finished runs | | 5 of 5 | 0 of 5 |' in text
     assert '| finished runs | | 0 of 5 | 0 of 5 |' in lines({})
+
+
+def test_objects_behind_gaps_and_sums():
+    from dequity_mmdet3d.compare.summary import objects_behind
+    found = {f'K/{s}/Car_moderate_objects': n
+             for s, n in (('rare', 7), ('middle', 2), ('common', 4))}
+    results = {('a', 0): dict(metrics=found)}
+    name = 'Car_3D_AP40_moderate_strict'
+    assert [objects_behind(f'K/{s}{name}', results) for s in (
+        'rare/', 'gap/', '', 'other/')] == [7, 4, 13, None]

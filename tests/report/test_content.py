@@ -49,9 +49,20 @@ def test_catalog_of_other_samples(small, found, tmp_path):
     table = LikelihoodTable.load(path)
     samples = samples_from_config(root / 'config.py')
     other = LikelihoodTable(['999', *table.sample_id[1:]], table.likelihood,
-                            table.cluster_id, table.cluster_size, {})
-    with pytest.raises(ValueError, match="1 of the 36 samples .*: '999'; giv"):
+                            table.cluster_id, table.cluster_size,
+                            table.metadata)
+    catalog = catalog_of(other, path, samples)
+    assert catalog.notes[0].startswith('1 of the 36 samples')
+    assert catalog.images[0] is None and catalog.images[1] is not None
+    other = LikelihoodTable([f'x{i}' for i in table.sample_id],
+                            table.likelihood, table.cluster_id,
+                            table.cluster_size, {})
+    with pytest.raises(ValueError, match="none of the 36 .*as 'x0', is among"):
         catalog_of(other, path, samples)
+    with pytest.raises(ValueError, match='2 of the 36 embeddings .* 3, 5'):
+        bad = np.ones((36, 2))
+        bad[3], bad[5, 1] = np.nan, np.inf
+        catalog_of(table, path, embeddings=bad)
     with pytest.raises(ValueError, match="no camera 'CAM9', but 'CAM2'"):
         catalog_of(table, path, samples, camera='CAM9')
     with pytest.raises(ValueError, match='must be 36.*but are 3'):
@@ -123,7 +134,17 @@ def test_rows_on_page_keep_the_rare():
     shown = np.bincount(table.cluster_id[rows])
     assert shown.tolist() == [6, 6, 4]
     assert rows_on_page(table, 16, seed=3).tolist() == rows.tolist()
-    assert rows_on_page(table, 16, seed=4).tolist() != rows.tolist()
+    table = table_of([0] * 900)
+    some, other = (rows_on_page(table, 300, seed=k) for k in (3, 4))
+    assert some.tolist() != other.tolist()
+
+
+def test_the_rarest_are_on_the_page_without_clusters():
+    table = table_of([-1] * 500)
+    for most in (1, 5, 200):
+        rows = rows_on_page(table, most)
+        assert len(rows) == most and rows[0] == 0
+    assert {0, 1, 62, 63, 436, 498, 499} <= {*rows.tolist()}
 
 
 def test_galleries(found):
@@ -137,6 +158,11 @@ def test_galleries(found):
     own = catalog.vectors[modes == 0]
     near = np.flatnonzero(modes == 0)[np.argmax(own @ own.mean(0))]
     assert common[0].rows[0] == near
+    # lone because nobody could see them
+    table = LikelihoodTable(
+        table.sample_id, table.likelihood, table.cluster_id,
+        table.cluster_size, dict(skipped=table.sample_id[modes < 0].tolist()))
+    assert galleries(table, rows)[0][0].title == 'Mode 2'
     one = galleries(table_of([4] * 3), np.arange(3))
     assert one[0] == [] and one[1][0].title == 'Mode 4'
     none = galleries(table_of([-1] * 5), np.arange(5))
@@ -196,6 +222,7 @@ def test_runs_of_a_comparison(comparison):
     run = read_runs(comparison)
     assert run.arms == ['baseline', 'equity']
     assert run.shared == 'Kitti metric/KITTI/ … _3D_AP40_moderate_strict'
+    assert run.seeds == [2, 2]
     rare, common = run.rows
     assert rare['metric'] == 'rare/Cyclist' and rare['objects'] == 7
     assert [c['mean'] for c in rare['cells']] == [51, 55]
@@ -214,14 +241,24 @@ def test_runs_of_one_training(tmp_path):
     log.parent.mkdir(parents=True)
     log.write_text('\n'.join(json.dumps(line) for line in (
         dict(loss=2, step=1), {FIGURE: 10, 'step': 1}, dict(loss=1, step=2),
+        dict(dequity_loss_rare=3, step=2),
         {FIGURE: 20.5, 'Kitti metric/KITTI/rare/Cyclist_moderate_objects': 3,
          'step': 2})))
     run = read_runs(tmp_path)
     assert run.rows == [dict(metric=FIGURE, objects=3, cells=[dict(
-        mean=20.5, sd=None, difference=None, low=None, high=None)])]
+        mean=20.5, sd=None, difference=None, low=None, high=None, seeds=1,
+        pairs=0)])]
     assert run.curves['loss'][0]['y'] == [2, 1]
+    assert run.curves['dequity_loss_rare'][0]['x'] == [2]
     with pytest.raises(FileNotFoundError, match='neither comparison.csv'):
         read_runs(tmp_path / 'a')
-    (tmp_path / 'comparison.csv').write_text('a,b\n1,2\n')
-    with pytest.raises(ValueError, match='not a table of tools/compare.py'):
-        read_runs(tmp_path)
+    for text in ('a,b\n1,2\n', '', 'metric,objects,arm,seeds\n'):
+        (tmp_path / 'comparison.csv').write_text(text)
+        with pytest.raises(ValueError, match='not a table of tools/compare'):
+            read_runs(tmp_path)
+
+
+def test_runs_of_one_run_of_a_comparison(comparison):
+    run = read_runs(comparison / 'equity/seed_1')
+    assert [r['cells'][0]['mean'] for r in run.rows] == [57, 81]
+    assert len(run.curves['loss']) == 1

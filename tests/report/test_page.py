@@ -1,5 +1,6 @@
 """The page in a browser, used as a person would."""
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,11 @@ from dequity_mmdet3d.table import LikelihoodTable
 from dequity_mmdet3d.weight import dequity_weight
 from tests.conftest import run_tool
 from . import browser
+
+
+class Keys:
+    """As in selenium.webdriver.common.keys."""
+    TAB, ENTER, ARROW_RIGHT = '\ue004', '\ue007', '\ue014'
 
 
 @pytest.fixture(scope='module')
@@ -130,7 +136,8 @@ def test_map_answers(chrome, page, small):
     from selenium.webdriver.common.action_chains import ActionChains
     opened(chrome, page)
     first = facts(chrome)
-    assert first['likelihood'] == '0.05' and first['rarity'] == '1 of 36'
+    assert first['likelihood'] == '0.05'
+    assert first['rarity'] == '1 to 2 of 36'
     assert first['objects'] == '1 Cyclist' and first['mode'] == 'none'
     # a point of the map, where plotly has put it
     row = int(np.flatnonzero(small[1] == 2)[0])
@@ -151,12 +158,29 @@ def test_map_answers(chrome, page, small):
                 '.naturalWidth') == 160
     link = chrome.find_element('id', 'sample-link').get_attribute('href')
     assert Path(link[len('file://'):]).is_file()
+    # a click keeps it, until the next one
+    away = ActionChains(chrome).move_to_element_with_offset(
+        chart, round(x - width / 2) + 40, round(y - height / 2))
+    ActionChains(chrome).click().perform()
+    other = int(np.flatnonzero(small[1] == 0)[0])
+    hover = 'document.getElementById("chart-map").emit("plotly_hover", ' \
+            f'{{points: [{{pointNumber: {other}}}]}})'
+    away.perform()
+    chrome.execute_script(hover)
+    assert facts(chrome)['mode'] == '2'
+    ActionChains(chrome).move_to_element_with_offset(
+        chart, round(x - width / 2), round(y - height / 2)).click().perform()
+    chrome.execute_script(hover)
+    assert facts(chrome)['mode'] == '0'
+    # nothing is sent anywhere
+    buttons = [b.get_attribute('data-title') for b in chart.find_elements(
+        'css selector', '.modebar-btn')]
+    assert buttons and not [b for b in buttons if 'hare' in b or 'end' in b]
     chrome.find_element('css selector', '#colour option[value=mode]').click()
     assert chrome.get_log('browser') == []
 
 
 def test_keyboard(chrome, page):
-    from selenium.webdriver.common.keys import Keys
     opened(chrome, page)
     reached = set()
     for _ in range(120):
@@ -185,6 +209,7 @@ def test_keyboard(chrome, page):
 def test_runs(chrome, page):
     opened(chrome, page)
     text = chrome.find_element('id', 'runs').text
+    assert 'equity\n2 seeds' in text
     assert 'rare/Cyclist 7 51.00 ± 1.41 55.00 ± 2.83' in text
     x = chrome.execute_script('return document.getElementById('
                               '"chart-results-0").data.map((t) => t.x)')
@@ -252,8 +277,7 @@ def test_images_beyond_the_size_are_linked(chrome, small, tmp_path):
     done = run_tool('report.py', path, '--images', root / 'images', '--out',
                     tmp_path)
     # ids of a folder are names
-    assert done.returncode == 1 and 'are not among the 36 given' in (
-        done.stdout)
+    assert done.returncode == 1 and 'is among the 36 given' in done.stdout
     assert list(tmp_path.iterdir()) == []
     done = run_tool('report.py', path, '--config', root / 'config.py',
                     '--out', tmp_path, '--size-mb', 0.001, '--map', 'pca')
@@ -262,6 +286,32 @@ def test_images_beyond_the_size_are_linked(chrome, small, tmp_path):
     assert wait(chrome, 'document.getElementById("sample-image")'
                 '.naturalWidth') == 200
     assert chrome.get_log('browser') == []
+
+
+def test_images_that_are_gone(chrome, small, tmp_path):
+    root, modes, path = small
+    copy = tmp_path / 'data'
+    shutil.copytree(root, copy)
+    text = (copy / 'config.py').read_text().replace(str(root), str(copy))
+    (copy / 'config.py').write_text(text)
+    rare = int(np.flatnonzero(modes == -1)[0])
+    other = int(np.flatnonzero(modes == 0)[-1])
+    (copy / f'images/{rare:06d}.png').write_bytes(b'no image')
+    (copy / f'images/{other:06d}.png').unlink()
+    for size, embedded in ((50, 34), (0.001, 0)):
+        done = run_tool('report.py', copy / path.name, '--config',
+                        copy / 'config.py', '--size-mb', size, '--out',
+                        tmp_path / 'page')
+        assert done.returncode == 0, done.stdout
+        assert f'{embedded} images in it' in done.stdout
+        opened(chrome, tmp_path / 'page/index.html')
+        text = chrome.find_element('id', 'trust').text
+        assert f'{other:06d}.png' in text
+        find = chrome.find_element('id', 'find')
+        find.send_keys(str(other), Keys.ENTER)
+        image = chrome.find_element('id', 'sample-image')
+        assert image.get_attribute('alt') == 'The image cannot be read'
+        assert chrome.get_log('browser') == []
 
 
 def test_table_alone(chrome, tmp_path):
@@ -290,8 +340,9 @@ def test_wrong_input(small, tmp_path):
         ((path, '--eta', -1), 'eta must be a finite number'),
         ((path, '--size-mb', -1), '--size-mb must be'),
         ((path, '--embeddings', path), 'must be a .npy file'),
+        ((path, '--out', path / 'x'), 'cannot make the folder'),
     ):
-        done = run_tool('report.py', *args, '--out', out)
+        done = run_tool('report.py', '--out', out, *args)
         last = done.stdout.strip().split('\n')[-1]
         assert done.returncode == 1 and last.startswith('error: '), last
         assert message in last

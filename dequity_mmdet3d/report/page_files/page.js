@@ -31,8 +31,6 @@ function readControl(event) {
 }
 
 // --- charts --------------------------------------------------------------
-const drawn = new Map();
-
 function colour(name) {
   return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 }
@@ -40,7 +38,6 @@ function colour(name) {
 function draw(id, traces, layout) {
   const place = byId(id);
   if (!place) return;
-  drawn.set(id, () => draw(id, traces, layout));
   const line = colour('--line');
   const axis = {gridcolor: line, zerolinecolor: line, linecolor: line, automargin: true};
   const full = Object.assign({
@@ -53,7 +50,8 @@ function draw(id, traces, layout) {
   full.xaxis = Object.assign({}, axis, layout.xaxis);
   full.yaxis = Object.assign({}, axis, layout.yaxis);
   return Plotly.react(place, traces, full, {displaylogo: false, responsive: true,
-    displayModeBar: id === 'chart-map', modeBarButtonsToRemove: ['select2d', 'lasso2d']});
+    displayModeBar: id === 'chart-map', showSendToCloud: false,
+    modeBarButtonsToRemove: ['select2d', 'lasso2d', 'sendChartToCloud', 'sendDataToCloud']});
 }
 
 const title = (text) => ({title: {text: text}});
@@ -118,7 +116,7 @@ function drawClasses(weights, total) {
   const gain = names.map((c, i) => total ? mass[i] / objects[i] / (total / SAMPLES) : 1);
   draw('chart-classes', [{type: 'bar', orientation: 'h', y: names.map(plain), x: gain,
     marker: {color: PALETTE[2]}, hovertemplate: '%{y}: %{x:.3f} times<extra></extra>'}],
-  {xaxis: Object.assign({rangemode: 'tozero'}, title('times the mean weight')),
+  {bargap: 0.5, xaxis: Object.assign({rangemode: 'tozero'}, title('times the mean weight')),
     yaxis: {type: 'category', autorange: 'reversed'},
     shapes: [{type: 'line', x0: 1, x1: 1, yref: 'paper', y0: 0, y1: 1,
       line: {color: colour('--front'), dash: 'dot', width: 1}}]});
@@ -184,9 +182,13 @@ function drawCurves(select) {
 const likelihoodOf = (i) => data.p[data.value[i]];
 // rarest first
 const order = data.id.map((_, i) => i).sort((a, b) => data.value[a] - data.value[b] || a - b);
-const rank = [];
-order.forEach((i, k) => { rank[i] = k; });
+const place = [];
+order.forEach((i, k) => { place[i] = k; });
+// samples of the table that are rarer than each likelihood
+const rarer = [];
+data.n.reduce((before, n, v) => { rarer[v] = before; return before + n; }, 0);
 let chosen = null;
+let pinned = false;
 let thumbs = null;
 
 function imageOf(i) {
@@ -201,13 +203,19 @@ function imageOf(i) {
     data.image[i];
 }
 
+function rarity(v) {
+  const first = rarer[v] + 1, last = rarer[v] + data.n[v];
+  return (first === last ? number(first) : `${number(first)} to ${number(last)}`) +
+    ` of ${number(SAMPLES)}`;
+}
+
 function showFacts() {
   if (chosen === null) return;
   const facts = [['sample', data.id[chosen]],
     ['mode', data.mode[chosen] < 0 ? 'none' : data.mode[chosen]],
     ['likelihood', small(likelihoodOf(chosen))],
     ['weight', small(weight(likelihoodOf(chosen)))],
-    ['rarity', `${number(rank[chosen] + 1)} of ${number(order.length)}`]];
+    ['rarity', rarity(data.value[chosen])]];
   const classes = Object.keys(data.objects);
   if (classes.length) {
     facts.push(['objects', classes.filter((c) => data.objects[c][chosen]).map(
@@ -225,15 +233,31 @@ function show(i) {
   chosen = i;
   const image = byId('sample-image');
   const source = imageOf(i);
+  byId('find').setCustomValidity('');
   if (source) {
     image.src = source;
     image.alt = `Image of sample ${data.id[i]}`;
     byId('sample-link').href = data.image[i];
+  } else {
+    image.removeAttribute('src');
+    image.alt = data.image ? 'The image cannot be read' : '';
+    byId('sample-link').removeAttribute('href');
   }
   showFacts();
-  if (data.xy) {
-    Plotly.restyle('chart-map', {x: [[data.xy[i][0]]], y: [[data.xy[i][1]]]}, [1]);
-  }
+  if (data.xy) Plotly.relayout('chart-map', {shapes: ring()});
+}
+
+function pin(i) {
+  pinned = true;
+  show(i);
+}
+
+// a shape, as drawing all points anew would take long
+function ring() {
+  if (chosen === null) return [];
+  const [x, y] = data.xy[chosen];
+  return [{type: 'circle', xsizemode: 'pixel', ysizemode: 'pixel', xanchor: x, yanchor: y,
+    x0: -8, x1: 8, y0: -8, y1: 8, line: {color: colour('--front'), width: 3}}];
 }
 
 function drawMap() {
@@ -248,27 +272,28 @@ function drawMap() {
       color: data.value.map((v) => Math.log10(data.p[v])),
       colorbar: {title: {text: 'likelihood', side: 'right'}, thickness: 12,
         tickvals: TICKS.map(Math.log10), ticktext: TICKS.map(String)}};
-  const at = chosen === null ? [[], []] : [[data.xy[chosen][0]], [data.xy[chosen][1]]];
-  const place = byId('chart-map');
+  const chart = byId('chart-map');
   const hidden = {showticklabels: false, zeroline: false};
   draw('chart-map', [
     {type: type, mode: 'markers', x: data.xy.map((p) => p[0]), y: data.xy.map((p) => p[1]),
-      text: data.id.map(plain), marker: marker, hovertemplate: '%{text}<extra></extra>'},
-    {type: type, mode: 'markers', x: at[0], y: at[1], hoverinfo: 'skip',
-      marker: {size: 16, symbol: 'circle-open', color: colour('--front'), line: {width: 3}}},
-  ], {showlegend: false, margin: {l: 12, r: 12, t: 36, b: 12}, hovermode: 'closest',
+      text: data.id.map(plain), customdata: data.mode.map((m) => m < 0 ? 'no mode' : `mode ${m}`),
+      marker: marker, hovertemplate: '%{text}<extra>%{customdata}</extra>'},
+  ], {shapes: ring(), showlegend: false, margin: {l: 12, r: 12, t: 36, b: 12}, hovermode: 'closest',
     dragmode: 'pan', xaxis: hidden, yaxis: hidden});
-  if (!place.dataset.ready) {
-    place.dataset.ready = 'yes';
-    const pick = (event) => event.points[0].curveNumber === 0 && show(event.points[0].pointNumber);
-    place.on('plotly_hover', pick);
-    place.on('plotly_click', pick);
+  if (!chart.dataset.ready) {
+    chart.dataset.ready = 'yes';
+    chart.on('plotly_hover', (event) => pinned || show(event.points[0].pointNumber));
+    chart.on('plotly_click', (event) => {
+      const i = event.points[0].pointNumber;
+      if (pinned && i === chosen) pinned = false;
+      else pin(i);
+    });
   }
 }
 
 function step(by) {
-  const k = chosen === null ? 0 : Math.min(order.length - 1, Math.max(0, rank[chosen] + by));
-  show(order[k]);
+  const k = chosen === null ? 0 : Math.min(order.length - 1, Math.max(0, place[chosen] + by));
+  pin(order[k]);
 }
 
 function find() {
@@ -277,7 +302,7 @@ function find() {
   if (!text) return;
   let i = data.id.indexOf(text);
   if (i < 0) i = data.id.findIndex((id) => id.includes(text));
-  if (i >= 0) return show(i);
+  if (i >= 0) return pin(i);
   byId('find').setCustomValidity('No sample on this page has such an id.');
   byId('find').reportValidity();
 }
@@ -291,16 +316,18 @@ if (byId('colour')) byId('colour').addEventListener('change', drawMap);
 document.querySelectorAll('.curve').forEach((select) =>
   select.addEventListener('change', () => drawCurves(select)));
 document.querySelectorAll('.pick').forEach((button) => button.addEventListener('click', () => {
-  show(Number(button.dataset.i));
+  pin(Number(button.dataset.i));
   byId('map').scrollIntoView();
 }));
 matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
-  drawMap();
-  drawn.forEach((again) => again());
+  drawAll();
 });
 
-drawWeights();
-drawMap();
-drawRuns();
+function drawAll() {
+  drawWeights();
+  drawMap();
+  drawRuns();
+}
+drawAll();
 // the image comes when all of the page is there
 addEventListener('load', () => { if (chosen === null && order.length) show(order[0]); });
