@@ -71,29 +71,15 @@ def main(argv=None):
     args = parse_args(argv)
     from tqdm import tqdm
 
-    from dequity_mmdet3d.likelihood import host_config, sources
-    from dequity_mmdet3d.report.catalog import catalog_of
+    from dequity_mmdet3d.likelihood.catalog import open_catalog
     from dequity_mmdet3d.report.page import write_page
     from dequity_mmdet3d.report.runs import read_runs
     from dequity_mmdet3d.table import LikelihoodTable
-    if (args.cfg_options or args.split != 'train') and not args.config:
-        raise ValueError('--split and --cfg-options change --config, which '
-                         'is not given')
     if not args.size_mb > 0:
         raise ValueError(f'--size-mb must be above 0, but is {args.size_mb}')
     table = LikelihoodTable.load(args.table)
     runs = [read_runs(folder) for folder in args.runs]
-    samples = objects = vectors = None
-    if args.config:
-        how = (args.config, args.cfg_options, args.split)
-        samples = host_config.samples_from_config(*how)
-        objects = host_config.object_counts(*how)
-    elif args.images:
-        samples = sources.samples_from_folder(args.images)
-    if args.embeddings:
-        vectors = sources.samples_from_embeddings(args.embeddings)[1]
-    catalog = catalog_of(table, args.table, samples, objects, args.camera,
-                         vectors)
+    catalog = open_catalog(table, args, objects=True)
     for note in catalog.notes:
         print(f'note: {note}')
     print(f'{len(table)} samples; map and images follow', flush=True)

@@ -12,9 +12,9 @@ from dequity_mmdet3d import __version__
 from dequity_mmdet3d.weight import dequity_weight
 from dequity_mmdet3d.whole_file import whole_file
 from . import content
-from .catalog import rows_on_page
 from .flat_map import flat_map
 from .galleries import galleries
+from .shown import rows_on_page
 from .thumbnails import GALLERY, fitting_box, thumbnail, thumbnails
 
 HERE = Path(__file__).parent / 'page_files'
@@ -34,7 +34,7 @@ def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
         eta, gamma (float): Where the sliders stand at first.
         how (str): See :func:`.flat_map.flat_map`.
         most (int): Samples shown one by one, see
-            :func:`.catalog.rows_on_page`.
+            :func:`.shown.rows_on_page`.
         size (float): Of the page, in bytes. Images that do not fit are
             linked, those of common modes first.
         seed (int): Of the choice of samples and of the map.
@@ -113,10 +113,14 @@ def _words(table, table_path, catalog, rows, runs, xy):
                    for g in rare + common for r in g.rows
                    if catalog.images[r] is not None}
     count, bad = content.bad_images(table_path)
+    notes = list(catalog.notes)
+    if not catalog.objects:
+        notes.append('No classes: they come from the info files that --config '
+                     'names, which have no objects or were not given.')
     return dict(
         name=table_path.name, table=table, rare=rare, common=common,
         gallery=gallery, number={int(r): i for i, r in enumerate(rows)},
-        shown=len(rows), runs=runs, notes=catalog.notes,
+        shown=len(rows), runs=runs, notes=notes,
         has_map=xy is not None, classes=list(catalog.objects),
         stability=content.stability(table.metadata), bad_count=count, bad=bad,
         skipped=len(table.metadata.get('skipped', ())),

@@ -55,3 +55,11 @@ def test_tool(table, tmp_path):
         assert message in last
     assert sorted(p.name for p in tmp_path.iterdir()) == [
         't.csv', 't.parquet']
+
+
+def test_fiftyone_tells_what_is_missing(table, tmp_path):
+    path = tmp_path / 't.parquet'
+    table.save(path)
+    done = run_tool('export.py', 'fiftyone', path, '--name', 'x')
+    assert done.returncode == 1
+    assert 'name them with --config or --images' in done.stdout

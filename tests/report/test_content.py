@@ -4,13 +4,14 @@ import json
 import numpy as np
 import pytest
 
+from dequity_mmdet3d.likelihood.catalog import Catalog, catalog_of
 from dequity_mmdet3d.likelihood.host_config import (object_counts,
                                                     samples_from_config)
 from dequity_mmdet3d.report import content
-from dequity_mmdet3d.report.catalog import Catalog, catalog_of, rows_on_page
 from dequity_mmdet3d.report.flat_map import flat_map
 from dequity_mmdet3d.report.galleries import galleries
 from dequity_mmdet3d.report.runs import read_runs
+from dequity_mmdet3d.report.shown import rows_on_page
 from dequity_mmdet3d.report.thumbnails import BOXES, fitting_box, thumbnail
 from dequity_mmdet3d.table import LikelihoodTable
 from .conftest import FIGURE
@@ -69,8 +70,7 @@ def test_catalog_of_other_samples(small, found, tmp_path):
         catalog_of(table, path, embeddings=np.ones((3, 2)))
     nothing = catalog_of(table, path)
     assert nothing.images is None and nothing.vectors is None
-    assert [n[:8] for n in nothing.notes] == ['No image', 'No map: ',
-                                              'No class']
+    assert [n[:8] for n in nothing.notes] == ['No image', 'No embed']
     lost = catalog_of(table, tmp_path / 'x.parquet', samples)
     assert lost.vectors is None and 'repeat the tools' in lost.notes[0]
 

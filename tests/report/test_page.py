@@ -324,7 +324,7 @@ def test_table_alone(chrome, tmp_path):
     assert done.returncode == 0 and 'note: No images' in done.stdout
     opened(chrome, tmp_path / 'page/index.html')
     assert facts(chrome)['sample'] == '<i>a'
-    assert 'No map' in chrome.find_element('tag name', 'main').text
+    assert 'No embeddings' in chrome.find_element('tag name', 'main').text
     assert chrome.get_log('browser') == []
 
 

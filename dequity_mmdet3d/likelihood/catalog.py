@@ -1,17 +1,13 @@
-"""What is known of the samples on the page: images, embeddings, objects.
+"""What belongs to the samples of a table: images, embeddings, objects.
 
-Shape letters: N samples of the table, P of them on the page, D embedding
-size.
+Shape letters: N samples, D embedding size.
 """
 from dataclasses import dataclass
 from typing import Dict, List, Optional
 
 import numpy as np
 
-from dequity_mmdet3d.table import first_five
-
-
-_ENDS = 64
+from ..table import first_five
 
 
 @dataclass(frozen=True)
@@ -32,6 +28,44 @@ class Catalog:
     notes: List[str]
 
 
+def open_catalog(table, args, objects=False):
+    """What the arguments of a tool name.
+
+    Args:
+        table (LikelihoodTable): N samples.
+        args (argparse.Namespace): ``table`` (its file), ``config``,
+            ``split``, ``cfg_options``, ``images``, ``camera`` and
+            ``embeddings``, None for what was not given.
+        objects (bool): Count them.
+
+    Returns:
+        Catalog: See :func:`catalog_of`.
+
+    Raises:
+        ValueError: If arguments exclude each other; see also
+            :func:`catalog_of` and what it reads.
+        FileNotFoundError: If a named file or folder is not there.
+    """
+    from . import host_config, sources
+    if args.config and args.images:
+        raise ValueError('--config and --images both say where the images '
+                         'are; give one of them')
+    if not args.config and (args.cfg_options or args.split != 'train'):
+        raise ValueError('--split and --cfg-options change --config, which '
+                         'is not given')
+    samples = counts = vectors = None
+    if args.config:
+        how = (args.config, args.cfg_options, args.split)
+        samples = host_config.samples_from_config(*how)
+        counts = host_config.object_counts(*how) if objects else None
+    elif args.images:
+        samples = sources.samples_from_folder(args.images)
+    if args.embeddings:
+        vectors = sources.samples_from_embeddings(args.embeddings)[1]
+    return catalog_of(table, args.table, samples, counts, args.camera,
+                      vectors)
+
+
 def catalog_of(table, table_path, samples=None, objects=None, camera=None,
                embeddings=None):
     """Look up what belongs to the samples of a table.
@@ -41,7 +75,7 @@ def catalog_of(table, table_path, samples=None, objects=None, camera=None,
         table_path (Path): Its file, beside which the embeddings lie.
         samples (Samples, optional): Where their images are.
         objects (dict[str, dict[str, int]], optional): By sample id, see
-            :func:`..likelihood.host_config.object_counts`.
+            :func:`.host_config.object_counts`.
         camera (str, optional): Whose image stands for a sample. Defaults to
             its first.
         embeddings (np.ndarray, optional): (N, D), in place of the stored.
@@ -78,19 +112,15 @@ def catalog_of(table, table_path, samples=None, objects=None, camera=None,
         try:
             vectors = _stored(table, table_path, samples, rows)
         except FileNotFoundError as e:
-            notes.append(f'No map: {e}.')
+            notes.append(f'No embeddings: {e}.')
     elif vectors is None:
-        notes.append('No map: without images the embeddings cannot be '
+        notes.append('No embeddings: without images they cannot be '
                      'assigned; or give them with --embeddings.')
     counts = {}
     if objects is not None:
         by_row = [objects.get(i, {}) for i in table.sample_id]
         names = dict.fromkeys(c for found in by_row for c in found)
         counts = {c: np.array([f.get(c, 0) for f in by_row]) for c in names}
-    if not counts:
-        notes.append('No classes: they come from the info files that '
-                     '--config names, which have no objects or were not '
-                     'given.')
     return Catalog(images, vectors, counts, notes)
 
 
@@ -119,7 +149,7 @@ def _image_of(samples, row, camera):
 
 def _stored(table, table_path, samples, rows):
     """(N, D): the mean direction of a sample's usable images."""
-    from dequity_mmdet3d.likelihood.stored import stored_embeddings
+    from .stored import stored_embeddings
     paths = [path for images in samples.images for path in images]
     stored, usable = stored_embeddings(table_path, table.metadata, paths)
     counts = [len(images) for images in samples.images]
@@ -131,33 +161,3 @@ def _stored(table, table_path, samples, rows):
     sums = sums[rows]
     norms = np.linalg.norm(sums, axis=1, keepdims=True)
     return sums / np.where(norms > 0, norms, 1)
-
-
-def rows_on_page(table, most, seed=0):
-    """Which samples to show one by one.
-
-    Args:
-        table (LikelihoodTable): N samples.
-        most (int): Number of them to show.
-        seed (int): Of the choice.
-
-    Returns:
-        np.ndarray: (P,) int64 rising rows, all if N is at most ``most``.
-        Else as many of each cluster as all can have, so that no rare cluster
-        is thinned out for the sake of a common one.
-    """
-    n = len(table)
-    if n <= most:
-        return np.arange(n)
-    order = np.random.default_rng(seed).permutation(n)
-    # where likelihoods differ within a cluster (or there is none), the
-    # rarest and the most common come first
-    by_p = np.argsort(table.likelihood, kind='stable')
-    ends = np.concatenate([by_p[:_ENDS], by_p[::-1][:_ENDS]])[:most]
-    order = np.concatenate([ends, order[~np.isin(order, ends)]])
-    group = table.cluster_id[order]
-    by_group = np.argsort(group, kind='stable')
-    sizes = np.unique(group, return_counts=True)[1]
-    turn = np.empty(n, np.int64)  # how many of its cluster come before
-    turn[by_group] = np.arange(n) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return np.sort(order[np.argsort(turn, kind='stable')[:most]])
