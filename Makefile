@@ -24,4 +24,4 @@ test: setup
 		--dist worksteal $(PYTEST_ARGS)
 
 lint: setup
-	'$(VENV)/bin/python' -m flake8 dequity_mmdet3d tools tests benchmarks
+	'$(VENV)/bin/python' -m flake8 dequity_mmdet3d demo tools tests benchmarks

@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dequity_mmdet3d.likelihood.cameras import HOW, View, views_of
-from dequity_mmdet3d.likelihood.diagnosis import rank_correlation
-from dequity_mmdet3d.likelihood.embedded import Embedded, embed_samples
-from dequity_mmdet3d.likelihood.encoders import build_encoder
-from dequity_mmdet3d.likelihood.pipeline import make_table
-from dequity_mmdet3d.likelihood.shards import ShardStore
-from dequity_mmdet3d.likelihood.sources import Samples
+from dequity_mmdet3d.likelihood.embeddings.cameras import HOW, View, views_of
+from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
+from dequity_mmdet3d.likelihood.encoding.embed import Embedded, embed_samples
+from dequity_mmdet3d.likelihood.encoding.encoders import build_encoder
+from dequity_mmdet3d.likelihood.estimation.diagnosis import rank_correlation
+from dequity_mmdet3d.likelihood.estimation.make_table import make_table
+from dequity_mmdet3d.likelihood.samples.sources import Samples
 
 PROVENANCE = dict(source='images', dataset=None, split=None, id_type='x')
 

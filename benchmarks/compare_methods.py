@@ -34,8 +34,10 @@ from machine import machine
 
 from dequity_mmdet3d.likelihood import clustering
 from dequity_mmdet3d.likelihood.clustering import density
-from dequity_mmdet3d.likelihood.estimate import likelihood_from_labels
-from dequity_mmdet3d.likelihood.vectors import UnitVectors
+from dequity_mmdet3d.likelihood.embeddings.vectors import UnitVectors
+from dequity_mmdet3d.likelihood.estimation.estimate import (
+    likelihood_from_labels,
+)
 
 ROOT = Path(__file__).resolve().parents[1]
 BENCH = ROOT.parent / 'shared/bench/likelihood_fidelity.py'

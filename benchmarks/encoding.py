@@ -24,24 +24,26 @@ import tempfile
 import time
 from pathlib import Path
 
-from dequity_mmdet3d.cli import tune_for_cpu
+from dequity_mmdet3d.machine import tune_for_cpu
 
 tune_for_cpu(threads=True)
-import numpy as np  # noqa: E402
-import PIL  # noqa: E402
-import torch  # noqa: E402
-from machine import machine  # noqa: E402
-from PIL import Image  # noqa: E402
-from torch.utils.data import DataLoader, Dataset  # noqa: E402
+import numpy as np
+import PIL
+import torch
+from machine import machine
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
 
-from dequity_mmdet3d.likelihood.encode import (  # noqa: E402
-    EncodeSettings, default_batch_size, encode_images)
-from dequity_mmdet3d.likelihood.encoders import build_encoder  # noqa: E402
-from dequity_mmdet3d.likelihood.encoders.precision import (  # noqa: E402
-    cpu_flags)
-from dequity_mmdet3d.likelihood.images import load_rgb  # noqa: E402
-from dequity_mmdet3d.likelihood.ranks import usable_cores  # noqa: E402
-from dequity_mmdet3d.likelihood.shards import ShardStore  # noqa: E402
+from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
+from dequity_mmdet3d.likelihood.encoding.encode import (
+    EncodeSettings,
+    default_batch_size,
+    encode_images,
+)
+from dequity_mmdet3d.likelihood.encoding.encoders import build_encoder
+from dequity_mmdet3d.likelihood.encoding.encoders.precision import cpu_flags
+from dequity_mmdet3d.likelihood.encoding.images import load_rgb
+from dequity_mmdet3d.machine import usable_cores
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPES = dict(kitti=((1242, 375), 'png'), nuscenes=((1600, 900), 'jpg'))
@@ -256,7 +258,7 @@ class NoCost:
     device = torch.device('cpu')
 
     def __init__(self):
-        from dequity_mmdet3d.likelihood.encoders.base import Squash
+        from dequity_mmdet3d.likelihood.encoding.encoders.base import Squash
         self.preprocess = Squash((8, 8))
 
     def encode(self, batch):

@@ -19,13 +19,15 @@ import numpy as np
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / 'benchmarks'), str(ROOT / 'tools')]
 
-from machine import machine  # noqa: E402
+from machine import machine
 
 
 def make(root, images, n):
     """Table, folder and embeddings of n samples."""
-    from dequity_mmdet3d.likelihood.estimate import likelihood_from_labels
-    from dequity_mmdet3d.likelihood.sources import samples_from_folder
+    from dequity_mmdet3d.likelihood.estimation.estimate import (
+        likelihood_from_labels,
+    )
+    from dequity_mmdet3d.likelihood.samples.sources import samples_from_folder
     from dequity_mmdet3d.table import LikelihoodTable
     (root / 'images').mkdir()
     found = sorted(Path(images).resolve().iterdir())

@@ -20,18 +20,18 @@ import time
 from fnmatch import fnmatch
 from pathlib import Path
 
-from dequity_mmdet3d.cli import tune_for_cpu
+from dequity_mmdet3d.machine import tune_for_cpu
 
 tune_for_cpu()
-import torch  # noqa: E402
-from machine import machine  # noqa: E402
+import torch
+from machine import machine
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from dequity_mmdet3d.plugin import DequityLoss, DequityProbe  # noqa: E402
-from dequity_mmdet3d.plugin.examine import examine  # noqa: E402
-from dequity_mmdet3d.plugin.probe import loss_alone  # noqa: E402
-from tests import zoo  # noqa: E402
-from tests.plugin import toys  # noqa: E402
+from dequity_mmdet3d.plugin import DequityLoss, DequityProbe
+from dequity_mmdet3d.plugin.examine import examine
+from dequity_mmdet3d.plugin.probe import loss_alone
+from tests import zoo
+from tests.plugin import toys
 
 MODELS = ('pointpillars/pointpillars_hv_secfpn_8xb6-160e_kitti-3d-3class.py',
           'centerpoint/centerpoint_pillar02_second_secfpn_8xb4-cyclic-20e_'

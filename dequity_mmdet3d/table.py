@@ -4,7 +4,7 @@ Shape letters: N samples, M ids that are looked up.
 
 A Parquet file with one row per sample and the columns
 
-- ``sample_id`` string: what :func:`sample_id_of` names the sample by;
+- ``sample_id`` string: what :func:`.sample_ids.sample_id_of` names it by;
 - ``likelihood`` double in (0, 1]: how common the sample looks;
 - ``cluster_id`` int64: its cluster, -1 for none;
 - ``cluster_size`` int64: number of samples in that cluster, 1 for none.
@@ -25,86 +25,20 @@ runs no code that the file brings.
 """
 from __future__ import annotations
 
-import hashlib
 import json
-from collections import Counter
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-FORMAT_VERSION = 1
-COLUMNS = ('sample_id', 'likelihood', 'cluster_id', 'cluster_size')
-REMAKE = 'make it again with tools/compute_likelihoods.py'
-
-
-def first_five(items) -> str:
-    """Name the first five of many things: ``'a', 'b', ... (9 in all)``."""
-    items = list(items)
-    shown = ', '.join(repr(i) for i in items[:5])
-    return shown if len(items) <= 5 else f'{shown}, ... ({len(items)} in all)'
-
-
-def sample_id_of(info: dict) -> str:
-    """The id by which the host names a sample for good.
-
-    Args:
-        info (dict): One entry of an info file's ``data_list`` (version 1.1).
-            Not what ``get_data_info`` returns: the host puts the row number
-            into ``sample_idx`` there.
-
-    Returns:
-        str: ``token`` if there is one (nuScenes, whose ``sample_idx`` is a
-        row number), else ``sample_idx`` (KITTI: '134' for frame 000134).
-
-    Raises:
-        KeyError: If the info has neither.
-    """
-    token = info.get('token')
-    if token is not None and token != '':
-        return str(token)
-    index = info.get('sample_idx')
-    if index is None:
-        raise KeyError(
-            "a sample needs 'token' or 'sample_idx' to be found in the "
-            f'likelihood table, but has only {sorted(map(str, info))}; '
-            'convert the info file to version 1.1')
-    try:
-        return str(int(index))
-    except ValueError:
-        # some converters write names such as 'scene0000_00'
-        return str(index)
-
-
-def ids_fingerprint(ids) -> str:
-    """SHA-256 of the sorted ids, one a line: do two tables cover the same?"""
-    text = '\n'.join(sorted(ids))
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def check_ids(ids) -> list:
-    """Check sample ids.
-
-    Args:
-        ids (Sequence[str]): Any iterable of sample ids.
-
-    Returns:
-        list[str]: The same ids.
-
-    Raises:
-        ValueError: If there is none, or one is empty, no UTF-8 or a
-            duplicate; these are counted and five of them named.
-        TypeError: If one is not a string.
-    """
-    ids = [_checked_id(i) for i in ids]
-    if not ids:
-        raise ValueError('at least one sample is needed, but there is none')
-    twice = [i for i, n in Counter(ids).items() if n > 1]
-    if twice:
-        raise ValueError(
-            f'sample ids must be unique, but {len(twice)} appear more than '
-            f'once: {first_five(twice)}; take the surplus samples out')
-    return ids
+from .sample_ids import check_ids, checked_id
+from .table_file import (
+    COLUMNS,
+    FORMAT_VERSION,
+    REMAKE,
+    read_table,
+    write_table,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -188,7 +122,7 @@ class LikelihoodTable:
                             f'the string {ids!r}; wrap it in a list')
         ids = ids.tolist() if isinstance(ids, np.ndarray) else list(ids)
         # an int would never be found, silently: KITTI's 134 is '134' here
-        return np.array([self._rows.get(_checked_id(i), -1) for i in ids],
+        return np.array([self._rows.get(checked_id(i), -1) for i in ids],
                         dtype=np.int64)
 
     def likelihood_of(self, ids) -> np.ndarray:
@@ -208,7 +142,6 @@ class LikelihoodTable:
 
         Args and errors: see :func:`.table_file.write_table`.
         """
-        from .table_file import write_table
         write_table(
             path, {c: getattr(self, c)
                    for c in COLUMNS},
@@ -221,27 +154,11 @@ class LikelihoodTable:
         Args and errors: see :func:`.table_file.read_table`; ValueError also
         for values that break the rules of this class.
         """
-        from .table_file import read_table
         columns, metadata = read_table(path)
         try:
             return cls(*(columns[c] for c in COLUMNS), metadata)
         except ValueError as e:
             raise ValueError(f'{path}: {e}') from e
-
-
-def _checked_id(value):
-    if not isinstance(value, str):
-        raise TypeError('a sample id must be a string, but got '
-                        f'{value!r} of type {type(value).__name__}; see '
-                        'dequity_mmdet3d.table.sample_id_of')
-    if not value:
-        raise ValueError('a sample id must not be empty')
-    try:
-        value.encode()
-    except UnicodeEncodeError as e:
-        raise ValueError(f'a sample id must be valid UTF-8, but {value!r} is '
-                         'not; rename that file') from e
-    return str(value)
 
 
 def _column(values, dtype, name):

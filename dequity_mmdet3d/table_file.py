@@ -8,9 +8,11 @@ import os
 import tempfile
 from pathlib import Path
 
-from .table import COLUMNS, FORMAT_VERSION, REMAKE
 from .whole_file import whole_file
 
+FORMAT_VERSION = 1
+COLUMNS = ('sample_id', 'likelihood', 'cluster_id', 'cluster_size')
+REMAKE = 'make it again with tools/compute_likelihoods.py'
 METADATA_KEY = b'dequity_mmdet3d'
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dequity_mmdet3d.cli import tune_for_cpu
+from dequity_mmdet3d.machine import tune_for_cpu
 
 tune_for_cpu()
 # A job that a shell started in the background ignores Ctrl-C, and so would

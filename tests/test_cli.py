@@ -3,7 +3,8 @@ import json
 
 import pytest
 
-from dequity_mmdet3d.cli import error_line, run_cli
+from dequity_mmdet3d.cli import run_cli
+from dequity_mmdet3d.messages import error_line
 from dequity_mmdet3d.weight import dequity_weight
 
 

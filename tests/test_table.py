@@ -7,10 +7,15 @@ import sys
 import numpy as np
 import pytest
 
-from dequity_mmdet3d.cli import error_line, run_cli
-from dequity_mmdet3d.table import (FORMAT_VERSION, LikelihoodTable, check_ids,
-                                   first_five, ids_fingerprint, sample_id_of)
-from dequity_mmdet3d.table_file import METADATA_KEY, check_writable
+from dequity_mmdet3d.cli import run_cli
+from dequity_mmdet3d.messages import error_line, first_five
+from dequity_mmdet3d.sample_ids import check_ids, ids_fingerprint, sample_id_of
+from dequity_mmdet3d.table import LikelihoodTable
+from dequity_mmdet3d.table_file import (
+    FORMAT_VERSION,
+    METADATA_KEY,
+    check_writable,
+)
 
 pa = pytest.importorskip(
     'pyarrow', reason='pyarrow cannot be imported', exc_type=ImportError)

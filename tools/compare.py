@@ -13,7 +13,8 @@ import sys
 from pathlib import Path
 
 from dequity_mmdet3d import __version__
-from dequity_mmdet3d.cli import run_cli, tune_for_cpu
+from dequity_mmdet3d.cli import run_cli
+from dequity_mmdet3d.machine import tune_for_cpu
 
 TOOLS = Path(__file__).resolve().parent
 EPILOG = """\
@@ -92,7 +93,8 @@ def main():
     from dequity_mmdet3d.compare.arms import arm_config, parse_arm
     from dequity_mmdet3d.compare.runs import Tools, make_run, prepare
     from dequity_mmdet3d.compare.summary import METRICS, write_table
-    from dequity_mmdet3d.likelihood.ranks import find_ranks, usable_cores
+    from dequity_mmdet3d.machine import usable_cores
+    from dequity_mmdet3d.processes import find_ranks
     changes = argparse.Namespace()
     DictAction([], 'cfg_options')(None, changes, args.cfg_options)
 

@@ -16,18 +16,24 @@ import contextlib
 import os
 import sys
 
-from dequity_mmdet3d.cli import run_cli, tune_for_cpu
+from dequity_mmdet3d.cli import run_cli
 from dequity_mmdet3d.likelihood.arguments import DEFAULT_CAMERAS, parse_args
+from dequity_mmdet3d.machine import tune_for_cpu
 
 
 def encode(samples, args, out, team, say, fitted=None):
     """The samples' embeddings, out of this run and earlier ones."""
-    from dequity_mmdet3d.likelihood import bad_images
-    from dequity_mmdet3d.likelihood.embedded import embed_samples
-    from dequity_mmdet3d.likelihood.encode import EncodeSettings
-    from dequity_mmdet3d.likelihood.encoders import build_encoder, pick_device
-    from dequity_mmdet3d.likelihood.encoders.precision import pick_precision
-    from dequity_mmdet3d.likelihood.shards import ShardStore
+    from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
+    from dequity_mmdet3d.likelihood.encoding import bad_images
+    from dequity_mmdet3d.likelihood.encoding.embed import embed_samples
+    from dequity_mmdet3d.likelihood.encoding.encode import EncodeSettings
+    from dequity_mmdet3d.likelihood.encoding.encoders import (
+        build_encoder,
+        pick_device,
+    )
+    from dequity_mmdet3d.likelihood.encoding.encoders.precision import (
+        pick_precision,
+    )
     say(f'loading {args.encoder}')
     device = team.device(args.device)
     # machines of one run may differ in what they can do; process 0 decides
@@ -59,9 +65,9 @@ def encode(samples, args, out, team, say, fitted=None):
 
 def main(argv=None):
     args = parse_args(argv)
-    from dequity_mmdet3d.likelihood.bad_images import UnreadableImages
-    from dequity_mmdet3d.likelihood.ranks import (connect, find_ranks,
-                                                  free_threads)
+    from dequity_mmdet3d.likelihood.encoding.bad_images import UnreadableImages
+    from dequity_mmdet3d.machine import free_threads
+    from dequity_mmdet3d.processes import connect, find_ranks
     free_threads()
     encodes = args.config is not None or args.images is not None
     tune_for_cpu(threads=encodes)
@@ -90,8 +96,9 @@ def run(args, team):
             print(line, flush=True)
 
     # after the arguments, because these imports take seconds
-    from dequity_mmdet3d.likelihood import bad_images, sources
-    from dequity_mmdet3d.likelihood.embedded import embed_given
+    from dequity_mmdet3d.likelihood.encoding import bad_images
+    from dequity_mmdet3d.likelihood.encoding.embed import embed_given
+    from dequity_mmdet3d.likelihood.samples import sources
     from dequity_mmdet3d.table_file import check_writable
     if team.world > 1:
         team.agree({k: v for k, v in vars(args).items() if k != 'device'})
@@ -99,7 +106,7 @@ def run(args, team):
         return convert(args)
     fitted = None
     if args.apply is not None:
-        from dequity_mmdet3d.likelihood.fitted import load_fitted
+        from dequity_mmdet3d.likelihood.estimation.fitted import load_fitted
         fitted = load_fitted(args.apply)
     if args.embeddings is not None:
         samples, given = sources.samples_from_embeddings(
@@ -107,7 +114,9 @@ def run(args, team):
     elif args.images is not None:
         samples = sources.samples_from_folder(args.images)
     else:
-        from dequity_mmdet3d.likelihood.host_config import samples_from_config
+        from dequity_mmdet3d.likelihood.samples.host_config import (
+            samples_from_config,
+        )
         samples = samples_from_config(args.config, args.cfg_options,
                                       args.split)
     for note in samples.notes:
@@ -128,9 +137,9 @@ def run(args, team):
 
 def write(embedded, args, out, fitted):
     """Fit or apply, save the table, and say what came out."""
-    from dequity_mmdet3d.likelihood import pipeline
+    from dequity_mmdet3d.likelihood.beside import modes_path
     from dequity_mmdet3d.likelihood.clustering import ClusterSettings
-    from dequity_mmdet3d.likelihood.fitted import modes_path
+    from dequity_mmdet3d.likelihood.estimation import make_table as pipeline
     if fitted is not None:
         table = pipeline.apply_table(embedded, fitted)
         lines = [f'{len(table)} samples; {int((table.cluster_id < 0).sum())} '
@@ -157,8 +166,10 @@ def write(embedded, args, out, fitted):
 
 def convert(args):
     """Write a table of the paper's authors as one of ours."""
-    from dequity_mmdet3d.likelihood.cluster_info import table_from_cluster_info
-    from dequity_mmdet3d.likelihood.pipeline import extremes
+    from dequity_mmdet3d.likelihood.estimation.cluster_info import (
+        table_from_cluster_info,
+    )
+    from dequity_mmdet3d.likelihood.estimation.make_table import extremes
     from dequity_mmdet3d.table_file import check_writable
     check_writable(args.out)
     table = table_from_cluster_info(args.cluster_info, args.kind,

@@ -53,8 +53,7 @@ def parse_args():
 
 def main():
     args = parse_args()
-    from dequity_mmdet3d.plugin.convert import (convert_kitti,
-                                                convert_nuscenes)
+    from dequity_mmdet3d.plugin.convert import convert_kitti, convert_nuscenes
     root = getattr(args, 'root_path', f'./data/{args.dataset}')
     shared = dict(
         out_dir=getattr(args, 'out_dir', None),

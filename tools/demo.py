@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dequity_mmdet3d import __version__
-from dequity_mmdet3d.cli import run_cli, tune_for_cpu
+from dequity_mmdet3d.cli import run_cli
+from dequity_mmdet3d.machine import tune_for_cpu
 
 TOOLS = Path(__file__).resolve().parent
 CONFIG = TOOLS.parent / 'configs/pointpillars_dequity_mini_kitti.py'
@@ -195,7 +196,7 @@ def run_demo(out, args):
         run,
         made=predictions)
     tune_for_cpu()
-    from dequity_mmdet3d.plugin.demo_summary import summary
+    from demo.summary import summary
     print('\n' + summary(data, table, predictions))
     print(f'\nin all          {time.time() - started:.0f} s\n'
           f'likelihoods     {table}\n'

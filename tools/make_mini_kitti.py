@@ -22,7 +22,7 @@ for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
     os.environ.setdefault(_name, '1')
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from dequity_mmdet3d.cli import run_cli  # noqa: E402
+from dequity_mmdet3d.cli import run_cli
 
 
 def _at_least(least: int):
@@ -59,7 +59,7 @@ class _Version(argparse.Action):
                          help='print the generator\'s version and exit')
 
     def __call__(self, parser, *_):
-        from dequity_mmdet3d.mini_kitti.plan import GENERATOR_VERSION
+        from demo.mini_kitti.plan import GENERATOR_VERSION
         print(f'make_mini_kitti {GENERATOR_VERSION}')
         parser.exit()
 
@@ -121,8 +121,8 @@ def main(argv=None) -> int:
     try:
         from tqdm import tqdm
 
-        from dequity_mmdet3d.mini_kitti.dataset import make_data_set
-        from dequity_mmdet3d.mini_kitti.frames import Settings
+        from demo.mini_kitti.dataset import make_data_set
+        from demo.mini_kitti.frames import Settings
     except ImportError as error:
         hint = ' (Debian: apt-get install libusb-1.0-0)' if (
             'libusb' in str(error)) else ''

@@ -15,7 +15,8 @@ import sys
 from pathlib import Path
 
 from dequity_mmdet3d import __version__
-from dequity_mmdet3d.cli import run_cli, tune_for_cpu
+from dequity_mmdet3d.cli import run_cli
+from dequity_mmdet3d.machine import tune_for_cpu
 
 
 def count(text):

@@ -2,7 +2,8 @@
 """Test a detector: the host's own tools/test.py, with all its flags."""
 import sys
 
-from dequity_mmdet3d.cli import run_cli, tune_for_cpu
+from dequity_mmdet3d.cli import run_cli
+from dequity_mmdet3d.machine import tune_for_cpu
 
 
 def main():

@@ -20,7 +20,8 @@ from concurrent.futures import ProcessPoolExecutor
 from fnmatch import fnmatch
 from pathlib import Path
 
-from dequity_mmdet3d.cli import run_cli, tune_for_cpu
+from dequity_mmdet3d.cli import run_cli
+from dequity_mmdet3d.machine import tune_for_cpu
 
 ROOT = Path(__file__).resolve().parents[1]
 HEADER = """# Coverage of the model zoo

@@ -6,6 +6,7 @@ import re
 from fnmatch import fnmatchcase
 
 from dequity_mmdet3d.whole_file import whole_file
+
 from .statistics import summarize
 
 # What most would read first, where the user names no figures.

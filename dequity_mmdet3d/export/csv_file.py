@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from dequity_mmdet3d.table import COLUMNS
+from dequity_mmdet3d.table_file import COLUMNS
 from dequity_mmdet3d.weight import sample_weights
 from dequity_mmdet3d.whole_file import whole_file
 

@@ -7,7 +7,7 @@ from typing import Dict, List, Optional
 
 import numpy as np
 
-from ..table import first_five
+from ..messages import first_five
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def open_catalog(table, args, objects=False):
             :func:`catalog_of` and what it reads.
         FileNotFoundError: If a named file or folder is not there.
     """
-    from . import host_config, sources
+    from .samples import host_config, sources
     if args.config and args.images:
         raise ValueError('--config and --images both say where the images '
                          'are; give one of them')
@@ -149,7 +149,7 @@ def _image_of(samples, row, camera):
 
 def _stored(table, table_path, samples, rows):
     """(N, D): the mean direction of a sample's usable images."""
-    from .stored import stored_embeddings
+    from .embeddings.stored import stored_embeddings
     paths = [path for images in samples.images for path in images]
     stored, usable = stored_embeddings(table_path, table.metadata, paths)
     counts = [len(images) for images in samples.images]

@@ -6,15 +6,25 @@ import functools
 import logging
 
 import numpy as np
+from mmdet3d.registry import DATASETS
 from mmengine.dataset import Compose
 from mmengine.logging import print_log
 
 from dequity_mmdet3d.table import LikelihoodTable
-from dequity_mmdet3d.weight import (check_eta_gamma, check_normalize,
-                                    sample_weights)
-from mmdet3d.registry import DATASETS
-from .walk import (by_index, check_leaves, ids_of_leaf, leaves_of,
-                   pipeline_of, show_pipeline)
+from dequity_mmdet3d.weight import (
+    check_eta_gamma,
+    check_normalize,
+    sample_weights,
+)
+
+from .walk import (
+    by_index,
+    check_leaves,
+    ids_of_leaf,
+    leaves_of,
+    pipeline_of,
+    show_pipeline,
+)
 
 LIKELIHOOD_KEY = 'dequity_likelihood'
 WEIGHT_KEY = 'dequity_weight'

@@ -7,10 +7,10 @@ from collections import defaultdict
 
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from .attribution import compare_sizes, sizes_of
+from ..weighting.attribution import compare_sizes, sizes_of
+from ..weighting.leaks import find_leaks, loss_terms
+from ..weighting.randomness import no_trace
 from .batch import without_last
-from .leaks import find_leaks, loss_terms
-from .randomness import no_trace
 
 
 def examine(loss, model, data_batch):

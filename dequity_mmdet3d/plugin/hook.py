@@ -1,10 +1,10 @@
 """``DequityHook``: puts ``DequityLoss`` to work in a training run."""
 import numpy as np
+from mmdet3d.registry import HOOKS, MODELS
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 
-from mmdet3d.registry import HOOKS, MODELS
 from .dataset import DequityDataset
 from .examine import examine
 from .sampler import DequitySampler

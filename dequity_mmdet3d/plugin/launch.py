@@ -5,6 +5,7 @@ import sys
 import torch
 
 from dequity_mmdet3d import __version__
+
 from .convert import host_tools
 
 

@@ -6,12 +6,18 @@ import contextlib
 from fnmatch import fnmatchcase
 
 from mmdet3d.registry import MODELS
-from .attribution import carries_gradient, map_tensors, weigh, weigh_rows
+
+from ..weighting.attribution import (
+    carries_gradient,
+    map_tensors,
+    weigh,
+    weigh_rows,
+)
+from ..weighting.gradient import BatchWeights
+from ..weighting.randomness import random_state, set_random_state
+from .batch_weights import BatchWeighting
 from .examine import check_terms
-from .gradient import BatchWeights
 from .patches import patch, take_back
-from .randomness import random_state, set_random_state
-from .weighting import BatchWeighting
 
 
 @MODELS.register_module()

@@ -9,6 +9,7 @@ from unittest import mock
 
 import numpy as np
 import torch
+from mmdet3d.registry import HOOKS
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -17,12 +18,11 @@ from mmengine.optim import OptimWrapper
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-from mmdet3d.registry import HOOKS
+from ..weighting.randomness import no_trace
 from .batch import metas_in, take
 from .dataset import LIKELIHOOD_KEY
 from .evaluation.strata import STRATA, check_bounds, strata_of
 from .hook import equity_datasets
-from .randomness import no_trace
 
 RARE, COMMON = STRATA[0], STRATA[-1]
 DONE = 'dequity_probe_done'  # where the message hub keeps what is measured

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 from mmengine.dataset import Compose
 
-from dequity_mmdet3d.table import sample_id_of
+from dequity_mmdet3d.sample_ids import sample_id_of
 
 
 def wrapped_by(dataset):

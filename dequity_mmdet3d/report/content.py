@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from dequity_mmdet3d.table import first_five
+from dequity_mmdet3d.messages import first_five
 
 _MODES_IN_CHART = 20
 _BAD_SHOWN = 50
@@ -95,7 +95,7 @@ def links(paths, page):
 
 def stability(metadata):
     """list[str]: The diagnosis of a table's estimate, for people."""
-    from dequity_mmdet3d.likelihood.diagnosis import Diagnosis
+    from dequity_mmdet3d.likelihood.estimation.diagnosis import Diagnosis
     try:
         return Diagnosis(**metadata['diagnosis']).lines()
     except (KeyError, TypeError):
@@ -113,7 +113,7 @@ def bad_images(table_path):
         tuple[int, list[list[str]]]: How many, and path and reason of the
         first of them.
     """
-    from dequity_mmdet3d.likelihood.bad_images import bad_images_path
+    from dequity_mmdet3d.likelihood.beside import bad_images_path
     path = bad_images_path(str(table_path))
     if not os.path.isfile(path):
         return 0, []

@@ -11,6 +11,7 @@ from pathlib import Path
 from dequity_mmdet3d import __version__
 from dequity_mmdet3d.weight import dequity_weight
 from dequity_mmdet3d.whole_file import whole_file
+
 from . import content
 from .flat_map import flat_map
 from .galleries import galleries

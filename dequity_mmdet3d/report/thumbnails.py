@@ -4,7 +4,7 @@ import io
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-from dequity_mmdet3d.likelihood.images import ImageError, load_rgb
+from dequity_mmdet3d.likelihood.encoding.images import ImageError, load_rgb
 
 # Largest width and height; the first with which all images fit is taken,
 # and the last if none is.

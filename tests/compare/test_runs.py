@@ -13,8 +13,7 @@ import pytest
 from mmengine.config import Config
 
 from dequity_mmdet3d.compare.runs import Tools, make_run, prepare
-from dequity_mmdet3d.compare.schedule import (environment, finish_all,
-                                              share_of)
+from dequity_mmdet3d.compare.schedule import environment, finish_all, share_of
 
 TRAIN = '''
 import json, os, pathlib, sys, time

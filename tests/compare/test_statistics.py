@@ -4,8 +4,11 @@ import pytest
 from scipy import stats
 
 from dequity_mmdet3d.compare import statistics
-from dequity_mmdet3d.compare.statistics import (detectable, paired_interval,
-                                                summarize)
+from dequity_mmdet3d.compare.statistics import (
+    detectable,
+    paired_interval,
+    summarize,
+)
 
 
 def test_summary_by_hand():

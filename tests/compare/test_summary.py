@@ -2,8 +2,12 @@
 import csv
 import io
 
-from dequity_mmdet3d.compare.summary import (FIELDS, as_csv, as_markdown,
-                                             compare)
+from dequity_mmdet3d.compare.summary import (
+    FIELDS,
+    as_csv,
+    as_markdown,
+    compare,
+)
 
 P = 'Kitti metric/pred_instances_3d/KITTI/'
 AP = f'{P}rare/Car_3D_AP40_moderate_strict'

@@ -98,7 +98,7 @@ class FakeEncoder:
     def __init__(self):
         import torch
 
-        from dequity_mmdet3d.likelihood.encoders.base import Squash
+        from dequity_mmdet3d.likelihood.encoding.encoders.base import Squash
         self.preprocess = Squash((8, 8))
         self.device = torch.device('cpu')
         self.batches = []

@@ -1,7 +1,7 @@
 """Embeddings whose modes are known."""
 import numpy as np
 
-from dequity_mmdet3d.likelihood.vectors import unit_rows
+from dequity_mmdet3d.likelihood.embeddings.vectors import unit_rows
 
 
 def modes(sizes, spread=0.4, rank=16, dim=48, seed=0, cone=0.0):

@@ -11,7 +11,8 @@ import pytest
 
 from dequity_mmdet3d.cli import run_cli
 from dequity_mmdet3d.likelihood import arguments
-from dequity_mmdet3d.table import LikelihoodTable, ids_fingerprint
+from dequity_mmdet3d.sample_ids import ids_fingerprint
+from dequity_mmdet3d.table import LikelihoodTable
 
 from .conftest import TOOL, compute_likelihoods, error_of, write_images
 
@@ -178,7 +179,7 @@ def test_help_and_version(capsys):
 
 
 def test_default_encoder_is_the_library_s():
-    from dequity_mmdet3d.likelihood.encoders import DEFAULT_ENCODER
+    from dequity_mmdet3d.likelihood.encoding.encoders import DEFAULT_ENCODER
     assert arguments.DEFAULT_ENCODER == DEFAULT_ENCODER
 
 
@@ -292,7 +293,7 @@ def test_skip_bad(tmp_path, capsys):
 
 
 def test_the_list_of_bad_images(tmp_path):
-    from dequity_mmdet3d.likelihood.bad_images import write_bad_images
+    from dequity_mmdet3d.likelihood.encoding.bad_images import write_bad_images
     path = tmp_path / 'new.txt'
     write_bad_images(path, [('a\nb\tc\\.png', 'x\ny'), ('ü\udcff.png', 'z')])
     assert path.read_bytes() == (b'a\\nb\\tc\\\\.png\tx\\ny\n'
@@ -313,9 +314,9 @@ def test_odd_names_reach_the_list(tmp_path, run_here):
 
 def test_cameras_of_a_sample_that_cannot_be_used(tmp_path, fake_encoder):
     """The usable ones alone count; without any the sample is skipped."""
-    from dequity_mmdet3d.likelihood.embedded import embed_samples
-    from dequity_mmdet3d.likelihood.shards import ShardStore
-    from dequity_mmdet3d.likelihood.sources import Samples
+    from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
+    from dequity_mmdet3d.likelihood.encoding.embed import embed_samples
+    from dequity_mmdet3d.likelihood.samples.sources import Samples
     paths = [str(p) for p in write_images(tmp_path / 'images', 6)]
     whole = [tuple(paths[i:i + 2]) for i in (0, 2, 4)]
     store = ShardStore(tmp_path / 'e', 'float32')

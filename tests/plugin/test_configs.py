@@ -4,12 +4,12 @@ import sys
 
 import numpy as np
 import pytest
+from mmdet3d.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
 from dequity_mmdet3d import plugin  # noqa: F401, registers everything
 from dequity_mmdet3d.weight import dequity_weight
-from mmdet3d.registry import DATASETS, MODELS
 from tests.conftest import ROOT, save_table
 from tests.plugin.conftest import move_kitti
 

@@ -9,19 +9,22 @@ import re
 import runpy
 import sys
 
+import mmdet3d
 import mmengine
 import numpy as np
 import pytest
+from mmdet3d.registry import DATASETS
 from mmengine.registry import init_default_scope
 
-import mmdet3d
-from dequity_mmdet3d.plugin.convert import (convert_kitti, convert_nuscenes,
-                                            host_tools)
+from dequity_mmdet3d.plugin.convert import (
+    convert_kitti,
+    convert_nuscenes,
+    host_tools,
+)
 from dequity_mmdet3d.plugin.convert.kitti import name_ignored
 from dequity_mmdet3d.plugin.dataset import DequityDataset
 from dequity_mmdet3d.table import LikelihoodTable
 from dequity_mmdet3d.weight import dequity_weight
-from mmdet3d.registry import DATASETS
 from tests.conftest import ROOT, run_tool, save_table
 from tests.plugin.nuscenes_raw import CAMERAS, KEYS, token, write_nuscenes
 

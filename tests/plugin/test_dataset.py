@@ -5,13 +5,13 @@ import re
 
 import numpy as np
 import pytest
+from mmdet3d.registry import DATASETS, TRANSFORMS
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
 from dequity_mmdet3d.plugin import DequityDataset
 from dequity_mmdet3d.plugin.dataset import leaves_of
 from dequity_mmdet3d.weight import dequity_weight
-from mmdet3d.registry import DATASETS, TRANSFORMS
 from tests.conftest import save_table
 
 

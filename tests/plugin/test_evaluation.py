@@ -1,11 +1,11 @@
 """KITTI evaluation without CUDA: the wiring, the volumes, the AP."""
 import numpy as np
 import pytest
+from mmdet3d.evaluation import kitti_eval
+from mmdet3d.evaluation.functional.kitti_utils import eval as host
 
 from dequity_mmdet3d.plugin import evaluation
 from dequity_mmdet3d.plugin.evaluation import kitti
-from mmdet3d.evaluation import kitti_eval
-from mmdet3d.evaluation.functional.kitti_utils import eval as host
 
 CLASSES = ['Pedestrian', 'Cyclist', 'Car']
 SIZES = dict(  # length, height, width [m]

@@ -2,10 +2,10 @@
 import numpy as np
 import pytest
 import torch
+from mmdet3d.registry import DATASETS, METRICS
 from mmengine import dump
 
 from dequity_mmdet3d.plugin.evaluation import cpu_rotated_iou
-from mmdet3d.registry import DATASETS, METRICS
 
 CLASSES = ['Pedestrian', 'Cyclist', 'Car']
 SIZES = [(0.8, 1.7, 0.6), (1.8, 1.7, 0.6), (3.9, 1.6, 1.6)]

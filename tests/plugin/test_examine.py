@@ -7,9 +7,9 @@ import pytest
 import torch
 
 from dequity_mmdet3d.plugin import DequityLoss
-from dequity_mmdet3d.plugin.attribution import compare_sizes, sizes_of
 from dequity_mmdet3d.plugin.examine import examine
-from dequity_mmdet3d.plugin.randomness import random_state
+from dequity_mmdet3d.weighting.attribution import compare_sizes, sizes_of
+from dequity_mmdet3d.weighting.randomness import random_state
 from tests.plugin import toys
 from tests.zoo import total_loss
 

@@ -4,10 +4,10 @@ import copy
 import numpy as np
 import pytest
 import torch
-
-from dequity_mmdet3d.plugin import DequityLoss
 from mmdet3d.models.dense_heads import anchor3d_head
 from mmdet3d.registry import MODELS
+
+from dequity_mmdet3d.plugin import DequityLoss
 from tests.plugin.conftest import first_batch, load_config, move_kitti
 
 # exact in float32, in which the host keeps its element weights

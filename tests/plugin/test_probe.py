@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from mmdet.utils import reduce_mean
+from mmdet3d.models.layers.norm import NaiveSyncBatchNorm1d
 from mmengine.hooks import Hook
 from mmengine.optim import OptimWrapper
 from mmengine.registry import OPTIM_WRAPPERS
@@ -19,12 +20,19 @@ from torch import nn
 from dequity_mmdet3d.plugin import DequityDataset, DequityProbe
 from dequity_mmdet3d.plugin.batch import take
 from dequity_mmdet3d.plugin.probe import edges_of, loss_alone
-from mmdet3d.models.layers.norm import NaiveSyncBatchNorm1d
 from tests.conftest import save_table
 from tests.plugin import toys
 from tests.plugin.conftest import load_config
-from tests.plugin.test_runner import (LIKELIHOOD, N, Toys, Trained, item,
-                                      pack, runner, table)
+from tests.plugin.test_runner import (
+    LIKELIHOOD,
+    N,
+    Toys,
+    Trained,
+    item,
+    pack,
+    runner,
+    table,
+)
 from tests.zoo import total_loss
 
 __all__ = ['table']  # a fixture

@@ -6,13 +6,13 @@ import socket
 
 import pytest
 import torch
+from mmdet3d.models.layers.norm import NaiveSyncBatchNorm1d
 from mmengine.optim import OptimWrapper
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
 from dequity_mmdet3d.plugin import DequityLoss
 from dequity_mmdet3d.plugin.examine import examine
-from mmdet3d.models.layers.norm import NaiveSyncBatchNorm1d
 from tests.plugin import toys
 from tests.plugin.test_examine import WEIGHTS, assert_same, slow, weighed
 from tests.zoo import Reads, total_loss
@@ -34,7 +34,7 @@ def test_autocast():
         want = slow(model, WEIGHTS)
     assert_same(got, want, rtol=0.02, atol=0.02)
     x = torch.ones(3, 4, dtype=torch.bfloat16, requires_grad=True)
-    from dequity_mmdet3d.plugin.gradient import BatchWeights
+    from dequity_mmdet3d.weighting.gradient import BatchWeights
     BatchWeights([1 / 3, 1, 0]).scale_axis(x, 0).backward(
         torch.full((3, 4), 3.0, dtype=torch.bfloat16))
     # 3 * float32(1 / 3) is 1; with a weight in bfloat16 it would be 1.0039

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from mmdet3d.registry import DATASETS, TRANSFORMS
 from mmengine.dataset import BaseDataset
 from mmengine.hooks import Hook
 from mmengine.runner import Runner, load_checkpoint
 from mmengine.structures import BaseDataElement
 
 from dequity_mmdet3d.plugin import DequityDataset
-from mmdet3d.registry import DATASETS, TRANSFORMS
 from dequity_mmdet3d.weight import dequity_weight
 from tests.conftest import save_table
 from tests.plugin import toys

@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 import torch
+from mmdet3d.registry import DATA_SAMPLERS, DATASETS
 from mmengine.config import Config
 from mmengine.hooks import Hook
 from mmengine.model import BaseModel
@@ -9,10 +10,9 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from dequity_mmdet3d.plugin import DequitySampler
-from dequity_mmdet3d.plugin.sampler import expected_counts, systematic_draw
 from dequity_mmdet3d.plugin.walk import epoch_weights
 from dequity_mmdet3d.weight import dequity_weight
-from mmdet3d.registry import DATA_SAMPLERS, DATASETS
+from dequity_mmdet3d.weighting.draw import expected_counts, systematic_draw
 from tests.conftest import ROOT
 from tests.plugin.conftest import load_config
 from tests.plugin.test_dataset import frame_of, likelihood_of_frame, wrap

@@ -4,21 +4,27 @@ import copy
 import numpy as np
 import pytest
 import torch
-from mmengine import load
-
-from dequity_mmdet3d.plugin import (DequityKittiMetric,
-                                    DequityNuScenesMetric)
-from dequity_mmdet3d.plugin.convert import convert_nuscenes
-from dequity_mmdet3d.plugin.evaluation import cpu_rotated_iou, strata_of
-from dequity_mmdet3d.plugin.evaluation.kitti_metric import (count_objects,
-                                                            evaluate_strata)
-from dequity_mmdet3d.plugin.evaluation.strata import Strata, with_gap
 from mmdet3d.evaluation import NuScenesMetric, kitti_eval
 from mmdet3d.structures import LiDARInstance3DBoxes
+from mmengine import load
+
+from dequity_mmdet3d.plugin import DequityKittiMetric, DequityNuScenesMetric
+from dequity_mmdet3d.plugin.convert import convert_nuscenes
+from dequity_mmdet3d.plugin.evaluation import cpu_rotated_iou, strata_of
+from dequity_mmdet3d.plugin.evaluation.kitti_metric import (
+    count_objects,
+    evaluate_strata,
+)
+from dequity_mmdet3d.plugin.evaluation.strata import Strata, with_gap
 from tests.conftest import save_table
 from tests.plugin.nuscenes_raw import write_nuscenes
 from tests.plugin.test_evaluation_metric import (  # noqa: F401, a fixture
-    CLASSES, FIRST, FRAMES, ann_file, evaluate)
+    CLASSES,
+    FIRST,
+    FRAMES,
+    ann_file,
+    evaluate,
+)
 
 # rare: 3 of 15 frames; middle: 5; common: 7
 LIKELIHOOD = np.array([0.1] * 3 + [0.4] * 5 + [1.0] * 7)

@@ -122,9 +122,8 @@ def test_checkpoint_in_the_stock_host(run, mini_kitti, tmp_path):
     """Strict load and the same boxes where this package does not exist."""
     import copy
 
-    from mmengine.runner import Runner
-
     from mmdet3d.registry import MODELS
+    from mmengine.runner import Runner
     cfg = load_config('pointpillars_dequity_mini_kitti', mini_kitti)
     checkpoint = run[0] / 'epoch_2.pth'
     cfg.model.test_cfg.score_thr = 0.01

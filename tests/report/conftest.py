@@ -4,8 +4,8 @@ import json
 import numpy as np
 import pytest
 
-from dequity_mmdet3d.likelihood.identity import names_digest
-from dequity_mmdet3d.likelihood.shards import ShardStore
+from dequity_mmdet3d.likelihood.embeddings.names import names_digest
+from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
 from dequity_mmdet3d.table import LikelihoodTable
 
 # mode: (samples, cars a sample, cyclists a sample)

@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 
 from dequity_mmdet3d.likelihood.catalog import Catalog, catalog_of
-from dequity_mmdet3d.likelihood.host_config import (object_counts,
-                                                    samples_from_config)
+from dequity_mmdet3d.likelihood.samples.host_config import (
+    object_counts,
+    samples_from_config,
+)
 from dequity_mmdet3d.report import content
 from dequity_mmdet3d.report.flat_map import flat_map
 from dequity_mmdet3d.report.galleries import galleries
@@ -14,6 +16,7 @@ from dequity_mmdet3d.report.runs import read_runs
 from dequity_mmdet3d.report.shown import rows_on_page
 from dequity_mmdet3d.report.thumbnails import BOXES, fitting_box, thumbnail
 from dequity_mmdet3d.table import LikelihoodTable
+
 from .conftest import FIGURE
 
 
@@ -80,7 +83,7 @@ def test_cameras_of_a_sample_are_averaged(small, found):
     table = LikelihoodTable.load(path)
     samples = samples_from_config(root / 'config.py')
     # the same 36 images as 18 samples of two cameras
-    from dequity_mmdet3d.likelihood.sources import Samples
+    from dequity_mmdet3d.likelihood.samples.sources import Samples
     pairs = list(zip(samples.images[::2], samples.images[1::2]))
     two = Samples(samples.ids[:18], [a + b for a, b in pairs], {})
     some = LikelihoodTable(
@@ -96,7 +99,7 @@ def test_cameras_of_a_sample_are_averaged(small, found):
 
 
 def _raw(path):
-    from dequity_mmdet3d.likelihood.stored import stored_embeddings
+    from dequity_mmdet3d.likelihood.embeddings.stored import stored_embeddings
     table = LikelihoodTable.load(path)
     paths = [str(path.parent / f'images/{i:06d}.png') for i in range(36)]
     return [stored_embeddings(path, table.metadata, paths)[0]]

@@ -9,8 +9,14 @@ would give, ``cpu_ops`` stands in for operators that exist for CUDA only:
         losses = train_step(model, make_batch(cfg, batch_size=2))
 """
 from .batches import make_batch
-from .configs import (build, family, load, reason_not_built, representatives,
-                      zoo_configs)
+from .configs import (
+                      build,
+                      family,
+                      load,
+                      reason_not_built,
+                      representatives,
+                      zoo_configs,
+)
 from .cpu_ops import cpu_ops
 from .fcaf3d import fcaf3d_head, fcaf3d_predictions
 from .step import Reads, gradients, total_loss, train_step

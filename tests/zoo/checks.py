@@ -16,10 +16,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from dequity_mmdet3d.plugin import DequityLoss
-from dequity_mmdet3d.plugin.attribution import carries_gradient, map_tensors
 from dequity_mmdet3d.plugin.boundaries import BY_CONVENTION, find_entries
 from dequity_mmdet3d.plugin.examine import examine
-from dequity_mmdet3d.plugin.leaks import loss_terms
+from dequity_mmdet3d.weighting.attribution import carries_gradient, map_tensors
+from dequity_mmdet3d.weighting.leaks import loss_terms
+
 from .step import gradients, total_loss, train_step
 
 WEIGHTS = (0.25, 1.0, 0.5)

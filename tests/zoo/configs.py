@@ -7,8 +7,9 @@ from pathlib import Path
 import mmdet3d
 from mmdet3d.models.detectors import Base3DDetector
 from mmdet3d.models.detectors.dfm import DfM
-from mmdet3d.models.detectors.single_stage_mono3d import \
-    SingleStageMono3DDetector
+from mmdet3d.models.detectors.single_stage_mono3d import (
+    SingleStageMono3DDetector,
+)
 from mmdet3d.registry import MODELS
 from mmdet3d.utils import register_all_modules
 from mmengine.config import Config

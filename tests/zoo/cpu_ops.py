@@ -17,8 +17,10 @@ import torch
 from mmcv.ops.furthest_point_sample import FurthestPointSampling
 from mmdet.models.losses import FocalLoss
 
-from dequity_mmdet3d.plugin.evaluation.rotated_iou import (INTERSECTION,
-                                                           rotated_iou)
+from dequity_mmdet3d.plugin.evaluation.rotated_iou import (
+    INTERSECTION,
+    rotated_iou,
+)
 
 _FUNCTIONS = {}
 _MIRROR = (1, 1, 1, 1, -1)

@@ -2,7 +2,7 @@
 import torch
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from dequity_mmdet3d.plugin.leaks import loss_terms
+from dequity_mmdet3d.weighting.leaks import loss_terms
 
 
 class Reads(TorchDispatchMode):

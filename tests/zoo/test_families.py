@@ -3,10 +3,19 @@ import pytest
 import torch
 
 from dequity_mmdet3d.plugin import DequityLoss
-from dequity_mmdet3d.plugin.attribution import compare_sizes, sizes_of
+from dequity_mmdet3d.weighting.attribution import compare_sizes, sizes_of
 
-from . import (build, cpu_ops, fcaf3d_head, fcaf3d_predictions, load,
-               make_batch, representatives, total_loss, zoo_configs)
+from . import (
+    build,
+    cpu_ops,
+    fcaf3d_head,
+    fcaf3d_predictions,
+    load,
+    make_batch,
+    representatives,
+    total_loss,
+    zoo_configs,
+)
 from .checks import COUPLED, WEIGHTS, Checked, check, one_factor
 
 # A minute or more each on two cores: here it is only seen that every term of

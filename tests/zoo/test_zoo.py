@@ -9,9 +9,18 @@ from mmcv.ops.diff_iou_rotated import diff_iou_rotated_3d
 from mmcv.ops.furthest_point_sample import FurthestPointSampling
 from mmdet.models.losses import FocalLoss
 
-from . import (cpu_ops, family, fcaf3d_head, fcaf3d_predictions, load,
-               make_batch, reason_not_built, representatives, total_loss,
-               zoo_configs)
+from . import (
+    cpu_ops,
+    family,
+    fcaf3d_head,
+    fcaf3d_predictions,
+    load,
+    make_batch,
+    reason_not_built,
+    representatives,
+    total_loss,
+    zoo_configs,
+)
 
 FCAF3D = [name for name in zoo_configs() if name.startswith('fcaf3d')]
 

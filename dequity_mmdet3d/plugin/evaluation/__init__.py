@@ -1,6 +1,10 @@
 """Evaluation: by likelihood, and KITTI's on a machine without CUDA."""
-from .kitti import (cpu_rotated_iou, host_can_run, use_cpu_rotated_iou,
-                    use_host_rotated_iou)
+from .kitti import (
+                    cpu_rotated_iou,
+                    host_can_run,
+                    use_cpu_rotated_iou,
+                    use_host_rotated_iou,
+)
 from .kitti_metric import DequityKittiMetric, ap_on
 from .nuscenes_metric import DequityNuScenesMetric
 from .rotated_iou import rotated_iou

@@ -10,7 +10,8 @@ from mmdet3d.evaluation.functional.kitti_utils import eval as host
 from mmdet3d.registry import METRICS
 from mmengine.logging import print_log
 
-from dequity_mmdet3d.table import sample_id_of
+from dequity_mmdet3d.sample_ids import sample_id_of
+
 from .report import report
 from .strata import STRATA, Strata, with_gap
 

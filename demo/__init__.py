@@ -1,0 +1,1 @@
+"""The demo and its embedded data; nothing of the package imports it."""

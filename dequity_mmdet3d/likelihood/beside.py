@@ -1,0 +1,32 @@
+"""What lies beside a likelihood table, and its name there."""
+import os
+
+
+def bad_images_path(out):
+    """Where the list for a table lies.
+
+    Example:
+        >>> bad_images_path('a/t.parquet')
+        'a/t.bad_images.txt'
+    """
+    return f'{os.path.splitext(out)[0]}.bad_images.txt'
+
+
+def embeddings_folder(out):
+    """Where the embeddings for a table lie.
+
+    Example:
+        >>> embeddings_folder('a/t.parquet')
+        'a/t.embeddings'
+    """
+    return f'{os.path.splitext(out)[0]}.embeddings'
+
+
+def modes_path(table):
+    """Where the modes of a table lie.
+
+    Example:
+        >>> modes_path('a/t.parquet')
+        'a/t.modes.npz'
+    """
+    return f'{os.path.splitext(table)[0]}.modes.npz'

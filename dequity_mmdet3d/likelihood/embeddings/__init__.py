@@ -1,0 +1,4 @@
+"""Embeddings at rest: shards, names, views of several cameras.
+
+Never imports torch.
+"""

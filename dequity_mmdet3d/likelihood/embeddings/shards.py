@@ -1,0 +1,250 @@
+"""Embeddings on disk, in shards that appear whole or not at all.
+
+    FOLDER/<identity>/identity.json   what made these embeddings, for people
+    FOLDER/<identity>/000000.npy      the first shard, and so on
+
+A shard is an (m, D) array of numpy's own format, which ``numpy.load`` reads,
+followed by a second one: the bytes of a JSON record with a checksum, the
+images that failed, and a digest of the images' sizes and times of change.
+Nothing is ever unpickled.
+
+Shape letters: M images, m images of one shard, D embedding size.
+"""
+import contextlib
+import hashlib
+import io
+import json
+import os
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Callable, Optional
+
+import numpy as np
+
+from ...whole_file import lock, remove_leftovers, whole_file
+
+DTYPES = ('float16', 'float32')
+# 1,024 images are seconds of work on a GPU and minutes on a CPU; 200,000
+# images make 196 files
+SHARD_SIZE = 1024
+_ADVICE = 'free some space, or give another folder with --embeddings-dir'
+
+
+@dataclass(frozen=True)
+class ShardStore:
+    """Where and how embeddings are kept.
+
+    Args:
+        folder (str | Path): Made if needed.
+        dtype (str): 'float16', whose rounding moves an embedding by a cosine
+            of less than 1e-6, or 'float32'.
+        shard_size (int): Images in a file, >= 1. A multiple of the batch
+            size loses no time.
+        say (Callable, optional): Takes one line for the user.
+
+    Raises:
+        ValueError: If the type or the size cannot be used.
+    """
+    folder: Any
+    dtype: str = 'float16'
+    shard_size: int = SHARD_SIZE
+    say: Optional[Callable] = None
+
+    def __post_init__(self):
+        if self.dtype not in DTYPES:
+            raise ValueError(f'dtype must be one of {DTYPES}, but is '
+                             f'{self.dtype!r}')
+        if isinstance(self.shard_size, bool) or not isinstance(
+                self.shard_size, int) or self.shard_size < 1:
+            raise ValueError('shard_size must be an integer of 1 or more, '
+                             f'but is {self.shard_size!r}')
+
+    @contextlib.contextmanager
+    def open(self, identity, paths, lead=True):
+        """Make the shards of one identity ready for writing.
+
+        Args:
+            identity (dict): From :func:`.identity.identity_of`.
+            paths (Sequence[str]): M images.
+            lead (bool): True for the one process that looks after the
+                folder: it must be in here before the others.
+
+        Yields:
+            Shards: Locked against other runs until the end.
+
+        Raises:
+            OSError: If the folder cannot be written, or another run writes
+                to it.
+        """
+        text = json.dumps(identity, sort_keys=True)
+        name = hashlib.sha256(text.encode()).hexdigest()[:16]
+        folder = Path(self.folder) / name
+        shards = Shards(folder, paths, identity['dim'], self.dtype,
+                        self.shard_size)
+        if not lead:
+            yield shards
+            return
+        known = folder.is_dir()
+        with _explained(self.folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / '.lock').touch()
+        with lock(folder / '.lock',
+                  f'another run writes embeddings to {folder}; wait for its '
+                  'end, or give another --embeddings-dir') as locked:
+            with _explained(self.folder):
+                if locked:
+                    remove_leftovers(folder)
+                with whole_file(folder / 'identity.json') as f:
+                    f.write(json.dumps(identity, indent=2).encode())
+            if self.say is not None and not known:
+                self._say_what_changed(identity, folder)
+            yield shards
+
+    def _say_what_changed(self, identity, folder):
+        """Why the embeddings of an earlier run are not taken, if any."""
+        nearest = None
+        for other in sorted(Path(self.folder).glob('*/identity.json')):
+            if other.parent == folder:
+                continue
+            try:
+                old = json.loads(other.read_text(encoding='utf-8'))
+                changed = [
+                    k for k in {**identity, **old}
+                    if k != 'first_image' and old.get(k) != identity.get(k)
+                ]
+            except (OSError, ValueError, TypeError, AttributeError):
+                continue  # not ours, or damaged
+            if nearest is None or len(changed) < len(nearest[0]):
+                nearest = changed, other.parent
+        if nearest is not None:
+            what = ', '.join(_WORDS.get(k, k) for k in nearest[0])
+            self.say(f'encoding anew: what is in {nearest[1]} was made with '
+                     f'another {what}')
+
+
+_WORDS = dict(
+    images='number of images', images_sha256='list of images',
+    weights_sha256='weights', batch_size='batch size',
+    shard_size='shard size', dtype='embedding dtype')
+
+
+class Shards(Sequence):
+    """The shards of one identity; indexing gives (m, D) memory maps.
+
+    Each map is opened when it is asked for, because every open one holds a
+    file descriptor, of which a process may have only 1,024.
+
+    Args:
+        folder (Path): Of these shards alone.
+        paths (Sequence[str]): M images, in the order of the rows.
+        dim (int): D.
+        dtype (str): Of the numbers.
+        size (int): Images in every shard but the last.
+    """
+
+    def __init__(self, folder, paths, dim, dtype, size):
+        self.folder = Path(folder)
+        self.paths = paths
+        self.dim = dim
+        self.dtype = np.dtype(dtype)
+        self.size = size
+
+    def __len__(self):
+        return -(-len(self.paths) // self.size)
+
+    def __getitem__(self, k):
+        if isinstance(k, slice):
+            return [self[i] for i in range(*k.indices(len(self)))]
+        if not -len(self) <= k < len(self):
+            raise IndexError(k)
+        return np.load(
+            self.path(k % len(self)), mmap_mode='r', allow_pickle=False)
+
+    def path(self, k):
+        """File of shard ``k``."""
+        return self.folder / f'{k:06d}.npy'
+
+    def span(self, k):
+        """First image of shard ``k``, and the one behind its last."""
+        return k * self.size, min((k + 1) * self.size, len(self.paths))
+
+    @property
+    def nbytes(self):
+        """Bytes on disk."""
+        return sum(
+            self.path(k).stat().st_size for k in range(len(self)))
+
+    def write(self, k, embeddings, failures, stamp):
+        """Save a shard.
+
+        Args:
+            k (int): Its number.
+            embeddings (np.ndarray): (m, D).
+            failures (list[tuple[int, str]]): Row in the shard and reason.
+            stamp (str): :meth:`stamp` from before the images were read.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        embeddings = np.ascontiguousarray(embeddings, dtype=self.dtype)
+        record = dict(
+            crc32=zlib.crc32(embeddings), failures=failures, stamp=stamp)
+        text = np.frombuffer(json.dumps(record).encode(), np.uint8)
+        # numpy writing to a file itself would not say that the disk is full
+        content = io.BytesIO()
+        for part in (embeddings, text):
+            np.save(content, part, allow_pickle=False)
+        with _explained(self.folder), whole_file(self.path(k)) as f:
+            f.write(content.getbuffer())
+
+    def read(self, k):
+        """The record of a shard, once it has proved to be whole.
+
+        Args:
+            k (int): Its number.
+
+        Returns:
+            dict: ``failures`` and ``stamp`` as they were written; None if
+            the shard is missing or damaged.
+        """
+        start, stop = self.span(k)
+        try:
+            with open(self.path(k), 'rb') as f:
+                # not numpy.load, which would also try a zip archive
+                embeddings, text = (
+                    np.lib.format.read_array(f, allow_pickle=False)
+                    for _ in range(2))
+            record = json.loads(text.tobytes())
+            if (embeddings.shape == (stop - start, self.dim)
+                    and embeddings.dtype == self.dtype
+                    and zlib.crc32(embeddings) == record['crc32']):
+                record['failures'] = [(int(row), str(why))
+                                      for row, why in record['failures']]
+                return record
+        except (OSError, ValueError, EOFError, KeyError, TypeError,
+                AttributeError, MemoryError):
+            pass  # cut off, or something else's file
+        return None
+
+    def stamp(self, k):
+        """Digest of the sizes and times of change of a shard's images."""
+        digest = hashlib.sha256()
+        for path in self.paths[slice(*self.span(k))]:
+            try:
+                stat = os.stat(path)
+                line = f'{stat.st_size} {stat.st_mtime_ns};'
+            except (OSError, ValueError):
+                line = 'missing;'
+            digest.update(line.encode())
+        return digest.hexdigest()
+
+
+@contextlib.contextmanager
+def _explained(folder):
+    try:
+        yield
+    except OSError as e:
+        raise OSError(f'cannot keep embeddings in {folder}: '
+                      f'{e.strerror or e}; {_ADVICE}') from e

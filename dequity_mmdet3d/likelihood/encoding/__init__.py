@@ -1,0 +1,1 @@
+"""Images to embeddings: encoders, batches, resume, bad images."""

@@ -1,0 +1,65 @@
+"""Images that cannot be used: an error that counts, a file that lists."""
+import contextlib
+import os
+from pathlib import Path
+
+from ...whole_file import whole_file
+from ..beside import bad_images_path
+
+
+class UnreadableImages(ValueError):
+    """Some images cannot be used.
+
+    Args:
+        failures (list[tuple[str, str]]): Path and reason.
+        total (int): Number of images that were tried.
+        listed (str | Path, optional): File that lists all of them.
+    """
+
+    def __init__(self, failures, total, listed=None):
+        self.failures = failures
+        shown = '; '.join(f'{path}: {why}' for path, why in failures[:5])
+        more = '; ...' if len(failures) > 5 else ''
+        where = f' (all listed in {listed})' if listed is not None else ''
+        going_on = (', or go on without them with --skip-bad'
+                    if len(failures) < total else '')
+        super().__init__(
+            f'{len(failures)} of {total} images cannot be used{where}: '
+            f'{shown}{more} (copy them anew, or take these samples out of '
+            f'the data set{going_on})')
+
+
+def write_bad_images(path, failures):
+    """List bad images, one a line: path, tab, reason.
+
+    Args:
+        path (str | Path): Text file, written whole. In the list a backslash,
+            tab or line break of a name is written as in Python (``\\n``),
+            and a name that is no UTF-8 with its own bytes.
+        failures (list[tuple[str, str]]): Path and reason.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    try:
+        with whole_file(Path(os.path.realpath(path))) as f:
+            for image, why in failures:
+                f.write(
+                    os.fsencode(f'{escape(image)}\t{escape(why)}\n'))
+    except OSError as e:
+        raise OSError(f'cannot write the list of bad images {path}: '
+                      f'{e.strerror or e}') from e
+
+
+def escape(text):
+    """On one line and without a tab."""
+    for plain, written in (('\\', '\\\\'), ('\n', '\\n'), ('\r', '\\r'),
+                           ('\t', '\\t')):
+        text = text.replace(plain, written)
+    return text
+
+
+def forget_bad_images(out):
+    """Remove the list of an earlier run, which this one makes stale."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(bad_images_path(out))

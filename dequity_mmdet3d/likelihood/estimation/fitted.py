@@ -1,0 +1,165 @@
+"""What a table was made with, kept beside it, to look at other samples.
+
+    TABLE.modes.npz    beside TABLE.parquet; numpy's own format, no pickle
+
+Shape letters: V samples of a view, D embedding size, K cells.
+"""
+import json
+import os
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Dict
+
+import numpy as np
+
+from ...table import LikelihoodTable
+from ...whole_file import whole_file
+from ..beside import modes_path
+from ..clustering import Modes
+from ..clustering.subspace import Subspace
+
+_ARRAYS = ('centre', 'axes', 'cells', 'cell_mode', 'reach', 'sizes')
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The modes of each view, see :class:`.cameras.View`.
+
+    Args:
+        modes (dict[str, Modes]): By the view's name.
+        sizes (dict[str, np.ndarray]): (modes,) int64 samples in each.
+        about (dict): ``encoder``, ``how``, ``kind``, ``n`` (samples), and
+            ``ids_sha256``, ``split`` and ``date`` of the table.
+    """
+    modes: Dict[str, Modes]
+    sizes: Dict[str, np.ndarray]
+    about: dict
+
+    def check(self, embedded):
+        """Raise ValueError unless these embeddings can be compared."""
+        self.check_encoder(embedded.provenance['encoder'])
+        for view in embedded.views:
+            if view.name not in self.modes:
+                raise ValueError(
+                    f'the table knows the cameras {sorted(self.modes)}, but '
+                    f'these samples have {view.name!r}')
+            d = len(self.modes[view.name].subspace.centre)
+            if view.vectors.dim != d:
+                raise ValueError(
+                    f'the table was made from embeddings of {d} numbers, but '
+                    f'these have {view.vectors.dim}')
+
+    def check_encoder(self, theirs):
+        """Raise ValueError unless these come from the same encoder.
+
+        Args:
+            theirs (dict, optional): ``encoder`` of a table's provenance;
+                None for the user's own embeddings.
+        """
+        ours = self.about['encoder']
+        if (ours is None) != (theirs is None):
+            raise ValueError(
+                'the table was made from ' +
+                ('embeddings that were given' if ours is None else
+                 f'images, by {ours["name"]}') + ', but these samples are ' +
+                ('embeddings' if theirs is None else 'images') +
+                '; give the same kind as for the table')
+        for key in ('name', 'weights_sha256', 'resize', 'cameras'):
+            if ours is not None and ours[key] != theirs[key]:
+                raise ValueError(
+                    f'the table was made with the {key} {ours[key]!r} of its '
+                    f'encoder, but these samples come with {theirs[key]!r}; '
+                    'give the same options as for the table')
+
+    def columns(self, name, vectors):
+        """Likelihood, cluster and its size, of the samples of a view.
+
+        Args:
+            name (str): Of the view.
+            vectors (UnitVectors): (V, D) embeddings.
+
+        Returns:
+            tuple[np.ndarray, np.ndarray, np.ndarray, int]: (V,) float64 in
+            (0, 1], int64, int64; a sample unlike the training set has the
+            likelihood of a cluster of one. And the number of clusters.
+        """
+        labels = self.modes[name].assign(vectors)
+        sizes = self.sizes[name]
+        size = np.where(labels < 0, 1, np.append(sizes, 1)[labels])
+        whole = (sizes.max() if self.about['kind'] == 'relative' else
+                 self.about['n'])
+        return np.minimum(size / whole, 1.0), labels, size, len(sizes)
+
+    def save(self, path):
+        """Write to ``path``, whole or not at all.
+
+        Raises:
+            OSError: If it cannot be written there.
+        """
+        arrays = {}
+        for i, (name, modes) in enumerate(self.modes.items()):
+            values = (modes.subspace.centre, modes.subspace.axes, modes.cells,
+                      modes.cell_mode, modes.reach, self.sizes[name])
+            arrays.update(
+                {f'{i}_{key}': v for key, v in zip(_ARRAYS, values)})
+        about = dict(self.about, views=list(self.modes),
+                     levels=[m.level for m in self.modes.values()])
+        text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
+        path = Path(os.path.realpath(path))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as f:
+            np.savez(f, about=text, **arrays)
+
+    @classmethod
+    def load(cls, path):
+        """Read what :meth:`save` wrote.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is damaged.
+        """
+        if not Path(path).is_file():
+            raise FileNotFoundError(
+                f'there is no {path}, where the modes of a table lie (looked '
+                f"from {Path.cwd()}); only tables of the method 'modes' have "
+                'one, and it must be moved together with the table')
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                about = json.loads(file['about'].tobytes())
+                modes, sizes = {}, {}
+                views, levels = about.pop('views'), about.pop('levels')
+                for i, (name, level) in enumerate(zip(views, levels)):
+                    centre, axes, cells, mode, reach, size = (
+                        file[f'{i}_{key}'] for key in _ARRAYS)
+                    modes[name] = Modes(
+                        Subspace(centre, axes), cells, mode, reach, level)
+                    sizes[name] = size
+        except (OSError, ValueError, KeyError, TypeError, AttributeError,
+                EOFError, zipfile.BadZipFile) as e:
+            raise ValueError(f'{path} is damaged ({e}); make the table '
+                             'anew') from e
+        return cls(modes, sizes, about)
+
+
+def load_fitted(table_path):
+    """What a table was made with.
+
+    Args:
+        table_path (str | Path): A likelihood table.
+
+    Returns:
+        Fitted: From the file beside it.
+
+    Raises:
+        FileNotFoundError: If one of the files does not exist.
+        ValueError: If one is damaged, or they do not belong together.
+    """
+    table = LikelihoodTable.load(table_path)
+    fitted = Fitted.load(modes_path(table_path))
+    if fitted.about['ids_sha256'] != table.metadata.get('ids_sha256') or (
+            fitted.about['date'] != table.metadata.get('date')):
+        raise ValueError(
+            f'{modes_path(table_path)} was made with another table than '
+            f'{table_path}; make the table anew')
+    return fitted

@@ -1,0 +1,196 @@
+"""From embeddings to a table: plain values in, table out.
+
+Shape letters: N samples.
+"""
+import platform
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import Any, Optional
+
+import numpy as np
+
+from ... import __version__
+from ...sample_ids import ids_fingerprint
+from ...table import LikelihoodTable
+from ...table_file import FORMAT_VERSION
+from ..clustering import ClusterSettings, cluster
+from ..embeddings.cameras import join_cameras
+from .diagnosis import diagnose, refuse_degenerate
+from .estimate import likelihood_from_labels, neutral_likelihood
+from .fitted import Fitted
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A finished estimate.
+
+    Args:
+        table (LikelihoodTable): One row a sample; those without a usable
+            image come last.
+        diagnosis (Diagnosis): Whether to trust it.
+        fitted (Fitted, optional): To apply it to other samples; by the
+            method 'modes'.
+    """
+    table: LikelihoodTable
+    diagnosis: Any
+    fitted: Optional[Fitted]
+
+
+def make_table(embedded, settings=None, kind='relative'):
+    """Cluster, estimate, and say where it comes from.
+
+    Args:
+        embedded (Embedded): N samples.
+        settings (ClusterSettings, optional): Defaults to the class's.
+        kind (str): 'relative' or 'share', see :mod:`.estimate`.
+
+    Returns:
+        Estimate: The table and what to think of it.
+
+    Raises:
+        ValueError: If the kind is unknown, or what was found is no estimate:
+            nearly no sample in a cluster, or nearly each in its own.
+    """
+    settings = settings or ClusterSettings()
+    found, diagnoses, columns = [], [], []
+    for view in embedded.views:
+        clustering = cluster(view.vectors, settings)
+        refuse_degenerate(clustering)
+        diagnoses.append(diagnose(clustering, view.vectors, settings))
+        columns.append(_columns(clustering, kind))
+        found.append(clustering)
+    likelihood, labels, size = _joined(embedded, columns)
+    diagnosis = min(diagnoses, key=lambda d: min(d.correlation or [1]))
+    metadata = dict(
+        embedded.provenance,
+        seed=settings.seed,
+        clustering=found[0].used if len(found) == 1 else {
+            view.name: f.used for view, f in zip(embedded.views, found)},
+        kind=kind,
+        diagnosis=diagnosis.as_dict())
+    table = _table(embedded, likelihood, labels, size, metadata)
+    fitted = None
+    if all(f.modes is not None for f in found):
+        fitted = Fitted(
+            {v.name: f.modes for v, f in zip(embedded.views, found)},
+            {v.name: _sizes(f.labels) for v, f in zip(embedded.views, found)},
+            dict(
+                encoder=embedded.provenance['encoder'],
+                how=embedded.how,
+                kind=kind,
+                n=len(embedded.ids),
+                **{k: table.metadata[k]
+                   for k in ('ids_sha256', 'split', 'date')}))
+    return Estimate(table, diagnosis, fitted)
+
+
+def apply_table(embedded, fitted):
+    """The likelihoods of other samples under a fitted table, for analysis.
+
+    Args:
+        embedded (Embedded): N samples, by the same encoder.
+        fitted (Fitted): See :func:`make_table`.
+
+    Returns:
+        LikelihoodTable: ``cluster_id`` and ``cluster_size`` are those of the
+        training set; -1 and 1 for a sample unlike all of it.
+
+    Raises:
+        ValueError: If the embeddings are not of the same kind.
+    """
+    fitted.check(embedded)
+    columns = [
+        fitted.columns(view.name, view.vectors) for view in embedded.views
+    ]
+    metadata = dict(
+        embedded.provenance,
+        kind=fitted.about['kind'],
+        applied=dict(
+            ids_sha256=fitted.about['ids_sha256'],
+            split=fitted.about['split']))
+    return _table(embedded, *_joined(embedded, columns), metadata)
+
+
+def _columns(clustering, kind):
+    likelihood, size = likelihood_from_labels(clustering.labels, kind)
+    if clustering.likelihood is not None:
+        likelihood = clustering.likelihood
+    return (likelihood, clustering.labels, size,
+            int(clustering.labels.max()) + 1)
+
+
+def _sizes(labels):
+    return np.bincount(labels[labels >= 0])
+
+
+def _joined(embedded, columns):
+    """(N,) likelihood, cluster and size, out of those of each view.
+
+    Each with its number of clusters as the fourth.
+    """
+    if len(columns) == 1:
+        return columns[0][:3]
+    shape = len(embedded.ids), len(columns)
+    likelihood = np.full(shape, np.nan)
+    labels, size = np.full(shape, -1), np.ones(shape, dtype=np.int64)
+    first = 0  # clusters of all cameras are numbered through
+    for c, (view, column) in enumerate(zip(embedded.views, columns)):
+        p, mine, of = column[:3]
+        likelihood[view.rows, c], size[view.rows, c] = p, of
+        labels[view.rows, c] = np.where(mine < 0, -1, mine + first)
+        first += column[3]
+    return join_cameras(likelihood, labels, size, embedded.how)
+
+
+def _table(embedded, likelihood, labels, size, metadata):
+    ids = list(embedded.ids)
+    if embedded.skipped:
+        neutral = neutral_likelihood(likelihood)
+        more = len(embedded.skipped)
+        ids += embedded.skipped
+        likelihood = np.append(likelihood, np.full(more, neutral))
+        labels = np.append(labels, np.full(more, -1))
+        size = np.append(size, np.ones(more, dtype=np.int64))
+        metadata = dict(metadata, skipped=list(embedded.skipped))
+    return LikelihoodTable(
+        ids, likelihood, labels, size,
+        dict(
+            metadata,
+            format_version=FORMAT_VERSION,
+            package_version=__version__,
+            ids_sha256=ids_fingerprint(ids),
+            n=len(ids),
+            versions=versions(metadata['encoder']),
+            date=datetime.now(timezone.utc).isoformat(timespec='seconds')))
+
+
+def versions(encoder):
+    """Versions of the libraries that an estimate depends on."""
+    import faiss
+    found = dict(
+        python=platform.python_version(),
+        numpy=np.__version__,
+        faiss=faiss.__version__)
+    if encoder is not None:
+        import PIL
+        import torch
+        found.update(torch=torch.__version__, pillow=PIL.__version__)
+    return found
+
+
+def extremes(table):
+    """The rarest and the most common samples.
+
+    Args:
+        table (LikelihoodTable): Any.
+
+    Returns:
+        list[str]: Two lines of text.
+    """
+    order = np.argsort(table.likelihood, kind='stable')
+    rows = [('rarest', order[:3]), ('most common', order[::-1][:3])]
+    return [
+        f'{name}: ' + ', '.join(
+            f'{table.sample_id[i]} ({table.likelihood[i]:.3g})' for i in some)
+        for name, some in rows
+    ]

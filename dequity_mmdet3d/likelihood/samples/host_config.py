@@ -1,0 +1,243 @@
+"""The samples of a host config's training set, or of another split.
+
+The config is read, never run: ``custom_imports`` stay unimported and no
+dataset is built, so mmdet3d need only lie on the disk, as the base of the
+config. What the host's datasets do with the entries is repeated here from
+``mmengine.dataset.BaseDataset`` and ``mmdet3d.datasets.Det3DDataset``.
+"""
+import argparse
+import os.path as osp
+import warnings
+from pathlib import Path
+
+from ...messages import first_five
+from ...sample_ids import sample_id_of
+from .image_folders import image_paths
+from .info_file import read_info_file
+from .sources import Samples
+
+
+def read_config(path, cfg_options=None):
+    """Read a config file without importing what it names.
+
+    Args:
+        path (str | Path): The host's config file.
+        cfg_options (Sequence[str], optional): ``key=value`` changes, in the
+            syntax of the host's ``--cfg-options``.
+
+    Returns:
+        dict: The config as plain containers.
+
+    Raises:
+        FileNotFoundError: If the file or one of its bases does not exist.
+        ValueError: If it cannot be read as a config.
+    """
+    from mmengine.config import Config, DictAction
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'there is no config file {path} (looked from '
+                                f'{Path.cwd()}); correct the path')
+    with warnings.catch_warnings():
+        # mmengine finds mmdet3d's folder through pkg_resources, which
+        # announces its end at every use
+        warnings.filterwarnings('ignore', message='pkg_resources')
+        try:
+            cfg = Config.fromfile(path, import_custom_modules=False)
+        except FileNotFoundError:
+            raise
+        except Exception as e:  # a config is code, and may raise anything
+            raise ValueError(f'{path} cannot be read as a config '
+                             f'({type(e).__name__}: {e})') from e
+    if cfg_options:
+        parser = argparse.ArgumentParser(prog='compute_likelihoods.py')
+        parser.add_argument('--cfg-options', nargs='+', action=DictAction)
+        try:
+            cfg.merge_from_dict(
+                parser.parse_args(['--cfg-options', *cfg_options]).cfg_options)
+        except (AttributeError, IndexError, KeyError, TypeError,
+                ValueError) as e:
+            raise ValueError(f'--cfg-options {" ".join(cfg_options)} does not '
+                             f'fit {path} ({e}); correct the key') from e
+    # new-style configs hold their types as objects that import on access
+    return cfg._to_lazy_dict() if hasattr(cfg, '_to_lazy_dict') else dict(cfg)
+
+
+def type_name(cfg):
+    """'KittiDataset' for 'mmdet3d.KittiDataset' and for a lazy object."""
+    return str(cfg.get('type')).rpartition('.')[2]
+
+
+def leaf_datasets(dataset):
+    """The datasets inside any nesting of wrappers.
+
+    Args:
+        dataset (dict): The ``dataset`` of a dataloader.
+
+    Returns:
+        tuple[list[dict], list[str]]: The inmost dataset configs, in order,
+        and the ``table`` of every DequityDataset on the way.
+
+    Raises:
+        ValueError: If there is something else than a dict where a dataset
+            should be.
+    """
+    if not isinstance(dataset, dict):
+        raise ValueError('a dataset must be a dict in the config, but is '
+                         f'{dataset!r}')
+    tables = []
+    if type_name(dataset) == 'DequityDataset' and isinstance(
+            dataset.get('table'), str):
+        tables.append(dataset['table'])
+    if 'dataset' in dataset:
+        inner = [dataset['dataset']]
+    elif 'datasets' in dataset:
+        inner = list(dataset['datasets'])
+    else:
+        return [dataset], tables
+    leaves = []
+    for cfg in inner:
+        more, inner_tables = leaf_datasets(cfg)
+        leaves += more
+        tables += inner_tables
+    return leaves, tables
+
+
+def samples_from_config(path, cfg_options=None, split='train'):
+    """Every sample of ``train_dataloader.dataset``, with its images.
+
+    Args:
+        path (str | Path): The host's config file.
+        cfg_options (Sequence[str], optional): See :func:`read_config`.
+        split (str): 'train', 'val' or 'test', whose dataloader to take.
+            Defaults to 'train'.
+
+    Returns:
+        Samples: Ids by :func:`dequity_mmdet3d.table.sample_id_of`. Their
+        ``table_path`` is the ``table`` of the config's DequityDataset, or
+        else ``<data_root>/<dataset>_likelihoods.parquet``.
+
+    Raises:
+        FileNotFoundError: If the config, an info file or every known place
+            of a camera's images does not exist.
+        ValueError: If the config has no such set that lists images, or
+            one id stands for different images.
+        KeyError: If a sample has no id.
+    """
+    leaves, tables = _leaves_of_split(path, cfg_options, split)
+    images, cameras = {}, {}
+    id_types, names, splits, notes, again = set(), [], [], [], 0
+    for leaf in leaves:
+        infos, metainfo, ann_file = _training_infos(leaf, path)
+        found, seen_by, said = image_paths(infos, leaf.get('data_root') or '',
+                                           leaf.get('data_prefix'))
+        notes += said
+        names.append(metainfo.get('dataset'))
+        splits.append(osp.basename(ann_file))
+        for info, where, named in zip(infos, found, seen_by):
+            name = sample_id_of(info)
+            id_types.add('token' if info.get('token') else 'sample_idx')
+            again += name in images
+            cameras[name] = named
+            if images.setdefault(name, where) != where:
+                raise ValueError(
+                    f'{path}: sample id {name!r} stands for two samples, with '
+                    f'the images {first_five(images[name])} and '
+                    f'{first_five(where)}; one table cannot hold both, so '
+                    'keep these data sets apart')
+    if again:
+        notes.append(f'{again} samples are listed more than once with the '
+                     'same images and get one row each')
+    names = sorted({str(n) for n in names if n}) or ['dataset']
+    default = osp.join(leaves[0].get('data_root') or '',
+                       '-'.join(names) + '_likelihoods.parquet')
+    return Samples(
+        list(images), list(images.values()),
+        dict(
+            source='config',
+            dataset='-'.join(names) if names != ['dataset'] else None,
+            split=' '.join(dict.fromkeys(splits)),
+            id_type='-'.join(sorted(id_types))),
+        table_path=_one_table(tables) or default,
+        notes=notes,
+        cameras=[cameras[name] for name in images])
+
+
+def _leaves_of_split(path, cfg_options, split):
+    cfg = read_config(path, cfg_options)
+    try:
+        dataset = cfg[f'{split}_dataloader']['dataset']
+    except (KeyError, TypeError):
+        raise ValueError(
+            f'{path} must have {split}_dataloader.dataset, but its keys are '
+            f'{sorted(cfg)}; give the config that you train with') from None
+    return leaf_datasets(dataset)
+
+
+def object_counts(path, cfg_options=None, split='train'):
+    """Annotated objects of every sample, by class.
+
+    Args:
+        path, cfg_options, split: See :func:`samples_from_config`.
+
+    Returns:
+        dict[str, dict[str, int]]: By sample id, the number of objects by
+        class name; only of the classes that the config trains, where its
+        ``metainfo`` names them. Objects marked as to be ignored (a label
+        below 0) do not count.
+
+    Raises:
+        See :func:`samples_from_config`.
+    """
+    counts = {}
+    for leaf in _leaves_of_split(path, cfg_options, split)[0]:
+        infos, metainfo, _ = _training_infos(leaf, path)
+        trained = (leaf.get('metainfo') or {}).get('classes')
+        names = {
+            label: name
+            for name, label in (metainfo.get('categories') or {}).items()
+            if not trained or name in trained
+        }
+        for info in infos:
+            found = counts[sample_id_of(info)] = {}
+            for instance in info.get('instances') or ():
+                label = instance.get('bbox_label_3d', -1)
+                if label >= 0 and label in names:
+                    name = names[label]
+                    found[name] = found.get(name, 0) + 1
+    return counts
+
+
+def _one_table(tables):
+    tables = list(dict.fromkeys(tables))
+    if len(tables) > 1:
+        raise ValueError('the config names several likelihood tables '
+                         f'({first_five(tables)}); say which to write: --out')
+    return tables[0] if tables else None
+
+
+def _training_infos(leaf, config):
+    """The info dicts that the host would train on; see its BaseDataset."""
+    ann_file = leaf.get('ann_file')
+    if not ann_file or not isinstance(ann_file, str):
+        raise ValueError(
+            f'{config}: dataset {type_name(leaf)} must name its info file in '
+            f'ann_file, but has {ann_file!r}; use --images for a plain folder')
+    root = leaf.get('data_root')
+    if root and not osp.isabs(ann_file):
+        ann_file = osp.join(root, ann_file)
+    infos, metainfo = read_info_file(ann_file)
+    step = leaf.get('load_interval', 1)  # WaymoDataset
+    infos = infos[::step]
+    indices = leaf.get('indices')
+    if indices is not None:
+        if leaf.get('load_type') == 'mv_image_based':
+            raise ValueError(
+                f'{config}: indices={indices!r} counts single images under '
+                "load_type='mv_image_based', which cut through samples; "
+                'remove indices with --cfg-options')
+        if isinstance(indices, int):
+            infos = infos[:indices] if indices >= 0 else infos[indices:]
+        else:
+            infos = [infos[i] for i in indices]
+    if not infos:
+        raise ValueError(f'{config}: the data set of {ann_file} is empty')
+    return infos, metainfo, ann_file

@@ -1,0 +1,160 @@
+"""Where samples come from: a folder of images, or the user's embeddings.
+
+The third source, the host's config file, is in :mod:`.host_config`.
+
+Shape letters: N samples, D embedding size.
+"""
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import List, Optional, Tuple
+
+import numpy as np
+
+from ...messages import first_five
+from ...sample_ids import check_ids
+
+IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
+
+
+@dataclass(frozen=True)
+class Samples:
+    """What to look at.
+
+    Args:
+        ids (list[str]): N unique sample ids.
+        images (list[tuple[str, ...]]): N tuples of image paths, one for
+            each camera. Empty for the user's embeddings.
+        cameras (list[tuple[str, ...]]): The names of these cameras. Defaults
+            to the numbers 0, 1, ...
+        provenance (dict): ``source``, ``dataset``, ``split`` and ``id_type``
+            as in :mod:`dequity_mmdet3d.table`.
+        table_path (str, optional): Where a config expects the table.
+        notes (list[str]): What the user should be told.
+    """
+    ids: List[str]
+    images: List[Tuple[str, ...]]
+    provenance: dict
+    table_path: Optional[str] = None
+    notes: List[str] = field(default_factory=list)
+    cameras: Optional[List[Tuple[str, ...]]] = None
+
+    def __post_init__(self):
+        check_ids(self.ids)  # now, not after hours of encoding
+        if self.cameras is None:
+            numbers = [tuple(map(str, range(len(i)))) for i in self.images]
+            object.__setattr__(self, 'cameras', numbers)
+
+    def __len__(self):
+        return len(self.ids)
+
+
+def samples_from_folder(folder):
+    """Every image under a folder is a sample.
+
+    Args:
+        folder (str | Path): Searched with its sub-folders, for the suffixes
+            ``IMAGE_SUFFIXES`` in upper or lower case. Links to folders are
+            not followed.
+
+    Returns:
+        Samples: Ids are the POSIX paths relative to the folder, sorted.
+
+    Raises:
+        FileNotFoundError: If there is no such folder.
+        ValueError: If it holds no image.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise FileNotFoundError(
+            f'{folder} must be a folder of images, but '
+            f'{"is a file" if folder.exists() else "does not exist"} (looked '
+            f'from {Path.cwd()}); correct the path')
+
+    def fail(error):
+        # os.walk would leave an unreadable folder out without a word
+        raise error
+
+    ids = sorted(
+        Path(where, name).relative_to(folder).as_posix()
+        for where, _, names in os.walk(folder, onerror=fail) for name in names
+        if name.lower().endswith(IMAGE_SUFFIXES))
+    if not ids:
+        raise ValueError(f'{folder} must hold images of the kinds '
+                         f'{", ".join(IMAGE_SUFFIXES)}, but holds none; '
+                         'correct the path')
+    return Samples(
+        ids, [(str(folder / i), ) for i in ids],
+        dict(
+            source='images', dataset=None, split=None,
+            id_type='relative_path'))
+
+
+def samples_from_embeddings(path, ids_path=None):
+    """The user's own embeddings.
+
+    Args:
+        path (str | Path): .npy file of (N, D) real numbers.
+        ids_path (str | Path, optional): UTF-8 text with one id a line.
+            None numbers the samples '0' to 'N-1'.
+
+    Returns:
+        tuple[Samples, np.ndarray]: The samples, without images, and the
+        (N, D) embeddings as a memory map.
+
+    Raises:
+        FileNotFoundError: If one of the files does not exist.
+        ValueError: If a file is damaged, the shape is not (N, D), or the
+            ids are not N, unique and not empty.
+    """
+    _check_file(path, 'the embeddings')
+    try:
+        embeddings = np.load(path, mmap_mode='r', allow_pickle=False)
+    except (ValueError, EOFError, OSError) as e:
+        raise ValueError(
+            f'{path} must be a .npy file of (N, D) numbers, but cannot be '
+            f'read as one ({e}); write it with numpy.save') from e
+    if not isinstance(embeddings, np.ndarray) or embeddings.ndim != 2:
+        came = (f'an array of shape {embeddings.shape}' if isinstance(
+            embeddings, np.ndarray) else 'an .npz archive')
+        raise ValueError(f'{path} must hold one array of shape (N, D), but '
+                         f'holds {came}')
+    n = len(embeddings)
+    provenance = dict(source='embeddings', dataset=None, split=None)
+    if ids_path is None:
+        ids = [str(i) for i in range(n)]
+        return Samples(ids, [], dict(provenance, id_type='row')), embeddings
+    return (Samples(
+        _read_ids(ids_path, n), [], dict(provenance,
+                                         id_type='given')), embeddings)
+
+
+def _read_ids(path, n):
+    _check_file(path, 'the ids')
+    try:
+        text = Path(path).read_text(encoding='utf-8-sig')
+    except UnicodeDecodeError as e:
+        raise ValueError(f'{path} must be UTF-8 text, but is not ({e})') from e
+    # not splitlines(): that also splits at characters an id may contain
+    ids = text.split('\n')
+    if ids[-1] == '':
+        ids.pop()
+    ids = [i.rstrip('\r') for i in ids]
+    blank = [line for line, i in enumerate(ids, 1) if not i.strip()]
+    if blank:
+        raise ValueError(f'{path} must have an id on every line, but '
+                         f'{len(blank)} lines are blank: {first_five(blank)}')
+    if len(ids) != n:
+        raise ValueError(f'{path} must have one id a line for each of the {n} '
+                         f'embeddings, but has {len(ids)}')
+    try:
+        return check_ids(ids)
+    except ValueError as e:
+        raise ValueError(f'{path}: {e}') from e
+
+
+def _check_file(path, what):
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f'{what}: there is no file {path} (looked from {Path.cwd()}); '
+            'correct the path')

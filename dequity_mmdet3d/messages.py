@@ -1,0 +1,23 @@
+"""How this package words what it tells a user."""
+
+
+def first_five(items) -> str:
+    """Name the first five of many things: ``'a', 'b', ... (9 in all)``."""
+    items = list(items)
+    shown = ', '.join(repr(i) for i in items[:5])
+    return shown if len(items) <= 5 else f'{shown}, ... ({len(items)} in all)'
+
+
+def error_line(error):
+    """One line of text for an exception.
+
+    Args:
+        error (BaseException): With a message of any number of lines.
+
+    Returns:
+        str: The message without the quotes that KeyError adds, on one line.
+    """
+    message = str(error)
+    if isinstance(error, KeyError) and error.args:
+        message = str(error.args[0])
+    return ' '.join(message.split()) or type(error).__name__

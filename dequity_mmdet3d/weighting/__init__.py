@@ -1,0 +1,1 @@
+"""Weights per sample in any PyTorch training: torch alone, no host."""

