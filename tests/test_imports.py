@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / 'dequity_mmdet3d'
-OFFLINE = ('cli', 'machine', 'messages', 'processes', 'sample_ids', 'table',
-           'table_file', 'weight', 'likelihood', 'weighting', 'export',
-           'report')
+OFFLINE = ('cli', 'commands', 'machine', 'messages', 'processes',
+           'sample_ids', 'table', 'table_file', 'weight', 'likelihood',
+           'weighting', 'export', 'report')
 
 # Any import of the host is an error, however deep it is hidden.
 BLOCK = '''
