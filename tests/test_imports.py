@@ -55,7 +55,8 @@ def test_the_block_blocks():
 
 
 @pytest.mark.parametrize('name', ['dequity_mmdet3d',
-                                  'dequity_mmdet3d.likelihood'])
+                                  'dequity_mmdet3d.likelihood',
+                                  'dequity_mmdet3d.likelihood.arguments'])
 def test_importing_a_package_loads_nothing_heavy(name):
     heavy = ('torch', 'numpy', 'mmengine', 'mmdet3d', 'mmcv', 'faiss',
              'pyarrow', 'PIL')

@@ -106,8 +106,8 @@ def run(args, team):
         return convert(args)
     fitted = None
     if args.apply is not None:
-        from dequity_mmdet3d.likelihood.estimation.fitted import load_fitted
-        fitted = load_fitted(args.apply)
+        from dequity_mmdet3d.likelihood.estimation.modes_file import load_modes
+        fitted = load_modes(args.apply)
     if args.embeddings is not None:
         samples, given = sources.samples_from_embeddings(
             args.embeddings, args.ids)

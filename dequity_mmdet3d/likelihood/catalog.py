@@ -149,7 +149,7 @@ def _image_of(samples, row, camera):
 
 def _stored(table, table_path, samples, rows):
     """(N, D): the mean direction of a sample's usable images."""
-    from .embeddings.stored import stored_embeddings
+    from .embeddings.lookup import stored_embeddings
     paths = [path for images in samples.images for path in images]
     stored, usable = stored_embeddings(table_path, table.metadata, paths)
     counts = [len(images) for images in samples.images]

@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from dequity_mmdet3d.cli import run_cli
-from dequity_mmdet3d.likelihood import arguments
 from dequity_mmdet3d.sample_ids import ids_fingerprint
 from dequity_mmdet3d.table import LikelihoodTable
 
@@ -176,11 +175,6 @@ def test_help_and_version(capsys):
             tool().parse_args([flag])
         assert e.value.code == 0
         assert text in capsys.readouterr().out
-
-
-def test_default_encoder_is_the_library_s():
-    from dequity_mmdet3d.likelihood.encoding.encoders import DEFAULT_ENCODER
-    assert arguments.DEFAULT_ENCODER == DEFAULT_ENCODER
 
 
 @pytest.fixture

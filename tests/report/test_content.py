@@ -99,7 +99,7 @@ def test_cameras_of_a_sample_are_averaged(small, found):
 
 
 def _raw(path):
-    from dequity_mmdet3d.likelihood.embeddings.stored import stored_embeddings
+    from dequity_mmdet3d.likelihood.embeddings.lookup import stored_embeddings
     table = LikelihoodTable.load(path)
     paths = [str(path.parent / f'images/{i:06d}.png') for i in range(36)]
     return [stored_embeddings(path, table.metadata, paths)[0]]

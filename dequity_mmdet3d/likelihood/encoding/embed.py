@@ -8,7 +8,8 @@ from typing import Any, List
 
 import numpy as np
 
-from ..embeddings.cameras import DEFAULT_HOW, View, views_of
+from ..choices import DEFAULT_CAMERAS
+from ..embeddings.cameras import View, views_of
 from ..embeddings.vectors import UnitVectors
 
 
@@ -22,7 +23,7 @@ class Embedded:
             camera by itself.
         provenance (dict): ``source``, ``dataset``, ``split``, ``id_type`` and
             ``encoder`` of :mod:`dequity_mmdet3d.table`.
-        how (str): One of :data:`.cameras.HOW`.
+        how (str): One of :data:`.choices.CAMERAS`.
         skipped (list[str]): Sample ids without any usable image; they are
             not among ``ids``.
         encoded (Encoded, optional): Where the embeddings lie, and the
@@ -31,13 +32,13 @@ class Embedded:
     ids: List[str]
     views: List[View]
     provenance: dict
-    how: str = DEFAULT_HOW
+    how: str = DEFAULT_CAMERAS
     skipped: List[str] = field(default_factory=list)
     encoded: Any = None
 
 
 def embed_samples(samples, encoder, settings, store, skip_bad=False,
-                  bad_list=None, team=None, how=DEFAULT_HOW, fitted=None):
+                  bad_list=None, team=None, how=DEFAULT_CAMERAS, fitted=None):
     """Encode the images of samples.
 
     Args:
@@ -50,7 +51,7 @@ def embed_samples(samples, encoder, settings, store, skip_bad=False,
             by process 0 if there are any.
         team (Alone, optional): The processes that share the work.
         how (str): What becomes of several cameras, see :mod:`.cameras`.
-        fitted (Fitted, optional): What the embeddings are to be compared
+        fitted (FittedModes, optional): What the embeddings are to be compared
             with.
 
     Returns:

@@ -25,12 +25,13 @@ from ...messages import first_five
 from ...sample_ids import check_ids, ids_fingerprint, sample_id_of
 from ...table import LikelihoodTable
 from ...table_file import FORMAT_VERSION
+from .. import choices
 from ..clustering.density import settle_noise
 from ..samples.safe_pickle import load_pickle
-from .estimate import KINDS
 
 KEYS = ('cluster_id', 'cluster_size', 'largest_cluster_size')
-NOISE = ('single', 'cluster')
+# 'nearest' needs the embeddings, which these tables do not hold
+NOISE = tuple(n for n in choices.NOISE if n != 'nearest')
 _MAKER = "the authors' notebook"
 
 
@@ -60,8 +61,8 @@ def table_from_cluster_info(path, kind='relative', noise='single'):
             of a table and the kind is 'share', which needs the whole; or
             if an option is unknown.
     """
-    if kind not in KINDS:
-        raise ValueError(f'kind must be one of {KINDS}, but got {kind!r}')
+    if kind not in choices.KINDS:
+        raise ValueError(f'kind must be one of {choices.KINDS}, but got {kind!r}')
     if noise not in NOISE:
         raise ValueError(f'noise must be one of {NOISE}, but got {noise!r}; '
                          "'nearest' needs the embeddings, which these tables "

@@ -4,7 +4,7 @@ Shape letters: N samples.
 """
 import numpy as np
 
-KINDS = ('relative', 'share')
+from ..choices import KINDS
 
 
 def likelihood_from_labels(labels, kind='relative'):

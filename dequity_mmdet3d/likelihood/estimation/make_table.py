@@ -17,7 +17,7 @@ from ..clustering import ClusterSettings, cluster
 from ..embeddings.cameras import join_cameras
 from .diagnosis import diagnose, refuse_degenerate
 from .estimate import likelihood_from_labels, neutral_likelihood
-from .fitted import Fitted
+from .modes_file import FittedModes
 
 
 @dataclass(frozen=True)
@@ -28,12 +28,12 @@ class Estimate:
         table (LikelihoodTable): One row a sample; those without a usable
             image come last.
         diagnosis (Diagnosis): Whether to trust it.
-        fitted (Fitted, optional): To apply it to other samples; by the
+        fitted (FittedModes, optional): To apply it to other samples; by the
             method 'modes'.
     """
     table: LikelihoodTable
     diagnosis: Any
-    fitted: Optional[Fitted]
+    fitted: Optional[FittedModes]
 
 
 def make_table(embedded, settings=None, kind='relative'):
@@ -71,7 +71,7 @@ def make_table(embedded, settings=None, kind='relative'):
     table = _table(embedded, likelihood, labels, size, metadata)
     fitted = None
     if all(f.modes is not None for f in found):
-        fitted = Fitted(
+        fitted = FittedModes(
             {v.name: f.modes for v, f in zip(embedded.views, found)},
             {v.name: _sizes(f.labels) for v, f in zip(embedded.views, found)},
             dict(
@@ -89,7 +89,7 @@ def apply_table(embedded, fitted):
 
     Args:
         embedded (Embedded): N samples, by the same encoder.
-        fitted (Fitted): See :func:`make_table`.
+        fitted (FittedModes): See :func:`make_table`.
 
     Returns:
         LikelihoodTable: ``cluster_id`` and ``cluster_size`` are those of the

@@ -7,6 +7,7 @@ import logging
 from pathlib import Path
 
 from ....messages import first_five
+from ...choices import DEFAULT_ENCODER
 from .base import (
     Squash,
     checked_dim,
@@ -16,11 +17,10 @@ from .base import (
     place,
     weights_fingerprint,
 )
-from .lite import NAME as EMBEDDED
 from .precision import DTYPES, pick_precision
 
 _FIXES = ('give --pretrained a checkpoint file that you have copied here, or '
-          f'leave --encoder out to use the embedded {EMBEDDED}')
+          f'leave --encoder out to use the embedded {DEFAULT_ENCODER}')
 
 
 class OpenClipEncoder:
@@ -78,7 +78,7 @@ def _open_clip():
         import open_clip
     except ImportError as e:
         raise ImportError(
-            f'encoders other than {EMBEDDED!r} need open_clip, which cannot '
+            f'encoders other than {DEFAULT_ENCODER!r} need open_clip, which cannot '
             f"be imported ({e}); pip install 'dequity_mmdet3d[cpu]'") from e
     return open_clip
 
@@ -86,12 +86,12 @@ def _open_clip():
 def _check_name(open_clip, name):
     known = open_clip.list_models()
     if name not in known:
-        lower = {k.lower(): k for k in [EMBEDDED, *known]}
+        lower = {k.lower(): k for k in [DEFAULT_ENCODER, *known]}
         near = difflib.get_close_matches(name.lower(), lower, 3, 0.4)
         raise ValueError(
             f'unknown encoder {name!r}; did you mean '
             f'{" or ".join(repr(lower[n]) for n in near)}?' if near else
-            f'unknown encoder {name!r}; known are {EMBEDDED!r} and the '
+            f'unknown encoder {name!r}; known are {DEFAULT_ENCODER!r} and the '
             f'{len(known)} of open_clip.list_models()')
 
 

@@ -23,7 +23,7 @@ _ARRAYS = ('centre', 'axes', 'cells', 'cell_mode', 'reach', 'sizes')
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedModes:
     """The modes of each view, see :class:`.cameras.View`.
 
     Args:
@@ -142,21 +142,21 @@ class Fitted:
         return cls(modes, sizes, about)
 
 
-def load_fitted(table_path):
+def load_modes(table_path):
     """What a table was made with.
 
     Args:
         table_path (str | Path): A likelihood table.
 
     Returns:
-        Fitted: From the file beside it.
+        FittedModes: From the file beside it.
 
     Raises:
         FileNotFoundError: If one of the files does not exist.
         ValueError: If one is damaged, or they do not belong together.
     """
     table = LikelihoodTable.load(table_path)
-    fitted = Fitted.load(modes_path(table_path))
+    fitted = FittedModes.load(modes_path(table_path))
     if fitted.about['ids_sha256'] != table.metadata.get('ids_sha256') or (
             fitted.about['date'] != table.metadata.get('date')):
         raise ValueError(
