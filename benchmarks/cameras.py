@@ -25,8 +25,9 @@ from dequity_mmdet3d.likelihood.encoding.encoders import build_encoder
 from dequity_mmdet3d.likelihood.estimation.diagnosis import rank_correlation
 from dequity_mmdet3d.likelihood.estimation.make_table import make_table
 from dequity_mmdet3d.likelihood.samples.sources import Samples
+from dequity_mmdet3d.provenance import Provenance
 
-PROVENANCE = dict(source='images', dataset=None, split=None, id_type='x')
+PROVENANCE = Provenance('images', 'given')
 
 
 def score(embedded, truth):
@@ -87,7 +88,7 @@ def drawn(n, seed, everywhere, cameras=6, modes=20, rank=24, dim=512):
         views = [View(str(v.name), v.vectors, v.rows) for v in views]
         out[how] = score(
             Embedded([str(i) for i in range(n)], views,
-                     dict(PROVENANCE, encoder=None), how), truth)
+                     PROVENANCE, how), truth)
     return out
 
 

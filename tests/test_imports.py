@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / 'dequity_mmdet3d'
-OFFLINE = ('cli', 'machine', 'messages', 'processes', 'sample_ids', 'table',
-           'table_file', 'weight', 'likelihood', 'weighting', 'export',
-           'report')
+OFFLINE = ('cli', 'machine', 'messages', 'processes', 'provenance',
+           'sample_ids', 'table', 'table_file', 'weight', 'whole_file',
+           'likelihood', 'weighting', 'export', 'report')
 
 # Any import of the host is an error, however deep it is hidden.
 BLOCK = '''
@@ -101,6 +101,7 @@ FORBIDDEN = {
                'mmengine'),
     'sample_ids.py': ('dequity_mmdet3d.plugin',
                       'dequity_mmdet3d.likelihood'),
+    'provenance.py': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood'),
     'table.py': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood'),
     'table_file.py': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood'),
     'weight.py': ('dequity_mmdet3d.', ),

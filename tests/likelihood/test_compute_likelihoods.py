@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from dequity_mmdet3d.cli import run_cli
+from dequity_mmdet3d.provenance import Provenance
 from dequity_mmdet3d.sample_ids import ids_fingerprint
 from dequity_mmdet3d.table import LikelihoodTable
 
@@ -316,7 +317,7 @@ def test_cameras_of_a_sample_that_cannot_be_used(tmp_path, fake_encoder):
     store = ShardStore(tmp_path / 'e', 'float32')
     for i in (1, 4, 5):
         open(paths[i], 'w').close()
-    provenance = dict(source='images', dataset=None, split=None, id_type='x')
+    provenance = Provenance('images', 'relative_path')
     got = embed_samples(Samples(['a', 'b', 'c'], whole, provenance),
                         fake_encoder, None, store, skip_bad=True)
     assert got.ids == ['a', 'b'] and got.skipped == ['c']
@@ -327,7 +328,7 @@ def test_cameras_of_a_sample_that_cannot_be_used(tmp_path, fake_encoder):
     np.testing.assert_allclose(got.views[0].vectors.take(rows),
                                alone.views[0].vectors.take(rows), rtol=1e-6)
     assert alone.skipped == [] and len(got.views[0].vectors) == 2
-    assert got.provenance['encoder']['precision'] == 'float32'
+    assert got.provenance.encoder['precision'] == 'float32'
 
 
 def test_other_clustering_encodes_nothing(tmp_path, capsys):

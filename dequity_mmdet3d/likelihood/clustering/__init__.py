@@ -20,8 +20,9 @@ class ClusterSettings:
     """How to cluster.
 
     Args:
-        method (str): One of :data:`.choices.METHODS`. Defaults to 'modes', which finds
-            their number itself; the others are there for comparison.
+        method (str): One of :data:`.choices.METHODS`. Defaults to 'modes',
+            which finds their number itself; the others are there for
+            comparison.
         clusters (int, optional): K >= 1, for 'kmeans' only. None means the
             square root of N, 50 at most.
         seed (int): Of all choices by chance, in [0, 2**31). Defaults to 0.

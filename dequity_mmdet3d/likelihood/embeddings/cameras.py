@@ -34,10 +34,10 @@ def views_of(parts, sample, camera, usable, names, how=DEFAULT_CAMERAS):
         camera (np.ndarray): (M,) int64 in [0, C).
         usable (np.ndarray): (M,) bool; every sample has at least one.
         names (Sequence[str]): C names.
-        how (str): One of :data:`.choices.CAMERAS`. 'mean' clusters the mean direction of a
-            sample's images; 'concat' all of them side by side, where the
-            camera's mean stands for a missing image; the other two cluster
-            each camera by itself.
+        how (str): One of :data:`.choices.CAMERAS`. 'mean' clusters the mean
+            direction of a sample's images; 'concat' all of them side by
+            side, where the camera's mean stands for a missing image; the
+            other two cluster each camera by itself.
 
     Returns:
         list[View]: One for 'mean', 'concat' and a single camera; else C.

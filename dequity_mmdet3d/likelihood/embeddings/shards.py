@@ -51,8 +51,8 @@ class ShardStore:
 
     def __post_init__(self):
         if self.dtype not in EMBEDDING_DTYPES:
-            raise ValueError(f'dtype must be one of {EMBEDDING_DTYPES}, but is '
-                             f'{self.dtype!r}')
+            raise ValueError(f'dtype must be one of {EMBEDDING_DTYPES}, but '
+                             f'is {self.dtype!r}')
         if isinstance(self.shard_size, bool) or not isinstance(
                 self.shard_size, int) or self.shard_size < 1:
             raise ValueError('shard_size must be an integer of 1 or more, '

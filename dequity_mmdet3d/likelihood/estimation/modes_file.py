@@ -18,6 +18,7 @@ from ...whole_file import whole_file
 from ..beside import modes_path
 from ..clustering import Modes
 from ..clustering.subspace import Subspace
+from .estimate import Columns
 
 _ARRAYS = ('centre', 'axes', 'cells', 'cell_mode', 'reach', 'sizes')
 
@@ -38,7 +39,7 @@ class FittedModes:
 
     def check(self, embedded):
         """Raise ValueError unless these embeddings can be compared."""
-        self.check_encoder(embedded.provenance['encoder'])
+        self.check_encoder(embedded.provenance.encoder)
         for view in embedded.views:
             if view.name not in self.modes:
                 raise ValueError(
@@ -73,23 +74,23 @@ class FittedModes:
                     'give the same options as for the table')
 
     def columns(self, name, vectors):
-        """Likelihood, cluster and its size, of the samples of a view.
+        """What the table's clusters say of the samples of a view.
 
         Args:
             name (str): Of the view.
             vectors (UnitVectors): (V, D) embeddings.
 
         Returns:
-            tuple[np.ndarray, np.ndarray, np.ndarray, int]: (V,) float64 in
-            (0, 1], int64, int64; a sample unlike the training set has the
-            likelihood of a cluster of one. And the number of clusters.
+            Columns: A sample unlike the training set has the likelihood of a
+            cluster of one.
         """
         labels = self.modes[name].assign(vectors)
         sizes = self.sizes[name]
         size = np.where(labels < 0, 1, np.append(sizes, 1)[labels])
         whole = (sizes.max() if self.about['kind'] == 'relative' else
                  self.about['n'])
-        return np.minimum(size / whole, 1.0), labels, size, len(sizes)
+        return Columns(
+            np.minimum(size / whole, 1.0), labels, size, len(sizes))
 
     def save(self, path):
         """Write to ``path``, whole or not at all.

@@ -1,4 +1,6 @@
 """From embeddings to a table, and the table for other samples."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -15,6 +17,7 @@ from dequity_mmdet3d.likelihood.estimation.modes_file import (
     load_modes,
 )
 from dequity_mmdet3d.likelihood.samples.sources import Samples
+from dequity_mmdet3d.provenance import Provenance
 from dequity_mmdet3d.weight import dequity_weight
 
 from ..families import modes
@@ -26,8 +29,8 @@ def embedded(x, skipped=(), how='mean', views=None):
     views = views or [View('', UnitVectors(x), np.arange(len(x)))]
     return Embedded(
         [f's{i}' for i in range(len(x))], views,
-        dict(source='embeddings', dataset=None, split='train.pkl',
-             id_type='row', encoder=None), how, list(skipped))
+        Provenance('embeddings', 'row', split='train.pkl'), how,
+        list(skipped))
 
 
 def test_likelihood_is_the_share_of_the_mode():
@@ -113,7 +116,8 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
     with pytest.raises(ValueError, match='48 numbers, but these have 30'):
         pipeline.apply_table(embedded(x[:, :30]), made.fitted)
     changed = embedded(x)
-    changed.provenance['encoder'] = dict(name='ViT-B-32')
+    changed = replace(changed, provenance=replace(
+        changed.provenance, encoder=dict(name='ViT-B-32')))
     with pytest.raises(ValueError, match='embeddings that were given, but'):
         pipeline.apply_table(changed, made.fitted)
 
@@ -121,7 +125,8 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
 def test_another_encoder_is_refused_before_its_work(tmp_path, fake_encoder):
     about = dict(name='ViT-B-32', weights_sha256='0', resize='', cameras='one')
     fitted = FittedModes({}, {}, dict(encoder=about))
-    samples = Samples(['a'], [('a.png', )], {})
+    samples = Samples(['a'], [('a.png', )],
+                      Provenance('images', 'relative_path'))
     with pytest.raises(ValueError, match="'ViT-B-32' .* with 'fake'"):
         embed_samples(samples, fake_encoder, None, ShardStore(tmp_path / 'e'),
                       fitted=fitted)
