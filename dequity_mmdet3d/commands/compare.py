@@ -84,31 +84,22 @@ def main(argv=None):
     args = parse_args(argv)
     tune_for_cpu()
     import torch
-    from mmengine.config import Config, DictAction
 
     from ..compare import schedule
     from ..compare.arms import arm_config, parse_arm
     from ..compare.runs import Tools, make_run, prepare
     from ..compare.summary import METRICS, write_table
+    from ..config_files import read_config
     from ..machine import usable_cores
     from ..processes import find_ranks
-    changes = argparse.Namespace()
-    DictAction([], 'cfg_options')(None, changes, args.cfg_options)
-
-    def load(path):
-        if not path.is_file():
-            raise FileNotFoundError(f'config {path} is not there')
-        config = Config.fromfile(path)
-        config.merge_from_dict(changes.cfg_options)
-        return config
-
     if len(args.configs) == 1:
-        config = load(args.configs[0])
+        config = read_config(args.configs[0], args.cfg_options)
         names = args.arms or ['baseline', 'equity', 'sampling']
         arms = {a.name: (a.folder, arm_config(config, a))
                 for a in map(parse_arm, names)}
     else:
-        arms = {p.stem: (p.stem, load(p)) for p in args.configs}
+        arms = {p.stem: (p.stem, read_config(p, args.cfg_options))
+                for p in args.configs}
         if len(arms) < len(args.configs):
             raise ValueError('the arms are named by their configs, but two '
                              'have the same name')
