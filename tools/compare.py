@@ -18,7 +18,7 @@ from dequity_mmdet3d.machine import tune_for_cpu
 
 TOOLS = Path(__file__).resolve().parent
 EPILOG = """\
-arms made from one config that weighs (README, section 2):
+arms made from one weighted config (README, section 2):
   baseline                 without this package
   equity                   the config's weights
   equity:eta=0.5,gamma=2,normalize=mean
@@ -91,8 +91,10 @@ def main():
 
     from dequity_mmdet3d.compare import schedule
     from dequity_mmdet3d.compare.arms import arm_config, parse_arm
+    from dequity_mmdet3d.compare.run_folder import Comparison
     from dequity_mmdet3d.compare.runs import Tools, make_run, prepare
-    from dequity_mmdet3d.compare.summary import METRICS, write_table
+    from dequity_mmdet3d.compare.summary import write_table
+    from dequity_mmdet3d.figures import METRICS
     from dequity_mmdet3d.machine import usable_cores
     from dequity_mmdet3d.processes import find_ranks
     changes = argparse.Namespace()
@@ -116,9 +118,11 @@ def main():
             raise ValueError('the arms are named by their configs, but two '
                              'have the same name')
     out = args.out or Path('work_dirs') / f'compare_{args.configs[0].stem}'
+    comparison = Comparison(
+        out, {name: folder for name, (folder, _) in arms.items()}, args.seeds)
     # seed by seed, so that pairs are complete early
-    runs = [make_run(out, name, folder, config, seed) for seed in args.seeds
-            for name, (folder, config) in arms.items()]
+    runs = [make_run(comparison.folder(name, seed), name, config, seed)
+            for seed in args.seeds for name, (_, config) in arms.items()]
     ranks = find_ranks(args.launcher)
     mine = schedule.share_of(runs, ranks.rank, ranks.world)
     for run in mine:
@@ -135,8 +139,7 @@ def main():
                                           gpus))
 
         failed = schedule.finish_all(mine, finish, tools.stop, args.jobs)
-    print('\n' + write_table(out, runs, list(arms), args.seeds, args.metrics
-                             or METRICS))
+    print('\n' + write_table(comparison, args.metrics or METRICS))
     if failed:
         raise OSError('; '.join(failed) + '; mend the cause and repeat the '
                       'same command')

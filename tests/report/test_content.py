@@ -253,12 +253,32 @@ def test_runs_of_one_training(tmp_path):
         pairs=0)])]
     assert run.curves['loss'][0]['y'] == [2, 1]
     assert run.curves['dequity_loss_rare'][0]['x'] == [2]
-    with pytest.raises(FileNotFoundError, match='neither comparison.csv'):
+    with pytest.raises(FileNotFoundError, match='neither comparison.json'):
         read_runs(tmp_path / 'a')
-    for text in ('a,b\n1,2\n', '', 'metric,objects,arm,seeds\n'):
-        (tmp_path / 'comparison.csv').write_text(text)
-        with pytest.raises(ValueError, match='not a table of tools/compare'):
+    for text in ('a,b\n1,2\n', '', '[]', '{"arms": {}}'):
+        (tmp_path / 'comparison.json').write_text(text)
+        with pytest.raises(ValueError, match='is not of tools/compare.py'):
             read_runs(tmp_path)
+
+
+def test_runs_have_all_digits(tmp_path):
+    """The table for people rounds, the page does not read it back."""
+    from dequity_mmdet3d.compare.run_folder import Comparison, write_result
+    from dequity_mmdet3d.compare.summary import write_table
+    comparison = Comparison(tmp_path, {'a:b': 'a_b', 'c': 'c'}, (3, ))
+    write_table(comparison)
+    assert read_runs(tmp_path).rows == []
+    for arm, value in (('a:b', 1 / 3), ('c', 2 / 3)):
+        folder = comparison.folder(arm, 3)
+        folder.mkdir(parents=True)
+        write_result(folder, dict(metrics={FIGURE: value}, steps=1, seconds=1))
+    text = write_table(comparison)
+    assert '0.33' in text and '+0.33' in text
+    run = read_runs(tmp_path)
+    assert (run.arms, run.seeds) == (['a:b', 'c'], [1, 1])
+    assert [c['mean'] for c in run.rows[0]['cells']] == [1 / 3, 2 / 3]
+    assert run.rows[0]['cells'][1]['difference'] == 2 / 3 - 1 / 3
+    assert run.rows[0]['cells'][1]['low'] is None
 
 
 def test_runs_of_one_run_of_a_comparison(comparison):

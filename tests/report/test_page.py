@@ -334,7 +334,7 @@ def test_wrong_input(small, tmp_path):
     out = tmp_path / 'page'
     for args, message in (
         ((tmp_path / 'no.parquet', ), 'no.parquet does not exist'),
-        ((path, '--runs', tmp_path), 'neither comparison.csv'),
+        ((path, '--runs', tmp_path), 'neither comparison.json'),
         ((path, '--config', root / 'no.py'), 'no config file'),
         ((path, '--images', root / 'no'), 'must be a folder of images'),
         ((path, '--split', 'val'), 'change --config'),
