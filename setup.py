@@ -37,8 +37,11 @@ setup(
         'encoder': encoder,
         # asks for torch 2.0 or newer
         'clip': ['open-clip-torch>=3.0'],
-        # other ways to a likelihood, and the benchmark of them
-        'compare': ['scikit-learn>=1.3'],
-        # tools/report.py
-        'report': ['plotly>=5.18', 'jinja2>=3.0', 'scikit-learn>=1.3'],
+        # --method tsne-dbscan, hdbscan and knn, and the benchmark of them
+        'methods': ['scikit-learn>=1.3'],
+        # the intervals of tools/compare.py
+        'compare': ['scipy>=1.7'],
+        # tools/report.py, which shows these intervals
+        'report': ['plotly>=5.18', 'jinja2>=3.0', 'scikit-learn>=1.3',
+                   'scipy>=1.7'],
     })
