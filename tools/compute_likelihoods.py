@@ -170,12 +170,14 @@ def convert(args):
         table_from_cluster_info,
     )
     from dequity_mmdet3d.likelihood.estimation.make_table import extremes
+    from dequity_mmdet3d.messages import counted
     from dequity_mmdet3d.table_file import check_writable
     check_writable(args.out)
     table = table_from_cluster_info(args.cluster_info, args.kind,
                                     args.noise or 'single')
     table.save(args.out)
-    for line in [f'{len(table)} samples in {table.n_clusters} clusters',
+    for line in [f'{counted(len(table), "sample")} in '
+                 f'{counted(table.n_clusters, "cluster")}',
                  *table.metadata['notes'], *extremes(table)]:
         print(line)
     print(f'likelihood table: {args.out}')

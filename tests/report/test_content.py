@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from dequity_mmdet3d.likelihood.catalog import Catalog, catalog_of
+from dequity_mmdet3d.likelihood.encoding.bad_images import write_bad_images
 from dequity_mmdet3d.likelihood.samples.host_config import (
     object_counts,
     samples_from_config,
@@ -13,7 +14,7 @@ from dequity_mmdet3d.report import content
 from dequity_mmdet3d.report.flat_map import flat_map
 from dequity_mmdet3d.report.galleries import galleries
 from dequity_mmdet3d.report.runs import read_runs
-from dequity_mmdet3d.report.shown import rows_on_page
+from dequity_mmdet3d.report.selection import rows_on_page
 from dequity_mmdet3d.report.thumbnails import BOXES, fitting_box, thumbnail
 from dequity_mmdet3d.table import LikelihoodTable
 
@@ -112,21 +113,21 @@ def test_chart_data(found):
     json.dumps(data)
     assert data['p'] == [0.05, 0.2, 0.5, 1.0] and data['n'] == [2, 4, 10, 20]
     assert data['classes'] == dict(Car=[0, 4, 10, 40], Cyclist=[2, 12, 0, 0])
-    assert data['id'] == ['5', '7'] and data['mode'] == modes[rows].tolist()
+    assert data['id'] == ['5', '7'] and data['cluster'] == modes[rows].tolist()
     assert [data['p'][v] for v in data['value']] == table.likelihood[
         rows].tolist()
-    assert data['modes'] == dict(
+    assert data['clusters'] == dict(
         id=[0, 1, 2], n=[20, 10, 4], p=[1, 0.5, 0.2],
-        rest=dict(modes=0, lone=2, p=[0.05], n=[2]))
+        rest=dict(clusters=0, singletons=2, p=[0.05], n=[2]))
 
 
-def test_many_modes_are_joined():
+def test_many_clusters_are_joined():
     table = table_of(np.repeat(np.arange(30), np.arange(30, 0, -1)))
     data = content.chart_data(
         table, Catalog(None, None, {}, []), np.arange(3), None, 1, 5)
-    modes = data['modes']
-    assert modes['id'] == list(range(20)) and modes['rest']['modes'] == 10
-    assert sum(modes['n']) + sum(modes['rest']['n']) == len(table)
+    found = data['clusters']
+    assert found['id'] == list(range(20)) and found['rest']['clusters'] == 10
+    assert sum(found['n']) + sum(found['rest']['n']) == len(table)
 
 
 def test_rows_on_page_keep_the_rare():
@@ -155,8 +156,9 @@ def test_galleries(found):
     rows = np.arange(len(table))
     rare, common = galleries(table, rows, catalog.vectors)
     assert [(g.title, g.samples, g.likelihood) for g in rare] == [
-        ('Without a mode', 2, 0.05), ('Mode 2', 4, 0.2), ('Mode 1', 10, 0.5)]
-    assert [(g.title, len(g.rows)) for g in common] == [('Mode 0', 8)]
+        ('Without a cluster', 2, 0.05), ('Cluster 2', 4, 0.2),
+        ('Cluster 1', 10, 0.5)]
+    assert [(g.title, len(g.rows)) for g in common] == [('Cluster 0', 8)]
     # the most typical first
     own = catalog.vectors[modes == 0]
     near = np.flatnonzero(modes == 0)[np.argmax(own @ own.mean(0))]
@@ -165,9 +167,9 @@ def test_galleries(found):
     table = LikelihoodTable(
         table.sample_id, table.likelihood, table.cluster_id,
         table.cluster_size, dict(skipped=table.sample_id[modes < 0].tolist()))
-    assert galleries(table, rows)[0][0].title == 'Mode 2'
+    assert galleries(table, rows)[0][0].title == 'Cluster 2'
     one = galleries(table_of([4] * 3), np.arange(3))
-    assert one[0] == [] and one[1][0].title == 'Mode 4'
+    assert one[0] == [] and one[1][0].title == 'Cluster 4'
     none = galleries(table_of([-1] * 5), np.arange(5))
     assert none[0][0].rows == [0, 1] and none[1][0].rows == [4, 3]
 
@@ -210,7 +212,7 @@ def test_links(tmp_path):
 
 def test_bad_images_and_provenance(small):
     _, _, path = small
-    assert content.bad_images(path) == (1, [['a/b.png', 'cut off']])
+    assert content.bad_images(path) == (1, [('a/b.png', 'cut off')])
     assert content.bad_images(path.with_name('x.parquet')) == (0, [])
     facts = dict(content.provenance(dict(
         a=dict(b=1, c=[1, 2]), diagnosis=dict(x=1), d=list(range(9)))))
@@ -219,6 +221,14 @@ def test_bad_images_and_provenance(small):
     assert 'no diagnosis' in content.stability({})[0]
     assert any('too few' in line for line in content.stability(
         LikelihoodTable.load(path).metadata))
+
+
+def test_bad_images_have_their_own_names(tmp_path):
+    failures = [('C:\\new\tx.png', 'cut\noff'), ('ü\udcff.png', 'z')]
+    write_bad_images(tmp_path / 't.bad_images.txt', failures * 40)
+    count, shown = content.bad_images(tmp_path / 't.parquet')
+    assert count == 80 and len(shown) == 50
+    assert shown[:2] == [failures[0], ('ü\ufffd.png', 'z')]
 
 
 def test_runs_of_a_comparison(comparison):
