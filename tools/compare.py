@@ -129,7 +129,7 @@ def main():
         prepare(run)
     failed = []
     if not args.table_only:
-        tools = Tools(TOOLS / 'train.py', TOOLS / 'test.py')
+        tools = Tools([str(TOOLS / 'train.py')], [str(TOOLS / 'test.py')])
         gpus = torch.cuda.device_count()
 
         def finish(run, place):

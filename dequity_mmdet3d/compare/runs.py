@@ -125,8 +125,9 @@ class Tools:
     """Trains and evaluates with the command line tools.
 
     Args:
-        train (Path): ``tools/train.py``, or another script of its arguments.
-        test (Path): ``tools/test.py`` likewise.
+        train (Sequence[str]): What follows ``python`` before a config:
+            ``tools/train.py``, or a script of its arguments.
+        test (Sequence[str]): Likewise.
     """
 
     def __init__(self, train, test):
@@ -189,17 +190,19 @@ class Tools:
         call('test', self.test, checkpoint, '--work-dir', folder)
         figures = run_folder.read_evaluation(run.folder)
         if figures is None:
-            raise OSError(f'{run.name}: {self.test} left no figures in '
-                          f'{folder}')
+            raise OSError(f'{run.name}: {" ".join(self.test)} left no '
+                          f'figures in {folder}')
         return figures
 
-    def _call(self, run, what, script, *arguments, **process_options):
+    def _call(self, run, what, program, *arguments, **process_options):
         """Wait for a tool; what it says goes to the run's log."""
         if self._stopped:
             raise OSError(f'{run.name}: interrupted before {what}')
         log = run.folder / f'{what}.log'
         config = run_folder.config_path(run.folder)
-        command = [sys.executable, '-W', 'ignore', script, config, *arguments]
+        command = [
+            sys.executable, '-W', 'ignore', *program, config, *arguments
+        ]
         with open(log, 'ab') as f:
             process = subprocess.Popen(
                 list(map(str, command)),
