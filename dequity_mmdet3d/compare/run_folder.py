@@ -47,7 +47,7 @@ class Comparison:
         """The comparison that lies in a folder.
 
         Args:
-            out (Path): ``--out`` of ``tools/compare.py``.
+            out (Path): ``--out`` of ``dequity compare``.
 
         Returns:
             Comparison: With arms and seeds of the last table written there.
@@ -63,7 +63,7 @@ class Comparison:
                        tuple(map(int, found['seeds'])))
         except (AttributeError, KeyError, TypeError, ValueError) as e:
             raise ValueError(
-                f'{path} is not of tools/compare.py ({type(e).__name__}: {e})'
+                f'{path} is not of dequity compare ({type(e).__name__}: {e})'
                 '; repeat its command with --table-only') from e
 
     @staticmethod

@@ -126,7 +126,7 @@ class Tools:
 
     Args:
         train (Sequence[str]): What follows ``python`` before a config:
-            ``tools/train.py``, or a script of its arguments.
+            ``-m dequity_mmdet3d train``, or a script of its arguments.
         test (Sequence[str]): Likewise.
     """
 

@@ -24,7 +24,7 @@ _POINTS = 300
 
 @dataclass(frozen=True)
 class Runs:
-    """A comparison of ``tools/compare.py``, or one training.
+    """A comparison of ``dequity compare``, or one training.
 
     Args:
         name (str): Of its folder.
@@ -49,7 +49,7 @@ def read_runs(folder):
     """Read what lies in a folder.
 
     Args:
-        folder (str | Path): ``--out`` of ``tools/compare.py``, or the work
+        folder (str | Path): ``--out`` of ``dequity compare``, or the work
             directory of one training.
 
     Returns:
@@ -78,7 +78,7 @@ def read_runs(folder):
     result = read_result(folder)
     if not lines and result is None:
         raise FileNotFoundError(
-            f'{folder} has neither comparison.json (of tools/compare.py; '
+            f'{folder} has neither comparison.json (of dequity compare; '
             '--table-only writes it) nor */vis_data/scalars.json (of a '
             'training); correct --runs')
     _add_curves(curves, name, name, lines)

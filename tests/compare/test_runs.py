@@ -10,7 +10,9 @@ import threading
 import time
 
 import pytest
-from mmengine.config import Config
+
+Config = pytest.importorskip(
+    'mmengine.config', reason='mmengine reads the config files').Config
 
 from dequity_mmdet3d.compare.runs import Tools, make_run, prepare
 from dequity_mmdet3d.compare.schedule import environment, finish_all, share_of

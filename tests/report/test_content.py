@@ -10,6 +10,8 @@ from dequity_mmdet3d.likelihood.samples.host_config import (
     object_counts,
     samples_from_config,
 )
+from dequity_mmdet3d.likelihood.samples.sources import Samples
+from dequity_mmdet3d.provenance import Provenance
 from dequity_mmdet3d.report import content
 from dequity_mmdet3d.report.flat_map import flat_map
 from dequity_mmdet3d.report.galleries import galleries
@@ -18,16 +20,38 @@ from dequity_mmdet3d.report.selection import rows_on_page
 from dequity_mmdet3d.report.thumbnails import BOXES, fitting_box, thumbnail
 from dequity_mmdet3d.table import LikelihoodTable
 
-from .conftest import FIGURE
+from .conftest import FIGURE, MODES
+
+
+def samples_of(root):
+    """What the config tells, without mmengine."""
+    images = sorted((root / 'images').iterdir())
+    return Samples(
+        [str(i) for i in range(len(images))], [(str(i), ) for i in images],
+        Provenance('config', 'sample_idx', 'kitti', 'infos.json'),
+        str(root / 'kitti_likelihoods.parquet'),
+        cameras=[('CAM2', )] * len(images))
+
+
+def objects_of(modes):
+    counts = [MODES[m][1:] if m >= 0 else (0, 1) for m in modes]
+    return {str(i): {name: n for name, n in zip(('Car', 'Cyclist'), both) if n}
+            for i, both in enumerate(counts)}
+
+
+def test_the_config_tells_the_same(small):
+    pytest.importorskip('mmengine', reason='mmengine reads the config files')
+    root, modes, _ = small
+    assert samples_from_config(root / 'config.py') == samples_of(root)
+    assert object_counts(root / 'config.py') == objects_of(modes)
 
 
 @pytest.fixture
 def found(small):
     root, modes, path = small
     table = LikelihoodTable.load(path)
-    config = root / 'config.py'
     return modes, table, catalog_of(
-        table, path, samples_from_config(config), object_counts(config))
+        table, path, samples_of(root), objects_of(modes))
 
 
 def table_of(labels):
@@ -52,7 +76,7 @@ def test_catalog(found):
 def test_catalog_of_other_samples(small, found, tmp_path):
     root, _, path = small
     table = LikelihoodTable.load(path)
-    samples = samples_from_config(root / 'config.py')
+    samples = samples_of(root)
     other = LikelihoodTable(['999', *table.sample_id[1:]], table.likelihood,
                             table.cluster_id, table.cluster_size,
                             table.metadata)
@@ -82,9 +106,8 @@ def test_catalog_of_other_samples(small, found, tmp_path):
 def test_cameras_of_a_sample_are_averaged(small, found):
     root, _, path = small
     table = LikelihoodTable.load(path)
-    samples = samples_from_config(root / 'config.py')
+    samples = samples_of(root)
     # the same 36 images as 18 samples of two cameras
-    from dequity_mmdet3d.likelihood.samples.sources import Samples
     pairs = list(zip(samples.images[::2], samples.images[1::2]))
     two = Samples(samples.ids[:18], [a + b for a, b in pairs],
                   samples.provenance)
@@ -268,7 +291,7 @@ def test_runs_of_one_training(tmp_path):
         read_runs(tmp_path / 'a')
     for text in ('a,b\n1,2\n', '', '[]', '{"arms": {}}'):
         (tmp_path / 'comparison.json').write_text(text)
-        with pytest.raises(ValueError, match='is not of tools/compare.py'):
+        with pytest.raises(ValueError, match='is not of dequity compare'):
             read_runs(tmp_path)
 
 

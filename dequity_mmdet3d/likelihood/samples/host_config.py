@@ -32,11 +32,12 @@ def read_config(path, cfg_options=None):
     Raises:
         FileNotFoundError: If the file or one of its bases does not exist.
         ValueError: If it cannot be read as a config.
+        ImportError: If mmengine, which reads it, is not installed.
     """
-    from mmengine.config import Config, DictAction
     if not Path(path).is_file():
         raise FileNotFoundError(f'there is no config file {path} (looked from '
                                 f'{Path.cwd()}); correct the path')
+    Config, DictAction = _mmengine()
     with warnings.catch_warnings():
         # mmengine finds mmdet3d's folder through pkg_resources, which
         # announces its end at every use
@@ -60,6 +61,17 @@ def read_config(path, cfg_options=None):
                              f'fit {path} ({e}); correct the key') from e
     # new-style configs hold their types as objects that import on access
     return cfg._to_lazy_dict() if hasattr(cfg, '_to_lazy_dict') else dict(cfg)
+
+
+def _mmengine():
+    try:
+        from mmengine.config import Config, DictAction
+    except ImportError as e:
+        raise ImportError(
+            'a config is read by mmengine, which cannot be imported '
+            f'({e}); pip install mmengine, or name the images themselves '
+            'with --images') from e
+    return Config, DictAction
 
 
 def type_name(cfg):
