@@ -65,9 +65,9 @@ class Figure:
     def name(self) -> str:
         """str: As it stands in logs and files."""
         if self.is_count:
-            parts = self.cls, self.difficulty, self.kind
+            parts = [self.cls, self.difficulty, self.kind]
         else:
-            parts = self.cls, self.kind, self.difficulty, self.overlap
+            parts = [self.cls, self.kind, self.difficulty, self.overlap]
         return '/'.join(
             filter(None, (self.prefix, self.stratum,
                           '_'.join(filter(None, parts)))))
