@@ -1,0 +1,47 @@
+"""Sphinx: docs/*.md and, read from the sources without importing them, the API.
+
+    make docs        # docs/_build/html/index.html; a broken reference fails
+"""
+import re
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+project = 'dequity_mmdet3d'
+author = 'the dequity_mmdet3d contributors'
+version = release = re.search(
+    "__version__ = '(.+)'",
+    (ROOT / 'dequity_mmdet3d/__init__.py').read_text(encoding='utf-8'))[1]
+
+extensions = ['myst_parser', 'autoapi.extension', 'sphinx.ext.napoleon']
+exclude_patterns = ['_build']
+html_theme = 'furo'
+html_title = f'{project} {version}'
+# every reference that someone wrote must lead somewhere
+nitpicky = True
+# types in docstrings are prose ('(N,) float64'), not references
+napoleon_use_param = napoleon_use_rtype = False
+autodoc_typehints = 'none'
+myst_heading_anchors = 3
+myst_enable_extensions = ['colon_fence']
+
+autoapi_dirs = [str(ROOT / 'dequity_mmdet3d')]
+autoapi_root = 'api'
+autoapi_options = ['members', 'show-module-summary']
+autoapi_member_order = 'bysource'
+autoapi_add_toctree_entry = False
+autoapi_python_class_content = 'class'
+
+
+def readme_first(app, name, source):
+    """The first page is the README, whose links start at the root."""
+    if name == 'index':
+        readme = (ROOT / 'README.md').read_text(encoding='utf-8')
+        for path, page in (('docs/', ''), ('CHANGELOG.md', 'changelog.md'),
+                           ('CONTRIBUTING.md', 'contributing.md')):
+            readme = readme.replace(f']({path}', f']({page}')
+        source[0] = f'{readme}\n{source[0]}'
+
+
+def setup(app):
+    app.connect('source-read', readme_first)
