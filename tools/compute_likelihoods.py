@@ -23,6 +23,7 @@ from dequity_mmdet3d.machine import tune_for_cpu
 
 def encode(samples, args, out, team, say, fitted=None):
     """The samples' embeddings, out of this run and earlier ones."""
+    from dequity_mmdet3d.likelihood.beside import embeddings_folder
     from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
     from dequity_mmdet3d.likelihood.encoding import bad_images
     from dequity_mmdet3d.likelihood.encoding.embed import embed_samples
@@ -41,7 +42,7 @@ def encode(samples, args, out, team, say, fitted=None):
         pick_precision(args.precision, pick_device(device)))[0]
     encoder = build_encoder(args.encoder, args.pretrained, device, precision)
     store = ShardStore(args.embeddings_dir
-                       or bad_images.embeddings_folder(out),
+                       or embeddings_folder(out),
                        args.embedding_dtype, args.shard_size, say)
     say(f'encoding {len(samples)} samples with {encoder.name} in '
         f'{encoder.precision} on {encoder.device}' +
