@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dequity_mmdet3d import __version__
+from dequity_mmdet3d.likelihood.samples.host_config import read_config
 from dequity_mmdet3d.machine import tune_for_cpu
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -147,9 +148,8 @@ def write_config(out, args):
     """
     from mmengine.config import Config
     data = out / 'mini_kitti'
-    os.environ['MINI_KITTI'] = f'{data}/'  # the base's only way to its data
-    cfg = Config.fromfile(BASE, import_custom_modules=False)
-    del os.environ['MINI_KITTI']
+    os.environ.pop('MINI_KITTI', None)  # the base would read it
+    cfg = Config(_moved(read_config(BASE), 'data/mini_kitti/', f'{data}/'))
     cfg.randomness = dict(seed=args.seed)
     # evaluated by test.py
     cfg.train_cfg.update(max_epochs=args.epochs, val_interval=args.epochs + 1)
@@ -165,6 +165,17 @@ def write_config(out, args):
         f'{cfg.pretty_text}',
         encoding='utf-8')
     return path, predictions / 'pred_instances_3d.pkl'
+
+
+def _moved(node, old, new):
+    """A config in which every path below a folder is below another one."""
+    if isinstance(node, dict):
+        return {k: _moved(v, old, new) for k, v in node.items()}
+    if isinstance(node, (list, tuple)):
+        return type(node)(_moved(v, old, new) for v in node)
+    if isinstance(node, str) and node.startswith(old):
+        return new + node[len(old):]
+    return node
 
 
 def val_table(data):
