@@ -26,13 +26,15 @@ BASE = ROOT / 'configs/pointpillars_dequity_mini_kitti.py'
 
 
 def positive(text):
+    """An argument that counts something: 1 or more."""
     value = int(text)
     if value < 1:
         raise argparse.ArgumentTypeError(f'expected 1 or more, got {text}')
     return value
 
 
-def parse_args():
+def parse_args(argv=None):
+    """Parse; leave with status 2 unless the arguments make sense."""
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', 1)[0],
         formatter_class=argparse.ArgumentDefaultsHelpFormatter)
@@ -53,7 +55,7 @@ def parse_args():
         '--version',
         action='version',
         version=f'dequity_mmdet3d {__version__}')
-    return parser.parse_args()
+    return parser.parse_args(argv)
 
 
 class Step:
@@ -247,8 +249,13 @@ def run_demo(out, args):
           f'logs            {step.logs}')
 
 
-def main():
-    args = parse_args()
+def main(argv=None):
+    """Make the demo.
+
+    Args:
+        argv (list[str], optional): Arguments; by default the command line's.
+    """
+    args = parse_args(argv)
     out = args.out.resolve()
     if args.fresh and out.exists():
         shutil.rmtree(out)

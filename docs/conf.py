@@ -1,4 +1,4 @@
-"""Sphinx: docs/*.md and, read from the sources without importing them, the API.
+"""Sphinx: docs/*.md, and the API, read from the sources without an import.
 
     make docs        # docs/_build/html/index.html; a broken reference fails
 """

@@ -82,7 +82,8 @@ Footprint = Tuple[float, float, float, float, float]
 
 def separated(one: Footprint, two: Footprint) -> bool:
     """Whether two rectangles (x, y, yaw, length, width) have no point in
-    common, by the separating axis theorem."""
+    common, by the separating axis theorem.
+    """
     dx, dy = two[0] - one[0], two[1] - one[1]
     reach = np.hypot(one[3], one[4]) + np.hypot(two[3], two[4])
     if dx * dx + dy * dy > reach * reach / 4:

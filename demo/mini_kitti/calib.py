@@ -39,6 +39,7 @@ class Calib:
 
     @property
     def p2(self) -> np.ndarray:
+        """(3, 4), of the left colour camera."""
         return self.projections[2]
 
     @property
@@ -92,7 +93,8 @@ def make_calib(image_size: Tuple[int, int]) -> Calib:
 
 def _as_written(calib: Calib) -> Calib:
     """Round to the digits of the file, so that what the renderer uses is
-    what a reader gets."""
+    what a reader gets.
+    """
     return parse_calib(format_calib(calib))
 
 

@@ -18,7 +18,8 @@ _NOISE = np.float32(0.006)
 
 class Picture(NamedTuple):
     """image (H, W, 3) uint8 RGB; owner (h, w): the box seen by each ray of
-    the rendered grid, -1 for none."""
+    the rendered grid, -1 for none.
+    """
     image: np.ndarray
     owner: np.ndarray
 

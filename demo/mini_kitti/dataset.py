@@ -157,7 +157,8 @@ def _write_lists(root: Path, samples: List[Sample]) -> None:
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
     """Processes started in here leave Ctrl-C, which the terminal sends to
-    all of them, to their parent."""
+    all of them, to their parent.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # Python lets only the main thread change this.
         return

@@ -26,10 +26,12 @@ class Sample:
 
     @property
     def name(self) -> str:
+        """Of its files, without their suffix."""
         return f'{self.index:06d}'
 
     @property
     def folder(self) -> str:
+        """KITTI's top folder for it."""
         return 'testing' if self.split == 'test' else 'training'
 
     @property

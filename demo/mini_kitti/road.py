@@ -54,6 +54,7 @@ class Road:
         return self.median / 2 + (lane + 0.5) * self.lane_width
 
     def slope(self, x):
+        """Derivative dy/dx of the road at x, both in metres."""
         return self.heading + self.curvature * x
 
     def middle(self, x):
@@ -63,7 +64,8 @@ class Road:
 
     def offset(self, x, y):
         """d of a point. Exact for a straight road; on the curve the error
-        is second order in curvature * d (millimetres here)."""
+        is second order in curvature * d (millimetres here).
+        """
         return (y - self.middle(x)) / np.sqrt(1 + self.slope(x)**2)
 
     def point(self, s, d) -> Tuple[float, float, float]:

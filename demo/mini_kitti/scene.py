@@ -18,7 +18,8 @@ from .street import build_street
 
 class Hits(NamedTuple):
     """First hits of R rays. `triangle` is -1 and `distance` inf for a miss;
-    `normal` (R, 3) looks towards the ray's origin."""
+    `normal` (R, 3) looks towards the ray's origin.
+    """
     distance: np.ndarray
     triangle: np.ndarray
     normal: np.ndarray
@@ -65,7 +66,8 @@ class Scene:
 
     def cast(self, origins: np.ndarray, directions: np.ndarray) -> Hits:
         """First hits; directions (R, 3) have unit length, origins are (3,)
-        or (R, 3)."""
+        or (R, 3).
+        """
         found = self.caster.cast_rays(
             self._rays(origins, directions), nthreads=1)
         distance = found['t_hit'].numpy()
@@ -79,7 +81,8 @@ class Scene:
     def blocked(self, origins: np.ndarray, directions: np.ndarray,
                 reach: float) -> np.ndarray:
         """Whether anything lies within `reach` metres, (R,) bool; origins
-        (R, 3), directions (3,) or (R, 3)."""
+        (R, 3), directions (3,) or (R, 3).
+        """
         return self.caster.test_occlusions(
             self._rays(origins, directions), 0.0, reach, nthreads=1).numpy()
 

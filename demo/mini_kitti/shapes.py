@@ -52,7 +52,8 @@ GLOW = np.float32([m.glow for m in MATERIALS])
 @dataclass(frozen=True)
 class Mesh:
     """vertices (V, 3) float32; triangles (T, 3) int64; material (T,) int64;
-    rgb (T, 3) float32."""
+    rgb (T, 3) float32.
+    """
     vertices: np.ndarray
     triangles: np.ndarray
     material: np.ndarray
@@ -96,7 +97,8 @@ def repaint(part: Mesh, colours: Dict[str, Sequence[float]]) -> Mesh:
 
 def fit_unit_box(part: Mesh) -> Mesh:
     """Scale to fill x, y in [-0.5, 0.5] and z in [0, 1] exactly, so that a
-    shape scaled by a box's size touches all six sides of that box."""
+    shape scaled by a box's size touches all six sides of that box.
+    """
     low, high = part.vertices.min(0), part.vertices.max(0)
     unit = (part.vertices - low) / (high - low) - np.float32([0.5, 0.5, 0])
     return replace(part, vertices=np.float32(unit))

@@ -21,7 +21,8 @@ _SIGNS = ((0.55, 0.03, 0.03), (0.03, 0.10, 0.45), (0.60, 0.42, 0.03))
 
 class Street(NamedTuple):
     """Args: parts: meshes; obstacles: footprints that objects keep clear
-    of; lamps: (L, 3) positions of the street lamps, metres."""
+    of; lamps: (L, 3) positions of the street lamps, metres.
+    """
     parts: List[Mesh]
     obstacles: List[Footprint]
     lamps: np.ndarray

@@ -1,5 +1,4 @@
 """The demo from nothing to its page, in a folder of an awkward name."""
-import os
 import re
 
 import pytest
