@@ -23,7 +23,7 @@ nitpicky = True
 napoleon_use_param = napoleon_use_rtype = False
 autodoc_typehints = 'none'
 myst_heading_anchors = 3
-myst_enable_extensions = ['colon_fence']
+myst_enable_extensions = ['html_image']
 
 autoapi_dirs = [str(ROOT / 'dequity_mmdet3d')]
 autoapi_root = 'api'
@@ -40,6 +40,7 @@ def readme_first(app, name, source):
         for path, page in (('docs/', ''), ('CHANGELOG.md', 'changelog.md'),
                            ('CONTRIBUTING.md', 'contributing.md')):
             readme = readme.replace(f']({path}', f']({page}')
+            readme = readme.replace(f'src="{path}', f'src="{page}')
         source[0] = f'{readme}\n{source[0]}'
 
 

@@ -25,7 +25,7 @@ from dequity_mmdet3d.cli import run_cli
 # what the study asked for first, then what it may cost
 ROWS = ('rare/Cyclist', 'rare/Car', 'rare/Pedestrian', 'common/Car',
         'common/Pedestrian')
-SIZE = (1280, 800)  # of the view, in pixels
+SIZE = (1280, 1500)  # of the view, in pixels
 BLUE, ORANGE, GREY = '#2a6fb0', '#d1661b', '#777777'
 
 
