@@ -240,8 +240,8 @@ def run_demo(out, args):
          '--out', page)
     tune_for_cpu()
     from demo.summary import summary
-    print(f'\nopen            {page / "index.html"}\n')
-    print(summary(data, table, predictions))
+    told = summary(data, table, predictions)
+    print(f'\nopen            {page / "index.html"}\n\n{told}')
     print(f'\nin all          {time.time() - started:.0f} s\n'
           f'likelihoods     {table}\n'
           f'checkpoint      {checkpoint}\n'
