@@ -1,9 +1,12 @@
 """The demo from nothing to its page, in a folder of an awkward name."""
+import os
 import re
 
 import pytest
 
 from tests.conftest import run_tool
+
+pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
@@ -30,6 +33,16 @@ def test_summary_then_repeated_and_longer(out):
     assert 'rarest images' in done.stdout
     # nothing beside the folder
     assert [path.name for path in out.parent.iterdir()] == [out.name]
+    # The demo's steps show that its config serves train, test, report and
+    # compute_likelihoods without a variable; so it does compare.
+    config = (out / 'config.py').read_text(encoding='utf-8')
+    assert '_base_' not in config and 'data/mini_kitti/' not in config
+    assert 'MINI_KITTI' not in os.environ
+    compared = run_tool(
+        'compare.py', out / 'config.py', '--arms', 'baseline', 'equity',
+        '--seeds', 0, '--out', out / 'compared', cwd=out.parent)
+    assert compared.returncode == 0, compared.stdout[-3000:]
+    assert re.search(r'Cyclist .*\| \d+\.\d+ .*\| \d', compared.stdout)
     # what is finished stays; figures are of the checkpoint they name
     again = demo(out, '--epochs', 1)
     assert again.returncode == 0 and again.stdout.count('there already') == 5

@@ -25,7 +25,7 @@ class _Refused(Exception):
 class UnreadArray:
     """Stands where the pickle has a numpy array."""
 
-    def __init__(self, *args):
+    def __init__(self, *args: object):
         pass
 
     def __setstate__(self, state):
