@@ -38,7 +38,7 @@ class EncodeSettings:
     workers: Optional[int] = None
     progress: Optional[bool] = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, low in (('batch_size', 1), ('workers', 0)):
             value = getattr(self, name)
             if value is None:

@@ -28,10 +28,10 @@ class UnreadArray:
     def __init__(self, *args: object):
         pass
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: object) -> None:
         pass
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return '<array, not read>'
 
 
