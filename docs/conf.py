@@ -17,8 +17,14 @@ extensions = ['myst_parser', 'autoapi.extension', 'sphinx.ext.napoleon']
 exclude_patterns = ['_build']
 html_theme = 'furo'
 html_title = f'{project} {version}'
+# no reference: it looks up what __init__ modules hand on
+suppress_warnings = ['autoapi.python_import_resolution']
 # every reference that someone wrote must lead somewhere
 nitpicky = True
+# types of attributes and properties, which others document
+nitpick_ignore_regex = [
+    ('py:class', r'(np|torch|argparse)\.\w+|Path|Callable|optional'),
+]
 # types in docstrings are prose ('(N,) float64'), not references
 napoleon_use_param = napoleon_use_rtype = False
 autodoc_typehints = 'none'
@@ -27,7 +33,7 @@ myst_enable_extensions = ['html_image']
 
 autoapi_dirs = [str(ROOT / 'dequity_mmdet3d')]
 autoapi_root = 'api'
-autoapi_options = ['members', 'show-module-summary']
+autoapi_options = ['members', 'undoc-members', 'show-module-summary']
 autoapi_member_order = 'bysource'
 autoapi_add_toctree_entry = False
 autoapi_python_class_content = 'class'
@@ -44,5 +50,11 @@ def readme_first(app, name, source):
         source[0] = f'{readme}\n{source[0]}'
 
 
+def skip_fields(app, what, name, obj, skip, options):
+    """Fields stand among the arguments of their class already."""
+    return True if what == 'attribute' and not obj.docstring else skip
+
+
 def setup(app):
     app.connect('source-read', readme_first)
+    app.connect('autoapi-skip-member', skip_fields)

@@ -27,8 +27,8 @@ def test_summary_then_repeated_and_longer(out):
         assert str(out / path) in done.stdout
     # after the steps, where the page is stands first
     end = done.stdout[done.stdout.rindex('   done in'):].splitlines()[1:]
-    assert next(filter(None, end)).split(maxsplit=1) == [
-        'open', str(out / 'page/index.html')]
+    end = [line for line in end if line and ' - mmengine - ' not in line]
+    assert end[0].split(maxsplit=1) == ['open', str(out / 'page/index.html')]
     assert re.search(r'all +6 +[\d.]+ \( *\d+\)', done.stdout)
     assert 'rarest images' in done.stdout
     # nothing beside the folder
