@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / 'dequity_mmdet3d'
-OFFLINE = ('cli', 'machine', 'messages', 'processes', 'provenance',
+OFFLINE = ('cli', 'commands', 'machine', 'messages', 'processes', 'provenance',
            'sample_ids', 'table', 'table_file', 'weight', 'whole_file',
            'likelihood', 'weighting', 'export', 'report')
 

@@ -149,8 +149,9 @@ class Tools:
     """Trains and evaluates with the command line tools.
 
     Args:
-        train (Path): ``tools/train.py``, or another script of its arguments.
-        test (Path): ``tools/test.py`` likewise.
+        train (Sequence[str]): What follows ``python`` before a config:
+            ``-m dequity_mmdet3d train``, or a script of its arguments.
+        test (Sequence[str]): Likewise.
     """
 
     def __init__(self, train, test):
@@ -219,8 +220,8 @@ class Tools:
         # the host's name for the figures of a test: TIME/TIME.json
         found = sorted(folder.glob('*/*.json'))
         if not found:
-            raise OSError(f'{run.name}: {self.test} left no figures in '
-                          f'{folder}')
+            raise OSError(f'{run.name}: {" ".join(self.test)} left no '
+                          f'figures in {folder}')
         figures = json.loads(found[-1].read_text())
         return {
             name: float(value)
@@ -229,10 +230,10 @@ class Tools:
                 'time', 'data_time')
         }
 
-    def _call(self, run, what, script, arguments, how):
+    def _call(self, run, what, program, arguments, how):
         log = run.folder / f'{what}.log'
         command = [
-            sys.executable, '-W', 'ignore', script, run.path,
+            sys.executable, '-W', 'ignore', *program, run.path,
             *arguments
         ]
         if self._stopped:

@@ -48,7 +48,7 @@ with open(folder.parent / 'calls', 'a') as f:
 def tools(tmp_path):
     for name, text in (('train.py', TRAIN), ('test.py', TEST)):
         (tmp_path / name).write_text(text)
-    return Tools(tmp_path / 'train.py', tmp_path / 'test.py')
+    return Tools([str(tmp_path / 'train.py')], [str(tmp_path / 'test.py')])
 
 
 def config(**kwargs):
@@ -148,7 +148,7 @@ def test_killed_parent_leaves_the_run_taken(tools, run, tmp_path):
         'import sys; from pathlib import Path\n'
         'from dequity_mmdet3d.compare.runs import Run, Tools\n'
         f'run = Run("a", 3, Path({str(run.folder)!r}), None)\n'
-        f'Tools({str(tools.train)!r}, {str(tools.test)!r}).finish(run)')
+        f'Tools({tools.train!r}, {tools.test!r}).finish(run)')
     parent = subprocess.Popen([sys.executable, '-c', code],
                               env=dict(os.environ, SLOW='1'))
     wait_for(run.folder / 'slow')
