@@ -154,6 +154,7 @@ class Team(Alone):
         self.sharing = self.gather(here).count(here)
 
     def gather(self, value: Any) -> list:
+        """Tell all processes; what each of them said, in their order."""
         said: list = [None] * self.world
         try:
             self._distributed.all_gather_object(said, value)

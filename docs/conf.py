@@ -32,6 +32,7 @@ myst_heading_anchors = 3
 myst_enable_extensions = ['html_image']
 
 autoapi_dirs = [str(ROOT / 'dequity_mmdet3d')]
+autoapi_ignore = ['*/configs/*']
 autoapi_root = 'api'
 autoapi_options = ['members', 'undoc-members', 'show-module-summary']
 autoapi_member_order = 'bysource'

@@ -48,7 +48,8 @@ def test_a_broken_reference_is_an_error(tmp_path):
 
 def test_pictures_of_the_readme_are_there_and_small():
     readme = (ROOT / 'README.md').read_text(encoding='utf-8')
-    shown = sorted(p for p in PICTURES.iterdir() if f'docs/pictures/{p.name}' in readme)
+    shown = sorted(path for path in PICTURES.iterdir()
+                   if f'docs/pictures/{path.name}' in readme)
     assert [p.name for p in shown] == ['page.webp', 'study.png']
     for path in shown:
         assert 5_000 < path.stat().st_size < 200_000

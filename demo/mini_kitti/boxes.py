@@ -1,6 +1,6 @@
 """Boxes as labels have them, and whether two of them overlap."""
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence, Tuple
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Box:
     rotation_y: float
 
     @property
-    def at(self) -> Tuple[float, float, float]:
+    def at(self) -> tuple[float, float, float]:
         """Centre of the bottom in the world frame."""
         return self.z, -self.x, CAMERA_HEIGHT - self.y
 
@@ -77,7 +77,7 @@ def box_from_world(kind: str, size: Sequence[float], at: Sequence[float],
                round(float(wrap(-yaw - np.pi / 2)), 2))
 
 
-Footprint = Tuple[float, float, float, float, float]
+Footprint = tuple[float, float, float, float, float]
 
 
 def separated(one: Footprint, two: Footprint) -> bool:

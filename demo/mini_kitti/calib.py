@@ -8,7 +8,6 @@ in the world is upright in a label. The numbers are made up, of KITTI's size.
 """
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Tuple
 
 import numpy as np
 
@@ -64,7 +63,7 @@ def _rotation(roll: float, pitch: float, yaw: float) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def make_calib(image_size: Tuple[int, int]) -> Calib:
+def make_calib(image_size: tuple[int, int]) -> Calib:
     """The rig's calibration for an image of `image_size` (width, height).
 
     An image of another size shows what the full one shows: P0 to P3 are

@@ -5,7 +5,6 @@ camera 0. Road frame: `s` is the world's x, `d` the distance from the line
 between the two directions, positive to the left. People drive on the right.
 """
 from dataclasses import dataclass
-from typing import Optional, Tuple
 
 import numpy as np
 
@@ -35,8 +34,8 @@ class Road:
     median: float
     shoulder: float
     sidewalk: float
-    crossing: Optional[float]
-    zebra: Optional[float]
+    crossing: float | None
+    zebra: float | None
     ego_lane: int
 
     @property
@@ -68,7 +67,7 @@ class Road:
         """
         return (y - self.middle(x)) / np.sqrt(1 + self.slope(x)**2)
 
-    def point(self, s, d) -> Tuple[float, float, float]:
+    def point(self, s, d) -> tuple[float, float, float]:
         """World x, y and the road's yaw at (s, d)."""
         slope = self.slope(s)
         return s, self.middle(s) + d * np.sqrt(1 + slope**2), np.arctan(slope)

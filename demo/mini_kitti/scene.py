@@ -2,7 +2,8 @@
 
 Shape letters: T triangles, R rays. World frame, metres.
 """
-from typing import List, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import open3d as o3d
@@ -37,7 +38,7 @@ class Scene:
 
     def __init__(self, parts: Sequence[Mesh], actors: Sequence[Mesh],
                  boxes: Sequence[Box], lamps: np.ndarray) -> None:
-        self.boxes: List[Box] = list(boxes)
+        self.boxes: list[Box] = list(boxes)
         self.lamps = lamps
         self.caster = o3d.t.geometry.RaycastingScene(nthreads=1)
         meshes = list(parts) + list(actors)

@@ -3,7 +3,7 @@
 Shape letter: R points. Colours (linear RGB) and vectors are (3, R) float32:
 numpy is many times faster with the long axis last.
 """
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -29,7 +29,7 @@ class Surface(NamedTuple):
     pane: np.ndarray
 
 
-@lru_cache(maxsize=None)
+@cache
 def _tile() -> np.ndarray:
     """A (512, 512) field that repeats, uniform in [0, 1], with the 1/f
     spectrum of natural textures.

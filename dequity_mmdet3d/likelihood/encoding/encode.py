@@ -84,7 +84,8 @@ def encode_images(paths, encoder, settings, store, team=None):
         settings (EncodeSettings): None takes the class's defaults.
         store (ShardStore): Where the embeddings go.
         team (Alone, optional): The processes that share the work, see
-            :mod:`dequity_mmdet3d.processes`; all of them call this, and get the same.
+            :mod:`dequity_mmdet3d.processes`; all of them call this, and
+            get the same.
 
     Returns:
         Encoded: The same bits whatever the number of workers and processes.
