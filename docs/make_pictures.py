@@ -25,7 +25,7 @@ from dequity_mmdet3d.cli import run_cli
 # what the study asked for first, then what it may cost
 ROWS = ('rare/Cyclist', 'rare/Car', 'rare/Pedestrian', 'common/Car',
         'common/Pedestrian')
-SIZE = (1280, 1500)  # of the view, in pixels
+SIZE = (1280, 1240)  # of the view, in pixels
 BLUE, ORANGE, GREY = '#2a6fb0', '#d1661b', '#777777'
 
 
@@ -119,7 +119,7 @@ def draw(found, path, rows=ROWS):
     import matplotlib
     matplotlib.use('Agg')
     from matplotlib import pyplot
-    figure, axes = pyplot.subplots(figsize=(7.2, 3.6), dpi=110)
+    figure, axes = pyplot.subplots(figsize=(7.2, 6), dpi=110)
     axes.axvline(0, color=GREY, linewidth=1)
     for k, ((arm, figures), colour, mark) in enumerate(
             zip(found.items(), (BLUE, ORANGE), 'os')):
