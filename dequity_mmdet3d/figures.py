@@ -16,9 +16,9 @@ of ``STRATA`` or ``gap``, and missing for a figure on all samples. ``KIND`` is
 """
 import os
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
-from typing import Dict, Iterable, List, Mapping, Optional, Sequence
 
 from .strata import COMMON, RARE, STRATA
 
@@ -91,7 +91,7 @@ class Figure:
         return replace(self, kind=OBJECTS, overlap='')
 
 
-def parse(name: str) -> Optional[Figure]:
+def parse(name: str) -> Figure | None:
     """Read the name of a figure.
 
     Args:
@@ -109,7 +109,7 @@ def parse(name: str) -> Optional[Figure]:
     return Figure(**found.groupdict(default='')) if found else None
 
 
-def with_gap(figures: Mapping[str, float]) -> Dict[str, float]:
+def with_gap(figures: Mapping[str, float]) -> dict[str, float]:
     """Figures, and how far those of rare samples are from the common ones.
 
     Args:
@@ -131,7 +131,7 @@ def with_gap(figures: Mapping[str, float]) -> Dict[str, float]:
 
 
 def objects_behind(name: str,
-                   figures: Mapping[str, float]) -> Optional[int]:
+                   figures: Mapping[str, float]) -> int | None:
     """Number of annotated objects behind a figure.
 
     Args:
@@ -156,7 +156,7 @@ def objects_behind(name: str,
 
 
 def matching(names: Iterable[str],
-             patterns: Sequence[str] = METRICS) -> List[str]:
+             patterns: Sequence[str] = METRICS) -> list[str]:
     """The names that match a pattern with * and ?; all if none does.
 
     Args:

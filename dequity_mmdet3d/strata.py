@@ -2,7 +2,7 @@
 
 Shape letters: N samples.
 """
-from typing import Sequence
+from collections.abc import Sequence
 
 import numpy as np
 

@@ -124,7 +124,7 @@ def cpu_rotated_iou():
             use_host_rotated_iou()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _say_once() -> None:
     print_log(
         'KITTI evaluation: rotated overlaps come from dequity_mmdet3d, in '
