@@ -1,5 +1,7 @@
 """An arm of a comparison: a weighted config, changed in what is compared.
 
+::
+
     baseline                      without this package
     equity                        the config as it is
     equity:eta=0.5,gamma=2        with weights of its own
