@@ -240,7 +240,7 @@ def _content_of(embeddings, record):
     content = io.BytesIO()
     np.save(content, embeddings, allow_pickle=False)
     np.save(content, np.frombuffer(json.dumps(record).encode(), np.uint8))
-    return content.getbuffer()
+    return content.getvalue()
 
 
 def _content_from(path):
