@@ -1,5 +1,7 @@
 """The folder of a comparison: what lies where, read and written here alone.
 
+::
+
     OUT/comparison.json          its arms and seeds
         comparison.md, .csv      its table
     OUT/ARM/seed_K.py            what a run was made with

@@ -7,6 +7,8 @@ import pytest
 
 from tests.conftest import ROOT, run_tool, save_table
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ROOT / 'configs/study_mini_kitti.py'
 
 

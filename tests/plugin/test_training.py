@@ -12,6 +12,8 @@ import torch
 from tests.conftest import ROOT, run_tool, save_table
 from tests.plugin.conftest import load_config, move_kitti
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ROOT / 'configs/pointpillars_dequity_mini_kitti.py'
 SHORT = [
     'train_cfg.max_epochs=2', 'train_cfg.val_interval=2',
