@@ -5,7 +5,6 @@ Shape letters: B samples of a batch, N samples of an epoch.
 import contextlib
 import copy
 import logging
-from unittest import mock
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from .batch import metas_in, take
 from .dataset import LIKELIHOOD_KEY
 from .evaluation.strata import STRATA, check_bounds, strata_of
 from .hook import equity_datasets
+from .stand_in import stand_in
 
 RARE, COMMON = STRATA[0], STRATA[-1]
 DONE = 'dequity_probe_done'  # where the message hub keeps what is measured
@@ -48,8 +48,10 @@ def aside(model):
         for module in modules:
             if isinstance(module, _BatchNorm):
                 module.eval()
-        with torch.no_grad(), no_trace(), mock.patch.object(
-                torch.distributed, 'is_initialized', lambda: False):
+        # upstream's reduce_mean and norms ask this before they wait for
+        # other processes
+        with torch.no_grad(), no_trace(), stand_in(
+                torch.distributed, 'is_initialized', _no_other_process):
             yield
     finally:
         for module, (attributes, buffers) in zip(modules, before):
@@ -60,6 +62,10 @@ def aside(model):
         with torch.no_grad():
             for buffer, value in values:
                 buffer.copy_(value)
+
+
+def _no_other_process():
+    return False
 
 
 def loss_alone(model, data_batch, rows, context=contextlib.nullcontext):

@@ -2,13 +2,12 @@
 
 Shape letters: N samples.
 """
-from unittest import mock
-
 import numpy as np
 from mmdet3d.evaluation import NuScenesMetric
 from mmdet3d.registry import METRICS
 from mmengine.logging import print_log
 
+from ..stand_in import stand_in
 from .report import report
 from .strata import STRATA, Strata, with_gap
 
@@ -58,7 +57,7 @@ class DequityNuScenesMetric(NuScenesMetric):
                 made.append(self)
 
         # where the host imports it from, within this method
-        with mock.patch.object(evaluate, 'NuScenesEval', Kept):
+        with stand_in(evaluate, 'NuScenesEval', Kept):
             figures = super()._evaluate_single(result_path, classes,
                                                result_name)
         found = evaluate_strata(made[0], self.strata, classes)
