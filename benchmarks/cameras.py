@@ -17,15 +17,17 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from dequity_mmdet3d.likelihood.embeddings.cameras import HOW, View, views_of
+from dequity_mmdet3d.likelihood.choices import CAMERAS
+from dequity_mmdet3d.likelihood.embeddings.cameras import View, views_of
 from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
 from dequity_mmdet3d.likelihood.encoding.embed import Embedded, embed_samples
 from dequity_mmdet3d.likelihood.encoding.encoders import build_encoder
 from dequity_mmdet3d.likelihood.estimation.diagnosis import rank_correlation
 from dequity_mmdet3d.likelihood.estimation.make_table import make_table
 from dequity_mmdet3d.likelihood.samples.sources import Samples
+from dequity_mmdet3d.provenance import Provenance
 
-PROVENANCE = dict(source='images', dataset=None, split=None, id_type='x')
+PROVENANCE = Provenance('images', 'given')
 
 
 def score(embedded, truth):
@@ -60,7 +62,7 @@ def mini_kitti(folder, work):
     return {
         how: score(embed_samples(samples, encoder, None, store, how=how),
                    truth)
-        for how in HOW
+        for how in CAMERAS
     }
 
 
@@ -80,13 +82,13 @@ def drawn(n, seed, everywhere, cameras=6, modes=20, rank=24, dim=512):
     sample, camera = np.divmod(np.arange(n * cameras), cameras)
     truth = frequency(mode)
     out = {}
-    for how in HOW:
+    for how in CAMERAS:
         views = views_of([x.astype(np.float32)], sample, camera,
                          np.ones(len(x), bool), list(range(cameras)), how)
         views = [View(str(v.name), v.vectors, v.rows) for v in views]
         out[how] = score(
             Embedded([str(i) for i in range(n)], views,
-                     dict(PROVENANCE, encoder=None), how), truth)
+                     PROVENANCE, how), truth)
     return out
 
 
@@ -96,12 +98,12 @@ def main():
     parser.add_argument('--n', type=int, default=3000)
     parser.add_argument('--seeds', type=int, default=5)
     args = parser.parse_args()
-    print('| rank correlation with the truth | ' + ' | '.join(HOW) + ' |')
-    print('| --- |' + ' --- |' * len(HOW))
+    print('| rank correlation with the truth | ' + ' | '.join(CAMERAS) + ' |')
+    print('| --- |' + ' --- |' * len(CAMERAS))
 
     def row(name, runs):
         cells = [f'{np.mean([r[how] for r in runs]):.3f} '
-                 f'({min(r[how] for r in runs):.3f})' for how in HOW]
+                 f'({min(r[how] for r in runs):.3f})' for how in CAMERAS]
         print(f'| {name} | ' + ' | '.join(cells) + ' |', flush=True)
 
     with tempfile.TemporaryDirectory() as work:

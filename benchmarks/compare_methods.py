@@ -33,6 +33,7 @@ import sklearn
 from machine import machine
 
 from dequity_mmdet3d.likelihood import clustering
+from dequity_mmdet3d.likelihood.choices import NOISE
 from dequity_mmdet3d.likelihood.clustering import density
 from dequity_mmdet3d.likelihood.embeddings.vectors import UnitVectors
 from dequity_mmdet3d.likelihood.estimation.estimate import (
@@ -196,9 +197,9 @@ def parse():
         parser.error('--n, --seeds and --slow-seeds must be 1 or more')
     for method in args.methods:
         name, _, noise = method.partition(':')
-        if name not in METHODS or (noise or 'single') not in density.NOISE:
+        if name not in METHODS or (noise or 'single') not in NOISE:
             parser.error(f'--methods: METHOD or METHOD:NOISE of {[*METHODS]} '
-                         f'and {density.NOISE}, but got {method!r}')
+                         f'and {NOISE}, but got {method!r}')
     return parser, args
 
 

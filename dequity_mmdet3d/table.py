@@ -10,17 +10,8 @@ A Parquet file with one row per sample and the columns
 - ``cluster_size`` int64: number of samples in that cluster, 1 for none.
 
 Provenance is JSON in the file's key-value metadata, under the key
-``dequity_mmdet3d``: ``format_version``, ``package_version``, ``source``
-('config' | 'images' | 'embeddings' | 'cluster_info'), ``dataset`` (the info
-file's ``metainfo['dataset']``, or None), ``split`` (names of the annotation
-files, or None), ``id_type`` ('sample_idx' | 'token' | 'relative_path' |
-'given' | 'row'), ``ids_sha256`` (of the sorted ids, one a line), ``encoder``
-(``name``, ``pretrained``, ``weights_sha256``, ``dim``, ``resize``,
-``cameras``), or None for the user's own embeddings and the authors' tables,
-``clustering`` (its settings), ``kind`` ('relative' | 'share'), ``seed``,
-``n``, ``versions`` of the libraries and ``date`` (UTC, ISO 8601). A table
-made from the authors' has ``cluster_info`` (``file``, ``sha256``), a ``seed``
-of None and ``notes``, what the user should be told (list of text). Reading
+``dequity_mmdet3d``: ``format_version``, and the fields of
+:class:`.provenance.Provenance` where this package made the values. Reading
 runs no code that the file brings.
 """
 from __future__ import annotations
@@ -34,7 +25,6 @@ import numpy as np
 from .sample_ids import check_ids, checked_id
 from .table_file import (
     COLUMNS,
-    FORMAT_VERSION,
     REMAKE,
     read_table,
     write_table,
@@ -50,7 +40,8 @@ class LikelihoodTable:
         likelihood (np.ndarray): (N,) float64 in (0, 1].
         cluster_id (np.ndarray): (N,) int64, -1 for no cluster.
         cluster_size (np.ndarray): (N,) int64, >= 1.
-        metadata (dict): JSON-able provenance, see the module's docstring.
+        metadata (dict): JSON-able provenance; one's own values may have
+            any.
 
     Raises:
         ValueError: If a column breaks these rules; the message counts the
@@ -142,10 +133,8 @@ class LikelihoodTable:
 
         Args and errors: see :func:`.table_file.write_table`.
         """
-        write_table(
-            path, {c: getattr(self, c)
-                   for c in COLUMNS},
-            dict(self.metadata, format_version=FORMAT_VERSION))
+        write_table(path, {c: getattr(self, c) for c in COLUMNS},
+                    self.metadata)
 
     @classmethod
     def load(cls, path) -> LikelihoodTable:

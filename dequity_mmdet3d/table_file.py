@@ -22,18 +22,20 @@ def write_table(path, columns, metadata):
     Args:
         path (str | Path): Parquet file; its folder is made if needed.
         columns (dict[str, np.ndarray]): (N,) each, keys as in ``COLUMNS``.
-        metadata (dict): JSON-able provenance.
+        metadata (dict): JSON-able provenance, to which the format version
+            is added.
 
     Raises:
         OSError: If the file cannot be written there.
     """
     pa, pq = _arrow()
     types = (pa.string(), pa.float64(), pa.int64(), pa.int64())
+    text = json.dumps(dict(metadata, format_version=FORMAT_VERSION))
     table = pa.Table.from_arrays(
         [pa.array(columns[c], t) for c, t in zip(COLUMNS, types)],
         schema=pa.schema(
             list(zip(COLUMNS, types)),
-            metadata={METADATA_KEY: json.dumps(metadata).encode()}))
+            metadata={METADATA_KEY: text.encode()}))
     try:
         target = _target(path)
         target.parent.mkdir(parents=True, exist_ok=True)

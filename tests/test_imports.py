@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / 'dequity_mmdet3d'
-OFFLINE = ('cli', 'machine', 'messages', 'processes', 'sample_ids', 'table',
-           'table_file', 'weight', 'likelihood', 'weighting', 'export',
-           'report')
+OFFLINE = ('cli', 'machine', 'messages', 'processes', 'provenance',
+           'sample_ids', 'table', 'table_file', 'weight', 'whole_file',
+           'likelihood', 'weighting', 'export', 'report')
 
 # Any import of the host is an error, however deep it is hidden.
 BLOCK = '''
@@ -55,7 +55,8 @@ def test_the_block_blocks():
 
 
 @pytest.mark.parametrize('name', ['dequity_mmdet3d',
-                                  'dequity_mmdet3d.likelihood'])
+                                  'dequity_mmdet3d.likelihood',
+                                  'dequity_mmdet3d.likelihood.arguments'])
 def test_importing_a_package_loads_nothing_heavy(name):
     heavy = ('torch', 'numpy', 'mmengine', 'mmdet3d', 'mmcv', 'faiss',
              'pyarrow', 'PIL')
@@ -100,6 +101,7 @@ FORBIDDEN = {
                'mmengine'),
     'sample_ids.py': ('dequity_mmdet3d.plugin',
                       'dequity_mmdet3d.likelihood'),
+    'provenance.py': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood'),
     'table.py': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood'),
     'table_file.py': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood'),
     'weight.py': ('dequity_mmdet3d.', ),

@@ -13,54 +13,13 @@ Exit status: 0 the table is complete; 1 an error, told in one line on
 standard error, and nothing was written; 2 wrong arguments; 130 interrupted.
 """
 import contextlib
-import os
+import functools
 import sys
 
 from dequity_mmdet3d.cli import run_cli
-from dequity_mmdet3d.likelihood.arguments import DEFAULT_CAMERAS, parse_args
+from dequity_mmdet3d.likelihood.arguments import parse_args
+from dequity_mmdet3d.likelihood.choices import DEFAULT_CAMERAS, NOISE
 from dequity_mmdet3d.machine import tune_for_cpu
-
-
-def encode(samples, args, out, team, say, fitted=None):
-    """The samples' embeddings, out of this run and earlier ones."""
-    from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
-    from dequity_mmdet3d.likelihood.encoding import bad_images
-    from dequity_mmdet3d.likelihood.encoding.embed import embed_samples
-    from dequity_mmdet3d.likelihood.encoding.encode import EncodeSettings
-    from dequity_mmdet3d.likelihood.encoding.encoders import (
-        build_encoder,
-        pick_device,
-    )
-    from dequity_mmdet3d.likelihood.encoding.encoders.precision import (
-        pick_precision,
-    )
-    say(f'loading {args.encoder}')
-    device = team.device(args.device)
-    # machines of one run may differ in what they can do; process 0 decides
-    precision = team.gather(
-        pick_precision(args.precision, pick_device(device)))[0]
-    encoder = build_encoder(args.encoder, args.pretrained, device, precision)
-    store = ShardStore(args.embeddings_dir
-                       or bad_images.embeddings_folder(out),
-                       args.embedding_dtype, args.shard_size, say)
-    say(f'encoding {len(samples)} samples with {encoder.name} in '
-        f'{encoder.precision} on {encoder.device}' +
-        (f', {team.world} processes' if team.world > 1 else ''))
-    embedded = embed_samples(
-        samples, encoder,
-        EncodeSettings(batch_size=args.batch_size, workers=args.workers),
-        store, args.skip_bad, bad_images.bad_images_path(out), team,
-        args.cameras or DEFAULT_CAMERAS, fitted)
-    if embedded.encoded.rate is not None:
-        say(f'{embedded.encoded.rate:.1f} images/s')
-    bad = embedded.encoded.failures
-    if bad:
-        say(f'{len(bad)} of {len(embedded.encoded.usable)} images cannot be '
-            f'used; they are listed in {bad_images.bad_images_path(out)}')
-    if embedded.skipped:
-        say(f'{len(embedded.skipped)} samples have no usable image; their '
-            'rows are neutral')
-    return embedded
 
 
 def main(argv=None):
@@ -90,95 +49,40 @@ def main(argv=None):
 
 def run(args, team):
     """One process's part; process 0 clusters and writes the table."""
-
-    def say(line):
-        if team.rank == 0:
-            print(line, flush=True)
-
     # after the arguments, because these imports take seconds
-    from dequity_mmdet3d.likelihood.encoding import bad_images
-    from dequity_mmdet3d.likelihood.encoding.embed import embed_given
-    from dequity_mmdet3d.likelihood.samples import sources
-    from dequity_mmdet3d.table_file import check_writable
+    from dequity_mmdet3d.likelihood import runner
+    from dequity_mmdet3d.likelihood.clustering import ClusterSettings
     if team.world > 1:
         team.agree({k: v for k, v in vars(args).items() if k != 'device'})
+    say = functools.partial(print, flush=True)
+    noise = args.noise or NOISE[0]
     if args.cluster_info is not None:
-        return convert(args)
-    fitted = None
-    if args.apply is not None:
-        from dequity_mmdet3d.likelihood.estimation.fitted import load_fitted
-        fitted = load_fitted(args.apply)
+        runner.convert_cluster_info(args.cluster_info, args.out, args.kind,
+                                    noise, say)
+        return
+    samples, embeddings = samples_of(args)
+    runner.compute_likelihoods(
+        samples, args.out,
+        embeddings=embeddings,
+        encoding=runner.Encoding(
+            args.encoder, args.pretrained, args.device, args.precision,
+            args.batch_size, args.workers, args.skip_bad,
+            args.embeddings_dir, args.embedding_dtype, args.shard_size),
+        cameras=args.cameras or DEFAULT_CAMERAS,
+        clustering=ClusterSettings(args.method, args.clusters, args.seed,
+                                   noise),
+        kind=args.kind, apply=args.apply, team=team, say=say)
+
+
+def samples_of(args):
+    """Samples, and their embeddings where these are given."""
+    from dequity_mmdet3d.likelihood.samples import host_config, sources
     if args.embeddings is not None:
-        samples, given = sources.samples_from_embeddings(
-            args.embeddings, args.ids)
-    elif args.images is not None:
-        samples = sources.samples_from_folder(args.images)
-    else:
-        from dequity_mmdet3d.likelihood.samples.host_config import (
-            samples_from_config,
-        )
-        samples = samples_from_config(args.config, args.cfg_options,
-                                      args.split)
-    for note in samples.notes:
-        say(note)
-    out = args.out if args.out is not None else samples.table_path
-    if team.rank == 0:
-        check_writable(out)  # before the long work, not after it
-        bad_images.forget_bad_images(out)
-    if args.embeddings is not None:
-        embedded = embed_given(samples, given)
-    else:
-        embedded = encode(samples, args, out, team, say, fitted)
-    if team.rank == 0:
-        write(embedded, args, out, fitted)
-    # the others end only with process 0, and as it does
-    team.gather(None)
-
-
-def write(embedded, args, out, fitted):
-    """Fit or apply, save the table, and say what came out."""
-    from dequity_mmdet3d.likelihood.beside import modes_path
-    from dequity_mmdet3d.likelihood.clustering import ClusterSettings
-    from dequity_mmdet3d.likelihood.estimation import make_table as pipeline
-    if fitted is not None:
-        table = pipeline.apply_table(embedded, fitted)
-        lines = [f'{len(table)} samples; {int((table.cluster_id < 0).sum())} '
-                 f'are unlike all that {args.apply} was made from']
-    else:
-        estimate = pipeline.make_table(
-            embedded,
-            ClusterSettings(args.method, args.clusters, args.seed,
-                            args.noise or 'single'), args.kind)
-        table, lines = estimate.table, estimate.diagnosis.lines()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(modes_path(out))  # of an earlier table
-        if estimate.fitted is not None:
-            estimate.fitted.save(modes_path(out))
-    table.save(out)
-    for line in lines + pipeline.extremes(table):
-        print(line)
-    print(f'likelihood table: {out}')
-    if embedded.encoded is not None:
-        print(f'embeddings: {embedded.encoded.folder} '
-              f'({embedded.encoded.nbytes / 1e6:.2f} MB), kept for the '
-              'next run')
-
-
-def convert(args):
-    """Write a table of the paper's authors as one of ours."""
-    from dequity_mmdet3d.likelihood.estimation.cluster_info import (
-        table_from_cluster_info,
-    )
-    from dequity_mmdet3d.likelihood.estimation.make_table import extremes
-    from dequity_mmdet3d.table_file import check_writable
-    check_writable(args.out)
-    table = table_from_cluster_info(args.cluster_info, args.kind,
-                                    args.noise or 'single')
-    table.save(args.out)
-    for line in [f'{len(table)} samples in {table.n_clusters} clusters',
-                 *table.metadata['notes'], *extremes(table)]:
-        print(line)
-    print(f'likelihood table: {args.out}')
+        return sources.samples_from_embeddings(args.embeddings, args.ids)
+    if args.images is not None:
+        return sources.samples_from_folder(args.images), None
+    return host_config.samples_from_config(args.config, args.cfg_options,
+                                           args.split), None
 
 
 if __name__ == '__main__':

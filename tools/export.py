@@ -88,7 +88,10 @@ def to_fiftyone(args, table, how):
     if not (args.config or args.images):
         raise ValueError('FiftyOne shows images: name them with --config or '
                          '--images')
-    catalog = open_catalog(table, args)
+    catalog = open_catalog(
+        table, args.table, config=args.config, split=args.split,
+        cfg_options=args.cfg_options, images=args.images, camera=args.camera,
+        embeddings=args.embeddings)
     for note in catalog.notes:
         print(f'note: {note}')
     n = make_dataset(

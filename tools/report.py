@@ -80,7 +80,10 @@ def main(argv=None):
         raise ValueError(f'--size-mb must be above 0, but is {args.size_mb}')
     table = LikelihoodTable.load(args.table)
     runs = [read_runs(folder) for folder in args.runs]
-    catalog = open_catalog(table, args, objects=True)
+    catalog = open_catalog(
+        table, args.table, config=args.config, split=args.split,
+        cfg_options=args.cfg_options, images=args.images, camera=args.camera,
+        embeddings=args.embeddings, objects=True)
     for note in catalog.notes:
         print(f'note: {note}')
     print(f'{len(table)} samples; map and images follow', flush=True)

@@ -3,13 +3,18 @@ import argparse
 import os
 
 from .. import __version__
-
-DEFAULT_ENCODER = 'efficientnet_lite0'  # its module would import torch here
-# those of .clustering.METHODS and .cameras.HOW, which would import numpy
-METHODS = ('modes', 'kmeans', 'tsne-dbscan', 'hdbscan', 'knn')
-CAMERAS = ('mean', 'concat', 'likelihood-mean', 'likelihood-min')
-DEFAULT_CAMERAS = 'likelihood-mean'
-NOISE = ('single', 'cluster', 'nearest')
+from .choices import (
+    CAMERAS,
+    DEFAULT_CAMERAS,
+    DEFAULT_ENCODER,
+    EMBEDDING_DTYPES,
+    KINDS,
+    METHODS,
+    NOISE,
+    PRECISIONS,
+    SHARD_SIZE,
+    SPLITS,
+)
 
 
 def parse_args(argv=None):
@@ -70,7 +75,7 @@ def parse_args(argv=None):
         'process its own)')
     encode.add_argument(
         '--precision',
-        choices=('auto', 'float32', 'bfloat16', 'float16'),
+        choices=('auto', *PRECISIONS),
         default='auto',
         help="of the encoder's weights (default: auto, which takes bfloat16 "
         'or float16 where the device has units for it)')
@@ -99,13 +104,13 @@ def parse_args(argv=None):
         'the table with the ending .embeddings)')
     encode.add_argument(
         '--embedding-dtype',
-        choices=('float16', 'float32'),
-        default='float16',
+        choices=EMBEDDING_DTYPES,
+        default=EMBEDDING_DTYPES[0],
         help='of the embeddings on disk (default: %(default)s)')
     encode.add_argument(
         '--shard-size',
         type=int,
-        default=1024,
+        default=SHARD_SIZE,
         metavar='N',
         help='images in one of the files there (default: %(default)s)')
     encode.add_argument(
@@ -118,7 +123,7 @@ def parse_args(argv=None):
     estimate.add_argument(
         '--method',
         choices=METHODS,
-        default='modes',
+        default=METHODS[0],
         help='modes finds groups of any size and number (default); the '
         "others are for comparison: plain k-means, the paper's 3-D t-SNE and "
         'DBSCAN, HDBSCAN, and the density of nearest neighbours')
@@ -144,8 +149,8 @@ def parse_args(argv=None):
         f'{DEFAULT_CAMERAS}, which also sees what only one camera sees)')
     estimate.add_argument(
         '--kind',
-        choices=('relative', 'share'),
-        default='relative',
+        choices=KINDS,
+        default=KINDS[0],
         help='cluster size over that of the largest cluster, or over the '
         'number of samples (default: %(default)s)')
     estimate.add_argument(
@@ -161,8 +166,8 @@ def parse_args(argv=None):
         'for analysis')
     other.add_argument(
         '--split',
-        choices=('train', 'val', 'test'),
-        default='train',
+        choices=SPLITS,
+        default=SPLITS[0],
         help='with --apply and CONFIG: whose dataloader to take (default: '
         '%(default)s)')
     parser.add_argument(

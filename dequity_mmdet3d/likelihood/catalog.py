@@ -8,6 +8,7 @@ from typing import Dict, List, Optional
 import numpy as np
 
 from ..messages import first_five
+from .choices import SPLITS
 
 
 @dataclass(frozen=True)
@@ -28,15 +29,24 @@ class Catalog:
     notes: List[str]
 
 
-def open_catalog(table, args, objects=False):
-    """What the arguments of a tool name.
+def open_catalog(table, table_path, *, config=None, split=SPLITS[0],
+                 cfg_options=None, images=None, camera=None, embeddings=None,
+                 objects=False):
+    """Look up what belongs to the samples of a table, by file names.
 
     Args:
         table (LikelihoodTable): N samples.
-        args (argparse.Namespace): ``table`` (its file), ``config``,
-            ``split``, ``cfg_options``, ``images``, ``camera`` and
-            ``embeddings``, None for what was not given.
-        objects (bool): Count them.
+        table_path (Path): Its file.
+        config (str | Path, optional): The host's config that the table was
+            made from.
+        split (str): One of ``SPLITS``, of the config. Defaults to 'train'.
+        cfg_options (Sequence[str], optional): ``key=value`` changes to the
+            config.
+        images (str | Path, optional): In place of a config, the folder that
+            the table was made from.
+        camera (str, optional): See :func:`catalog_of`.
+        embeddings (str | Path, optional): A .npy file of (N, D) numbers.
+        objects (bool): Count the objects that the config annotates.
 
     Returns:
         Catalog: See :func:`catalog_of`.
@@ -47,23 +57,22 @@ def open_catalog(table, args, objects=False):
         FileNotFoundError: If a named file or folder is not there.
     """
     from .samples import host_config, sources
-    if args.config and args.images:
+    if config and images:
         raise ValueError('--config and --images both say where the images '
                          'are; give one of them')
-    if not args.config and (args.cfg_options or args.split != 'train'):
+    if not config and (cfg_options or split != SPLITS[0]):
         raise ValueError('--split and --cfg-options change --config, which '
                          'is not given')
     samples = counts = vectors = None
-    if args.config:
-        how = (args.config, args.cfg_options, args.split)
-        samples = host_config.samples_from_config(*how)
-        counts = host_config.object_counts(*how) if objects else None
-    elif args.images:
-        samples = sources.samples_from_folder(args.images)
-    if args.embeddings:
-        vectors = sources.samples_from_embeddings(args.embeddings)[1]
-    return catalog_of(table, args.table, samples, counts, args.camera,
-                      vectors)
+    if config:
+        samples = host_config.samples_from_config(config, cfg_options, split)
+        if objects:
+            counts = host_config.object_counts(config, cfg_options, split)
+    elif images:
+        samples = sources.samples_from_folder(images)
+    if embeddings:
+        vectors = sources.samples_from_embeddings(embeddings)[1]
+    return catalog_of(table, table_path, samples, counts, camera, vectors)
 
 
 def catalog_of(table, table_path, samples=None, objects=None, camera=None,
@@ -149,7 +158,7 @@ def _image_of(samples, row, camera):
 
 def _stored(table, table_path, samples, rows):
     """(N, D): the mean direction of a sample's usable images."""
-    from .embeddings.stored import stored_embeddings
+    from .embeddings.lookup import stored_embeddings
     paths = [path for images in samples.images for path in images]
     stored, usable = stored_embeddings(table_path, table.metadata, paths)
     counts = [len(images) for images in samples.images]

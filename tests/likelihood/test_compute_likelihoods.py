@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from dequity_mmdet3d.cli import run_cli
-from dequity_mmdet3d.likelihood import arguments
+from dequity_mmdet3d.provenance import Provenance
 from dequity_mmdet3d.sample_ids import ids_fingerprint
 from dequity_mmdet3d.table import LikelihoodTable
 
@@ -178,11 +178,6 @@ def test_help_and_version(capsys):
         assert text in capsys.readouterr().out
 
 
-def test_default_encoder_is_the_library_s():
-    from dequity_mmdet3d.likelihood.encoding.encoders import DEFAULT_ENCODER
-    assert arguments.DEFAULT_ENCODER == DEFAULT_ENCODER
-
-
 @pytest.fixture
 def run_here(capsys):
     """The tool in this process, which saves its imports; status and error."""
@@ -322,7 +317,7 @@ def test_cameras_of_a_sample_that_cannot_be_used(tmp_path, fake_encoder):
     store = ShardStore(tmp_path / 'e', 'float32')
     for i in (1, 4, 5):
         open(paths[i], 'w').close()
-    provenance = dict(source='images', dataset=None, split=None, id_type='x')
+    provenance = Provenance('images', 'relative_path')
     got = embed_samples(Samples(['a', 'b', 'c'], whole, provenance),
                         fake_encoder, None, store, skip_bad=True)
     assert got.ids == ['a', 'b'] and got.skipped == ['c']
@@ -333,7 +328,7 @@ def test_cameras_of_a_sample_that_cannot_be_used(tmp_path, fake_encoder):
     np.testing.assert_allclose(got.views[0].vectors.take(rows),
                                alone.views[0].vectors.take(rows), rtol=1e-6)
     assert alone.skipped == [] and len(got.views[0].vectors) == 2
-    assert got.provenance['encoder']['precision'] == 'float32'
+    assert got.provenance.encoder['precision'] == 'float32'
 
 
 def test_other_clustering_encodes_nothing(tmp_path, capsys):

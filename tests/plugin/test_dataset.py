@@ -29,7 +29,9 @@ def check_item(item, eta=1, gamma=5):
     sample = item['data_samples']
     p = likelihood_of_frame(frame_of(sample))
     assert sample.dequity_likelihood == p
-    assert sample.dequity_weight == dequity_weight(p, eta, gamma)
+    # scalar and vector powers of one CPU may differ in the last bit
+    assert sample.dequity_weight == pytest.approx(
+        dequity_weight(p, eta, gamma), rel=1e-15)
 
 
 @pytest.fixture
@@ -272,4 +274,5 @@ def test_nuscenes_is_joined_by_token(shared_data, tmp_path, load_type, items):
     for i in range(items):
         info = dataset.get_data_info(i)
         assert info['token'] == token
-        assert info['dequity_weight'] == dequity_weight(0.25)
+        assert info['dequity_weight'] == pytest.approx(
+            dequity_weight(0.25), rel=1e-15)

@@ -7,14 +7,12 @@ from typing import Any, Optional
 
 import numpy as np
 
-from .density import NOISE, hdbscan, knn_density, settle_noise, tsne_dbscan
+from ..choices import METHODS, NOISE
+from .density import hdbscan, knn_density, settle_noise, tsne_dbscan
 from .faiss_kmeans import default_clusters, kmeans
 from .modes import Modes, find_modes
 
-__all__ = ['METHODS', 'NOISE', 'ClusterSettings', 'Clustering', 'Modes',
-           'by_size', 'cluster']
-
-METHODS = ('modes', 'kmeans', 'tsne-dbscan', 'hdbscan', 'knn')
+__all__ = ['ClusterSettings', 'Clustering', 'Modes', 'by_size', 'cluster']
 
 
 @dataclass(frozen=True)
@@ -22,14 +20,15 @@ class ClusterSettings:
     """How to cluster.
 
     Args:
-        method (str): One of ``METHODS``. Defaults to 'modes', which finds
-            their number itself; the others are there for comparison.
+        method (str): One of :data:`.choices.METHODS`. Defaults to 'modes',
+            which finds their number itself; the others are there for
+            comparison.
         clusters (int, optional): K >= 1, for 'kmeans' only. None means the
             square root of N, 50 at most.
         seed (int): Of all choices by chance, in [0, 2**31). Defaults to 0.
         noise (str): What 'tsne-dbscan' and 'hdbscan' do with samples outside
-            of all clusters: one of ``NOISE``, see :func:`.density.
-            settle_noise`. Defaults to 'single'.
+            of all clusters: one of :data:`.choices.NOISE`, see
+            :func:`.density.settle_noise`. Defaults to 'single'.
 
     Raises:
         ValueError: If a value is out of range, or is not the method's.

@@ -9,9 +9,8 @@ import inspect
 
 import numpy as np
 
+from ..choices import NOISE
 from .faiss_kmeans import import_faiss
-
-NOISE = ('single', 'cluster', 'nearest')
 
 _CHUNK = 256  # rows at a time, to bound the memory of their neighbours
 _PERPLEXITY = 30

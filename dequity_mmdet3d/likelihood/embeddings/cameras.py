@@ -7,13 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..choices import CAMERAS, DEFAULT_CAMERAS
 from .vectors import UnitVectors
-
-# How, before or after the clustering. The default is the one that
-# never failed where the truth is known: 'mean' is best for what all cameras
-# see, and blind to what only one sees (docs/measured.md).
-HOW = ('mean', 'concat', 'likelihood-mean', 'likelihood-min')
-DEFAULT_HOW = 'likelihood-mean'
 
 
 @dataclass(frozen=True)
@@ -30,7 +25,7 @@ class View:
     rows: np.ndarray
 
 
-def views_of(parts, sample, camera, usable, names, how=DEFAULT_HOW):
+def views_of(parts, sample, camera, usable, names, how=DEFAULT_CAMERAS):
     """Arrange the embeddings of images for clustering.
 
     Args:
@@ -39,10 +34,10 @@ def views_of(parts, sample, camera, usable, names, how=DEFAULT_HOW):
         camera (np.ndarray): (M,) int64 in [0, C).
         usable (np.ndarray): (M,) bool; every sample has at least one.
         names (Sequence[str]): C names.
-        how (str): One of ``HOW``. 'mean' clusters the mean direction of a
-            sample's images; 'concat' all of them side by side, where the
-            camera's mean stands for a missing image; the other two cluster
-            each camera by itself.
+        how (str): One of :data:`.choices.CAMERAS`. 'mean' clusters the mean
+            direction of a sample's images; 'concat' all of them side by
+            side, where the camera's mean stands for a missing image; the
+            other two cluster each camera by itself.
 
     Returns:
         list[View]: One for 'mean', 'concat' and a single camera; else C.
@@ -50,8 +45,8 @@ def views_of(parts, sample, camera, usable, names, how=DEFAULT_HOW):
     Raises:
         ValueError: If ``how`` is unknown.
     """
-    if how not in HOW:
-        raise ValueError(f'how must be one of {HOW}, but got {how!r}')
+    if how not in CAMERAS:
+        raise ValueError(f'how must be one of {CAMERAS}, but got {how!r}')
     n = int(sample[-1]) + 1
     everyone = np.arange(n)
     if len(names) == 1:

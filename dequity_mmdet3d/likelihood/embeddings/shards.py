@@ -24,11 +24,8 @@ from typing import Any, Callable, Optional
 import numpy as np
 
 from ...whole_file import lock, remove_leftovers, whole_file
+from ..choices import EMBEDDING_DTYPES, SHARD_SIZE
 
-DTYPES = ('float16', 'float32')
-# 1,024 images are seconds of work on a GPU and minutes on a CPU; 200,000
-# images make 196 files
-SHARD_SIZE = 1024
 _ADVICE = 'free some space, or give another folder with --embeddings-dir'
 
 
@@ -53,9 +50,9 @@ class ShardStore:
     say: Optional[Callable] = None
 
     def __post_init__(self):
-        if self.dtype not in DTYPES:
-            raise ValueError(f'dtype must be one of {DTYPES}, but is '
-                             f'{self.dtype!r}')
+        if self.dtype not in EMBEDDING_DTYPES:
+            raise ValueError(f'dtype must be one of {EMBEDDING_DTYPES}, but '
+                             f'is {self.dtype!r}')
         if isinstance(self.shard_size, bool) or not isinstance(
                 self.shard_size, int) or self.shard_size < 1:
             raise ValueError('shard_size must be an integer of 1 or more, '
@@ -191,13 +188,9 @@ class Shards(Sequence):
         embeddings = np.ascontiguousarray(embeddings, dtype=self.dtype)
         record = dict(
             crc32=zlib.crc32(embeddings), failures=failures, stamp=stamp)
-        text = np.frombuffer(json.dumps(record).encode(), np.uint8)
-        # numpy writing to a file itself would not say that the disk is full
-        content = io.BytesIO()
-        for part in (embeddings, text):
-            np.save(content, part, allow_pickle=False)
+        content = _content_of(embeddings, record)
         with _explained(self.folder), whole_file(self.path(k)) as f:
-            f.write(content.getbuffer())
+            f.write(content)
 
     def read(self, k):
         """The record of a shard, once it has proved to be whole.
@@ -209,24 +202,19 @@ class Shards(Sequence):
             dict: ``failures`` and ``stamp`` as they were written; None if
             the shard is missing or damaged.
         """
-        start, stop = self.span(k)
+        first, end = self.span(k)
         try:
-            with open(self.path(k), 'rb') as f:
-                # not numpy.load, which would also try a zip archive
-                embeddings, text = (
-                    np.lib.format.read_array(f, allow_pickle=False)
-                    for _ in range(2))
-            record = json.loads(text.tobytes())
-            if (embeddings.shape == (stop - start, self.dim)
-                    and embeddings.dtype == self.dtype
-                    and zlib.crc32(embeddings) == record['crc32']):
-                record['failures'] = [(int(row), str(why))
-                                      for row, why in record['failures']]
-                return record
+            embeddings, record = _content_from(self.path(k))
+            if (embeddings.shape != (end - first, self.dim)
+                    or embeddings.dtype != self.dtype
+                    or zlib.crc32(embeddings) != record['crc32']):
+                return None
+            failures = [(int(row), str(why))
+                        for row, why in record['failures']]
+            return dict(record, failures=failures)
         except (OSError, ValueError, EOFError, KeyError, TypeError,
                 AttributeError, MemoryError):
-            pass  # cut off, or something else's file
-        return None
+            return None  # cut off, or something else's file
 
     def stamp(self, k):
         """Digest of the sizes and times of change of a shard's images."""
@@ -239,6 +227,24 @@ class Shards(Sequence):
                 line = 'missing;'
             digest.update(line.encode())
         return digest.hexdigest()
+
+
+def _content_of(embeddings, record):
+    """The bytes of a shard: its array, then its record as another one."""
+    # numpy writing to a file itself would not say that the disk is full
+    content = io.BytesIO()
+    np.save(content, embeddings, allow_pickle=False)
+    np.save(content, np.frombuffer(json.dumps(record).encode(), np.uint8))
+    return content.getbuffer()
+
+
+def _content_from(path):
+    """The array and the record of a shard; damage raises nearly anything."""
+    with open(path, 'rb') as f:
+        # not numpy.load, which would also try a zip archive
+        embeddings = np.lib.format.read_array(f, allow_pickle=False)
+        text = np.lib.format.read_array(f, allow_pickle=False)
+    return embeddings, json.loads(text.tobytes())
 
 
 @contextlib.contextmanager

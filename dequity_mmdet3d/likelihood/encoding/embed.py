@@ -3,12 +3,14 @@
 Shape letters: N samples, M images (of all samples and cameras), D embedding
 size.
 """
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, List
 
 import numpy as np
 
-from ..embeddings.cameras import DEFAULT_HOW, View, views_of
+from ...provenance import Provenance
+from ..choices import DEFAULT_CAMERAS
+from ..embeddings.cameras import View, views_of
 from ..embeddings.vectors import UnitVectors
 
 
@@ -20,9 +22,8 @@ class Embedded:
         ids (list[str]): N sample ids.
         views (list[View]): What to cluster: all samples at once, or each
             camera by itself.
-        provenance (dict): ``source``, ``dataset``, ``split``, ``id_type`` and
-            ``encoder`` of :mod:`dequity_mmdet3d.table`.
-        how (str): One of :data:`.cameras.HOW`.
+        provenance (Provenance): With the encoder.
+        how (str): One of :data:`.choices.CAMERAS`.
         skipped (list[str]): Sample ids without any usable image; they are
             not among ``ids``.
         encoded (Encoded, optional): Where the embeddings lie, and the
@@ -30,14 +31,14 @@ class Embedded:
     """
     ids: List[str]
     views: List[View]
-    provenance: dict
-    how: str = DEFAULT_HOW
+    provenance: Provenance
+    how: str = DEFAULT_CAMERAS
     skipped: List[str] = field(default_factory=list)
     encoded: Any = None
 
 
 def embed_samples(samples, encoder, settings, store, skip_bad=False,
-                  bad_list=None, team=None, how=DEFAULT_HOW, fitted=None):
+                  bad_list=None, team=None, how=DEFAULT_CAMERAS, fitted=None):
     """Encode the images of samples.
 
     Args:
@@ -50,8 +51,8 @@ def embed_samples(samples, encoder, settings, store, skip_bad=False,
             by process 0 if there are any.
         team (Alone, optional): The processes that share the work.
         how (str): What becomes of several cameras, see :mod:`.cameras`.
-        fitted (Fitted, optional): What the embeddings are to be compared
-            with.
+        fitted (FittedModes, optional): What the embeddings are to be
+            compared with.
 
     Returns:
         Embedded: Every sample with a usable image.
@@ -90,7 +91,7 @@ def embed_samples(samples, encoder, settings, store, skip_bad=False,
         views = views_of(encoded.shards, sample, camera, encoded.usable,
                          names, how)
     return Embedded([i for i, h in zip(samples.ids, has) if h], views,
-                    dict(samples.provenance, encoder=about), how,
+                    replace(samples.provenance, encoder=about), how,
                     [i for i, h in zip(samples.ids, has) if not h], encoded)
 
 
@@ -124,4 +125,4 @@ def embed_given(samples, embeddings):
     """
     vectors = UnitVectors(embeddings, samples.ids).check()
     return Embedded(samples.ids, [View('', vectors, np.arange(len(vectors)))],
-                    dict(samples.provenance, encoder=None))
+                    samples.provenance)

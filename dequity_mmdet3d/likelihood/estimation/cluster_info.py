@@ -15,22 +15,21 @@ import hashlib
 import numbers
 import platform
 from collections import Counter
-from datetime import datetime, timezone
 from pathlib import Path
 
 import numpy as np
 
-from ... import __version__
 from ...messages import first_five
-from ...sample_ids import check_ids, ids_fingerprint, sample_id_of
+from ...provenance import Provenance
+from ...sample_ids import check_ids, sample_id_of
 from ...table import LikelihoodTable
-from ...table_file import FORMAT_VERSION
+from .. import choices
 from ..clustering.density import settle_noise
 from ..samples.safe_pickle import load_pickle
-from .estimate import KINDS
 
 KEYS = ('cluster_id', 'cluster_size', 'largest_cluster_size')
-NOISE = ('single', 'cluster')
+# 'nearest' needs the embeddings, which these tables do not hold
+NOISE = tuple(n for n in choices.NOISE if n != 'nearest')
 _MAKER = "the authors' notebook"
 
 
@@ -60,8 +59,9 @@ def table_from_cluster_info(path, kind='relative', noise='single'):
             of a table and the kind is 'share', which needs the whole; or
             if an option is unknown.
     """
-    if kind not in KINDS:
-        raise ValueError(f'kind must be one of {KINDS}, but got {kind!r}')
+    if kind not in choices.KINDS:
+        raise ValueError(f'kind must be one of {choices.KINDS}, but got '
+                         f'{kind!r}')
     if noise not in NOISE:
         raise ValueError(f'noise must be one of {NOISE}, but got {noise!r}; '
                          "'nearest' needs the embeddings, which these tables "
@@ -83,35 +83,23 @@ def table_from_cluster_info(path, kind='relative', noise='single'):
         if noise == 'single':
             size = np.where(label == -1, 1, size)
         label = settle_noise(label, None, noise)
-        metadata = _provenance(path, ids, id_type, kind, noise, notes)
-        return LikelihoodTable(ids, size / whole, label, size, metadata)
+        provenance = Provenance(
+            'cluster_info',
+            id_type,
+            clustering=dict(method="authors' table", noise=noise),
+            kind=kind,
+            cluster_info=dict(
+                file=path.name,
+                sha256=hashlib.sha256(path.read_bytes()).hexdigest()),
+            notes=notes)
+        provenance = provenance.completed(
+            ids, dict(python=platform.python_version(), numpy=np.__version__))
+        return LikelihoodTable(ids, size / whole, label, size,
+                               provenance.as_dict())
     except ValueError as e:
         text = str(e)
         named = text.startswith(str(path))  # as the reader's own are
         raise ValueError(text if named else f'{path}: {text}') from e
-
-
-def _provenance(path, ids, id_type, kind, noise, notes):
-    return dict(
-        source='cluster_info',
-        dataset=None,
-        split=None,
-        id_type=id_type,
-        encoder=None,
-        cluster_info=dict(
-            file=path.name,
-            sha256=hashlib.sha256(path.read_bytes()).hexdigest()),
-        format_version=FORMAT_VERSION,
-        package_version=__version__,
-        ids_sha256=ids_fingerprint(ids),
-        seed=None,
-        clustering=dict(method="authors' table", noise=noise),
-        kind=kind,
-        n=len(ids),
-        notes=notes,
-        versions=dict(
-            python=platform.python_version(), numpy=np.__version__),
-        date=datetime.now(timezone.utc).isoformat(timespec='seconds'))
 
 
 def _read(data):

@@ -2,9 +2,27 @@
 
 Shape letters: N samples.
 """
+from dataclasses import dataclass
+
 import numpy as np
 
-KINDS = ('relative', 'share')
+from ..choices import KINDS
+
+
+@dataclass(frozen=True)
+class Columns:
+    """What an estimate says of N samples, in the columns of a table.
+
+    Args:
+        likelihood (np.ndarray): (N,) float64 in (0, 1].
+        cluster_id (np.ndarray): (N,) int64, -1 for no cluster.
+        cluster_size (np.ndarray): (N,) int64, 1 for no cluster.
+        n_clusters (int): There may be more than these samples are in.
+    """
+    likelihood: np.ndarray
+    cluster_id: np.ndarray
+    cluster_size: np.ndarray
+    n_clusters: int
 
 
 def likelihood_from_labels(labels, kind='relative'):

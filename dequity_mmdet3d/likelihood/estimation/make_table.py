@@ -3,21 +3,17 @@
 Shape letters: N samples.
 """
 import platform
-from dataclasses import dataclass
-from datetime import datetime, timezone
+from dataclasses import dataclass, replace
 from typing import Any, Optional
 
 import numpy as np
 
-from ... import __version__
-from ...sample_ids import ids_fingerprint
 from ...table import LikelihoodTable
-from ...table_file import FORMAT_VERSION
 from ..clustering import ClusterSettings, cluster
 from ..embeddings.cameras import join_cameras
 from .diagnosis import diagnose, refuse_degenerate
-from .estimate import likelihood_from_labels, neutral_likelihood
-from .fitted import Fitted
+from .estimate import Columns, likelihood_from_labels, neutral_likelihood
+from .modes_file import FittedModes
 
 
 @dataclass(frozen=True)
@@ -28,12 +24,12 @@ class Estimate:
         table (LikelihoodTable): One row a sample; those without a usable
             image come last.
         diagnosis (Diagnosis): Whether to trust it.
-        fitted (Fitted, optional): To apply it to other samples; by the
+        fitted (FittedModes, optional): To apply it to other samples; by the
             method 'modes'.
     """
     table: LikelihoodTable
     diagnosis: Any
-    fitted: Optional[Fitted]
+    fitted: Optional[FittedModes]
 
 
 def make_table(embedded, settings=None, kind='relative'):
@@ -59,23 +55,22 @@ def make_table(embedded, settings=None, kind='relative'):
         diagnoses.append(diagnose(clustering, view.vectors, settings))
         columns.append(_columns(clustering, kind))
         found.append(clustering)
-    likelihood, labels, size = _joined(embedded, columns)
     diagnosis = min(diagnoses, key=lambda d: min(d.correlation or [1]))
-    metadata = dict(
+    provenance = replace(
         embedded.provenance,
         seed=settings.seed,
         clustering=found[0].used if len(found) == 1 else {
             view.name: f.used for view, f in zip(embedded.views, found)},
         kind=kind,
         diagnosis=diagnosis.as_dict())
-    table = _table(embedded, likelihood, labels, size, metadata)
+    table = _table(embedded, _joined(embedded, columns), provenance)
     fitted = None
     if all(f.modes is not None for f in found):
-        fitted = Fitted(
+        fitted = FittedModes(
             {v.name: f.modes for v, f in zip(embedded.views, found)},
             {v.name: _sizes(f.labels) for v, f in zip(embedded.views, found)},
             dict(
-                encoder=embedded.provenance['encoder'],
+                encoder=embedded.provenance.encoder,
                 how=embedded.how,
                 kind=kind,
                 n=len(embedded.ids),
@@ -89,7 +84,7 @@ def apply_table(embedded, fitted):
 
     Args:
         embedded (Embedded): N samples, by the same encoder.
-        fitted (Fitted): See :func:`make_table`.
+        fitted (FittedModes): See :func:`make_table`.
 
     Returns:
         LikelihoodTable: ``cluster_id`` and ``cluster_size`` are those of the
@@ -102,21 +97,21 @@ def apply_table(embedded, fitted):
     columns = [
         fitted.columns(view.name, view.vectors) for view in embedded.views
     ]
-    metadata = dict(
+    provenance = replace(
         embedded.provenance,
         kind=fitted.about['kind'],
         applied=dict(
             ids_sha256=fitted.about['ids_sha256'],
             split=fitted.about['split']))
-    return _table(embedded, *_joined(embedded, columns), metadata)
+    return _table(embedded, _joined(embedded, columns), provenance)
 
 
 def _columns(clustering, kind):
     likelihood, size = likelihood_from_labels(clustering.labels, kind)
     if clustering.likelihood is not None:
         likelihood = clustering.likelihood
-    return (likelihood, clustering.labels, size,
-            int(clustering.labels.max()) + 1)
+    return Columns(likelihood, clustering.labels, size,
+                   int(clustering.labels.max()) + 1)
 
 
 def _sizes(labels):
@@ -124,44 +119,46 @@ def _sizes(labels):
 
 
 def _joined(embedded, columns):
-    """(N,) likelihood, cluster and size, out of those of each view.
+    """One estimate of all samples out of one a view.
 
-    Each with its number of clusters as the fourth.
+    Args:
+        embedded (Embedded): N samples, V views.
+        columns (list[Columns]): V, of the samples that the view has.
+
+    Returns:
+        Columns: Clusters of all views are numbered through, view by view.
     """
     if len(columns) == 1:
-        return columns[0][:3]
+        return columns[0]
     shape = len(embedded.ids), len(columns)
     likelihood = np.full(shape, np.nan)
     labels, size = np.full(shape, -1), np.ones(shape, dtype=np.int64)
-    first = 0  # clusters of all cameras are numbered through
-    for c, (view, column) in enumerate(zip(embedded.views, columns)):
-        p, mine, of = column[:3]
-        likelihood[view.rows, c], size[view.rows, c] = p, of
-        labels[view.rows, c] = np.where(mine < 0, -1, mine + first)
-        first += column[3]
-    return join_cameras(likelihood, labels, size, embedded.how)
+    first = 0
+    for v, (view, seen) in enumerate(zip(embedded.views, columns)):
+        likelihood[view.rows, v] = seen.likelihood
+        size[view.rows, v] = seen.cluster_size
+        labels[view.rows, v] = np.where(
+            seen.cluster_id < 0, -1, seen.cluster_id + first)
+        first += seen.n_clusters
+    return Columns(*join_cameras(likelihood, labels, size, embedded.how),
+                   first)
 
 
-def _table(embedded, likelihood, labels, size, metadata):
-    ids = list(embedded.ids)
+def _table(embedded, columns, provenance):
+    """The table of all samples; those that were skipped come last."""
+    ids, likelihood = list(embedded.ids), columns.likelihood
+    labels, size = columns.cluster_id, columns.cluster_size
     if embedded.skipped:
-        neutral = neutral_likelihood(likelihood)
         more = len(embedded.skipped)
         ids += embedded.skipped
-        likelihood = np.append(likelihood, np.full(more, neutral))
+        likelihood = np.append(
+            likelihood, np.full(more, neutral_likelihood(likelihood)))
         labels = np.append(labels, np.full(more, -1))
         size = np.append(size, np.ones(more, dtype=np.int64))
-        metadata = dict(metadata, skipped=list(embedded.skipped))
-    return LikelihoodTable(
-        ids, likelihood, labels, size,
-        dict(
-            metadata,
-            format_version=FORMAT_VERSION,
-            package_version=__version__,
-            ids_sha256=ids_fingerprint(ids),
-            n=len(ids),
-            versions=versions(metadata['encoder']),
-            date=datetime.now(timezone.utc).isoformat(timespec='seconds')))
+        provenance = replace(provenance, skipped=list(embedded.skipped))
+    provenance = provenance.completed(ids, versions(provenance.encoder))
+    return LikelihoodTable(ids, likelihood, labels, size,
+                           provenance.as_dict())
 
 
 def versions(encoder):

@@ -11,6 +11,7 @@ import warnings
 from pathlib import Path
 
 from ...messages import first_five
+from ...provenance import Provenance
 from ...sample_ids import sample_id_of
 from .image_folders import image_paths
 from .info_file import read_info_file
@@ -151,11 +152,11 @@ def samples_from_config(path, cfg_options=None, split='train'):
                        '-'.join(names) + '_likelihoods.parquet')
     return Samples(
         list(images), list(images.values()),
-        dict(
-            source='config',
+        Provenance(
+            'config',
+            '-'.join(sorted(id_types)),
             dataset='-'.join(names) if names != ['dataset'] else None,
-            split=' '.join(dict.fromkeys(splits)),
-            id_type='-'.join(sorted(id_types))),
+            split=' '.join(dict.fromkeys(splits))),
         table_path=_one_table(tables) or default,
         notes=notes,
         cameras=[cameras[name] for name in images])

@@ -12,6 +12,7 @@ from typing import List, Optional, Tuple
 import numpy as np
 
 from ...messages import first_five
+from ...provenance import Provenance
 from ...sample_ids import check_ids
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
@@ -27,14 +28,13 @@ class Samples:
             each camera. Empty for the user's embeddings.
         cameras (list[tuple[str, ...]]): The names of these cameras. Defaults
             to the numbers 0, 1, ...
-        provenance (dict): ``source``, ``dataset``, ``split`` and ``id_type``
-            as in :mod:`dequity_mmdet3d.table`.
+        provenance (Provenance): Where they come from.
         table_path (str, optional): Where a config expects the table.
         notes (list[str]): What the user should be told.
     """
     ids: List[str]
     images: List[Tuple[str, ...]]
-    provenance: dict
+    provenance: Provenance
     table_path: Optional[str] = None
     notes: List[str] = field(default_factory=list)
     cameras: Optional[List[Tuple[str, ...]]] = None
@@ -85,9 +85,7 @@ def samples_from_folder(folder):
                          'correct the path')
     return Samples(
         ids, [(str(folder / i), ) for i in ids],
-        dict(
-            source='images', dataset=None, split=None,
-            id_type='relative_path'))
+        Provenance('images', 'relative_path'))
 
 
 def samples_from_embeddings(path, ids_path=None):
@@ -120,13 +118,11 @@ def samples_from_embeddings(path, ids_path=None):
         raise ValueError(f'{path} must hold one array of shape (N, D), but '
                          f'holds {came}')
     n = len(embeddings)
-    provenance = dict(source='embeddings', dataset=None, split=None)
     if ids_path is None:
-        ids = [str(i) for i in range(n)]
-        return Samples(ids, [], dict(provenance, id_type='row')), embeddings
-    return (Samples(
-        _read_ids(ids_path, n), [], dict(provenance,
-                                         id_type='given')), embeddings)
+        ids, id_type = [str(i) for i in range(n)], 'row'
+    else:
+        ids, id_type = _read_ids(ids_path, n), 'given'
+    return Samples(ids, [], Provenance('embeddings', id_type)), embeddings
 
 
 def _read_ids(path, n):

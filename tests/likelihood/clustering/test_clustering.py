@@ -2,16 +2,14 @@
 import numpy as np
 import pytest
 
-from dequity_mmdet3d.likelihood import arguments
+from dequity_mmdet3d.likelihood import clustering
+from dequity_mmdet3d.likelihood.choices import METHODS
 from dequity_mmdet3d.likelihood.clustering import (
-    METHODS,
-    NOISE,
     ClusterSettings,
     by_size,
     cluster,
 )
 from dequity_mmdet3d.likelihood.clustering.faiss_kmeans import default_clusters
-from dequity_mmdet3d.likelihood.embeddings import cameras
 from dequity_mmdet3d.likelihood.embeddings.vectors import (
     UnitVectors,
     unit_rows,
@@ -34,11 +32,8 @@ def blobs(sizes, dim=16, noise=0.01, seed=0):
     return unit_rows(x), group
 
 
-def test_the_tool_offers_what_there_is():
-    assert arguments.METHODS == METHODS
-    assert arguments.NOISE == NOISE
-    assert arguments.CAMERAS == cameras.HOW
-    assert arguments.DEFAULT_CAMERAS == cameras.DEFAULT_HOW
+def test_what_is_offered_is_there():
+    assert set(METHODS) == set(clustering._BY_METHOD)
 
 
 def test_kmeans_orders_groups_by_size():

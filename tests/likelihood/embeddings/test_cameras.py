@@ -2,8 +2,8 @@
 import numpy as np
 import pytest
 
+from dequity_mmdet3d.likelihood.choices import CAMERAS
 from dequity_mmdet3d.likelihood.embeddings.cameras import (
-    HOW,
     join_cameras,
     views_of,
 )
@@ -58,7 +58,7 @@ def test_against_a_loop(cut):
         np.testing.assert_allclose(in_memory(view), x[mine], atol=1e-6)
 
 
-@pytest.mark.parametrize('how', HOW)
+@pytest.mark.parametrize('how', CAMERAS)
 def test_one_camera_is_taken_as_it_is(how):
     x, sample, *_ = images()
     sample = np.arange(13)

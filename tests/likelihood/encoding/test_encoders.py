@@ -1,7 +1,9 @@
 """Encoders: the embedded one knows ImageNet; errors are clear."""
 import builtins
+import logging
 import pickle
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -218,10 +220,27 @@ def test_open_clip_from_a_local_checkpoint(open_clip, checkpoint):
     assert encoder.fingerprint == again.fingerprint
 
 
-def test_open_clip_does_not_leave_logging_switched_off(open_clip, checkpoint):
-    import logging
-    build_encoder('dequity-test-tiny', str(checkpoint), 'cpu')
-    assert logging.root.manager.disable == logging.NOTSET
+def test_only_open_clip_and_the_hub_are_quiet(open_clip, caplog):
+    from dequity_mmdet3d.likelihood.encoding.encoders.clip import _quiet
+    folder = Path(open_clip.__file__).parent
+    root, hub = logging.getLogger(), logging.getLogger('huggingface_hub.utils')
+
+    def log(when):
+        logging.getLogger('trainer').error('trainer %s', when)
+        for path in (folder / 'factory.py', folder.parent / 'other.py'):
+            root.handle(logging.LogRecord(
+                'root', logging.ERROR, str(path), 1, f'{path.stem} {when}',
+                None, None))
+        hub.error('hub %s', when)
+
+    log('before')
+    with _quiet(folder):
+        log('within')
+    log('after')
+    assert [m for m in caplog.messages if 'within' in m] == [
+        'trainer within', 'other within']
+    for when in ('before', 'after'):
+        assert sum(when in m for m in caplog.messages) == 4
 
 
 def test_normalisation_of_a_local_file(open_clip):
@@ -282,7 +301,7 @@ def test_open_clip_missing(monkeypatch):
         return real(name, *args, **kwargs)
 
     monkeypatch.setattr(builtins, '__import__', without)
-    with pytest.raises(ImportError, match=r'dequity_mmdet3d\[cpu\]'):
+    with pytest.raises(ImportError, match=r'dequity_mmdet3d\[clip\]'):
         build_encoder('ViT-B-32', 'openai')
 
 

@@ -1,4 +1,6 @@
 """From embeddings to a table, and the table for other samples."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -10,8 +12,12 @@ from dequity_mmdet3d.likelihood.embeddings.vectors import UnitVectors
 from dequity_mmdet3d.likelihood.encoding.embed import Embedded, embed_samples
 from dequity_mmdet3d.likelihood.estimation import make_table as pipeline
 from dequity_mmdet3d.likelihood.estimation.estimate import neutral_likelihood
-from dequity_mmdet3d.likelihood.estimation.fitted import Fitted, load_fitted
+from dequity_mmdet3d.likelihood.estimation.modes_file import (
+    FittedModes,
+    load_modes,
+)
 from dequity_mmdet3d.likelihood.samples.sources import Samples
+from dequity_mmdet3d.provenance import Provenance
 from dequity_mmdet3d.weight import dequity_weight
 
 from ..families import modes
@@ -23,8 +29,8 @@ def embedded(x, skipped=(), how='mean', views=None):
     views = views or [View('', UnitVectors(x), np.arange(len(x)))]
     return Embedded(
         [f's{i}' for i in range(len(x))], views,
-        dict(source='embeddings', dataset=None, split='train.pkl',
-             id_type='row', encoder=None), how, list(skipped))
+        Provenance('embeddings', 'row', split='train.pkl'), how,
+        list(skipped))
 
 
 def test_likelihood_is_the_share_of_the_mode():
@@ -59,12 +65,12 @@ def test_a_table_for_other_samples(tmp_path):
     out = tmp_path / 'new' / 't.parquet'
     made.fitted.save(modes_path(out))
     made.table.save(out)
-    table = pipeline.apply_table(other, load_fitted(out))
+    table = pipeline.apply_table(other, load_modes(out))
     by_mode = dict(zip(mode[:400], made.table.likelihood))
     want = np.array([by_mode[m] for m in mode[400:]])
     assert (table.likelihood == want).mean() > 0.98
     assert table.metadata['applied']['split'] == 'train.pkl'
-    again = pipeline.apply_table(train, load_fitted(out))
+    again = pipeline.apply_table(train, load_modes(out))
     assert (again.likelihood == made.table.likelihood).mean() > 0.99
 
 
@@ -90,7 +96,7 @@ def test_each_camera_by_itself(tmp_path):
     want = np.where(rear < 0, -1, rear + alone[0].cluster_id.max() + 1)
     np.testing.assert_array_equal(made.table.cluster_id[::2][rarest], want)
     made.fitted.save(tmp_path / 'm.npz')
-    assert set(Fitted.load(tmp_path / 'm.npz').modes) == {'front', 'rear'}
+    assert set(FittedModes.load(tmp_path / 'm.npz').modes) == {'front', 'rear'}
 
 
 def test_what_does_not_belong_together_is_refused(tmp_path):
@@ -99,26 +105,28 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
     out = tmp_path / 't.parquet'
     made.table.save(out)
     with pytest.raises(FileNotFoundError, match='t.modes.npz'):
-        load_fitted(out)
+        load_modes(out)
     other = pipeline.make_table(embedded(x[:100])).fitted
     other.save(modes_path(out))
     with pytest.raises(ValueError, match='another table'):
-        load_fitted(out)
+        load_modes(out)
     (tmp_path / 't.modes.npz').write_bytes(b'PK\x03\x04 cut')
     with pytest.raises(ValueError, match='damaged'):
-        load_fitted(out)
+        load_modes(out)
     with pytest.raises(ValueError, match='48 numbers, but these have 30'):
         pipeline.apply_table(embedded(x[:, :30]), made.fitted)
     changed = embedded(x)
-    changed.provenance['encoder'] = dict(name='ViT-B-32')
+    changed = replace(changed, provenance=replace(
+        changed.provenance, encoder=dict(name='ViT-B-32')))
     with pytest.raises(ValueError, match='embeddings that were given, but'):
         pipeline.apply_table(changed, made.fitted)
 
 
 def test_another_encoder_is_refused_before_its_work(tmp_path, fake_encoder):
     about = dict(name='ViT-B-32', weights_sha256='0', resize='', cameras='one')
-    fitted = Fitted({}, {}, dict(encoder=about))
-    samples = Samples(['a'], [('a.png', )], {})
+    fitted = FittedModes({}, {}, dict(encoder=about))
+    samples = Samples(['a'], [('a.png', )],
+                      Provenance('images', 'relative_path'))
     with pytest.raises(ValueError, match="'ViT-B-32' .* with 'fake'"):
         embed_samples(samples, fake_encoder, None, ShardStore(tmp_path / 'e'),
                       fitted=fitted)

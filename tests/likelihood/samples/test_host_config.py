@@ -9,6 +9,7 @@ from dequity_mmdet3d.likelihood.samples.host_config import (
     samples_from_config,
 )
 from dequity_mmdet3d.likelihood.samples.image_folders import image_paths
+from dequity_mmdet3d.provenance import Provenance
 
 from ..conftest import ROOT, kitti_info, write_images, write_infos
 
@@ -36,7 +37,7 @@ def test_kitti_through_wrappers(kitti_root, write_config):
     folder = f'{kitti_root}/training/image_2'
     # only CAM2 has an image
     assert samples.images == [(f'{folder}/00000{i}.png', ) for i in (2, 0, 3)]
-    assert samples.provenance == dict(
+    assert samples.provenance == Provenance(
         source='config', dataset='kitti', split='kitti_infos_train.pkl',
         id_type='sample_idx')
     assert samples.table_path == f'{kitti_root}/kitti_likelihoods.parquet'
@@ -94,7 +95,7 @@ def test_concatenation(kitti_root, write_config):
     both = dict(type='ConcatDataset', datasets=[kitti(kitti_root), more])
     samples = samples_from_config(write_config(both))
     assert samples.ids == ['2', '0', '3', '1']
-    assert samples.provenance['split'] == 'kitti_infos_train.pkl more.pkl'
+    assert samples.provenance.split == 'kitti_infos_train.pkl more.pkl'
     # told, not silent
     assert '1 samples are listed more than once' in samples.notes[-1]
     # the same number with another image is another sample
@@ -246,4 +247,4 @@ def test_real_nuscenes_sample(shared_data, write_config):
         'CAM_BACK', 'CAM_BACK_LEFT', 'CAM_BACK_RIGHT', 'CAM_FRONT',
         'CAM_FRONT_LEFT', 'CAM_FRONT_RIGHT'
     ]
-    assert samples.provenance['id_type'] == 'token'
+    assert samples.provenance.id_type == 'token'

@@ -6,6 +6,7 @@ from dequity_mmdet3d.likelihood.samples.sources import (
     samples_from_embeddings,
     samples_from_folder,
 )
+from dequity_mmdet3d.provenance import Provenance
 
 
 def test_folder(tmp_path):
@@ -17,7 +18,7 @@ def test_folder(tmp_path):
     samples = samples_from_folder(tmp_path)
     assert samples.ids == ['a/c d.Jpeg', 'a/z.jpg', 'b.PNG', 'ä.tiff']
     assert samples.images[1] == (str(tmp_path / 'a/z.jpg'), )
-    assert samples.provenance == dict(
+    assert samples.provenance == Provenance(
         source='images', dataset=None, split=None, id_type='relative_path')
 
 
@@ -46,7 +47,7 @@ def test_embeddings_without_ids(tmp_path):
     x = np.arange(6.0).reshape(3, 2)
     samples, given = samples_from_embeddings(save(tmp_path / 'e.npy', x))
     assert samples.ids == ['0', '1', '2']
-    assert samples.provenance['id_type'] == 'row'
+    assert samples.provenance.id_type == 'row'
     assert given.tolist() == x.tolist() and isinstance(given, np.memmap)
 
 
@@ -57,7 +58,7 @@ def test_embeddings_with_ids(tmp_path):
     ids.write_bytes('\ufeffa b\r\nä\x0bz\r\nc'.encode())
     samples, _ = samples_from_embeddings(e, ids)
     assert samples.ids == ['a b', 'ä\x0bz', 'c']
-    assert samples.provenance['id_type'] == 'given'
+    assert samples.provenance.id_type == 'given'
     for text, error in (('a\nb\n', '3 embeddings, but has 2'),
                         ('a\n\nc\n', '1 lines are blank: 2'),
                         ('a\nb\na\n', "ids.txt: .* unique, but 1 .*'a'")):

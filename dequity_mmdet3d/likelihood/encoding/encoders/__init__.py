@@ -1,9 +1,9 @@
 """Encoders: from images to embeddings."""
+from ...choices import DEFAULT_ENCODER
 from .base import Encoder, pick_device
-from .lite import NAME as DEFAULT_ENCODER
 from .lite import EfficientNetLite0
 
-__all__ = ['DEFAULT_ENCODER', 'Encoder', 'build_encoder', 'pick_device']
+__all__ = ['Encoder', 'build_encoder', 'pick_device']
 
 
 def build_encoder(name=DEFAULT_ENCODER,

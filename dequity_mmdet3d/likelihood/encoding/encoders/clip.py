@@ -2,11 +2,13 @@
 
 Shape letters: B batch, D embedding size.
 """
+import contextlib
 import difflib
 import logging
 from pathlib import Path
 
 from ....messages import first_five
+from ...choices import DEFAULT_ENCODER
 from .base import (
     Squash,
     checked_dim,
@@ -16,11 +18,10 @@ from .base import (
     place,
     weights_fingerprint,
 )
-from .lite import NAME as EMBEDDED
 from .precision import DTYPES, pick_precision
 
 _FIXES = ('give --pretrained a checkpoint file that you have copied here, or '
-          f'leave --encoder out to use the embedded {EMBEDDED}')
+          f'leave --encoder out to use the embedded {DEFAULT_ENCODER}')
 
 
 class OpenClipEncoder:
@@ -44,7 +45,7 @@ class OpenClipEncoder:
     """
 
     def __init__(self, name, pretrained, device=None, precision=None):
-        open_clip = _open_clip()
+        open_clip = _open_clip(name)
         _check_name(open_clip, name)
         local = _check_pretrained(open_clip, name, pretrained)
         self.name = name
@@ -73,25 +74,25 @@ class OpenClipEncoder:
         return self._model.encode_image(x).float()
 
 
-def _open_clip():
+def _open_clip(name):
     try:
         import open_clip
     except ImportError as e:
         raise ImportError(
-            f'encoders other than {EMBEDDED!r} need open_clip, which cannot '
-            f"be imported ({e}); pip install 'dequity_mmdet3d[cpu]'") from e
+            f'encoder {name!r} needs open_clip, which cannot be imported '
+            f"({e}); pip install 'dequity_mmdet3d[clip]'") from e
     return open_clip
 
 
 def _check_name(open_clip, name):
     known = open_clip.list_models()
     if name not in known:
-        lower = {k.lower(): k for k in [EMBEDDED, *known]}
+        lower = {k.lower(): k for k in [DEFAULT_ENCODER, *known]}
         near = difflib.get_close_matches(name.lower(), lower, 3, 0.4)
         raise ValueError(
             f'unknown encoder {name!r}; did you mean '
             f'{" or ".join(repr(lower[n]) for n in near)}?' if near else
-            f'unknown encoder {name!r}; known are {EMBEDDED!r} and the '
+            f'unknown encoder {name!r}; known are {DEFAULT_ENCODER!r} and the '
             f'{len(known)} of open_clip.list_models()')
 
 
@@ -131,12 +132,12 @@ def _check_checkpoint(path):
 
 
 def _create(open_clip, name, pretrained, local):
-    # open_clip also logs what it raises; one line is enough
-    logging.disable(logging.ERROR)
     try:
-        return open_clip.create_model(
-            name, pretrained, precision='fp32', device='cpu',
-            weights_only=True, require_pretrained=True)
+        # it also logs what it raises; one line is enough
+        with _quiet(Path(open_clip.__file__).parent):
+            return open_clip.create_model(
+                name, pretrained, precision='fp32', device='cpu',
+                weights_only=True, require_pretrained=True)
     except ImportError as e:
         raise ImportError(f'encoder {name!r} needs another package: '
                           f'{e}') from e
@@ -151,5 +152,25 @@ def _create(open_clip, name, pretrained, local):
         raise OSError(
             f'the weights {pretrained!r} of encoder {name!r} could not be '
             f'fetched ({reason}); {_FIXES}') from e
+
+
+@contextlib.contextmanager
+def _quiet(folder):
+    """Without the log of open_clip and of the hub; all others' goes on.
+
+    Args:
+        folder (Path): Of open_clip's modules, which log by the root logger.
+    """
+
+    def is_anothers(record):
+        return folder not in Path(record.pathname).parents
+
+    root, hub = logging.getLogger(), logging.getLogger('huggingface_hub')
+    level = hub.level
+    root.addFilter(is_anothers)
+    hub.setLevel(logging.CRITICAL)
+    try:
+        yield
     finally:
-        logging.disable(logging.NOTSET)
+        hub.setLevel(level)
+        root.removeFilter(is_anothers)

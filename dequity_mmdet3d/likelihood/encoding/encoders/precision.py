@@ -4,8 +4,9 @@ A choice by timing could differ between two runs, and so would the table.
 """
 import torch
 
-DTYPES = dict(
-    float32=torch.float32, bfloat16=torch.bfloat16, float16=torch.float16)
+from ...choices import PRECISIONS
+
+DTYPES = {name: getattr(torch, name) for name in PRECISIONS}
 # How Linux names the units that multiply matrices of bfloat16
 _CPU_FLAGS = {'amx_bf16', 'avx512_bf16'}
 

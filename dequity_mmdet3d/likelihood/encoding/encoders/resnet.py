@@ -7,6 +7,7 @@ from pathlib import Path
 import torch
 
 from ....messages import first_five
+from ...choices import DEFAULT_ENCODER
 from .base import (
     Squash,
     checked_dim,
@@ -16,14 +17,13 @@ from .base import (
     place,
     weights_fingerprint,
 )
-from .lite import NAME as EMBEDDED
 from .precision import DTYPES, pick_precision
 
 # Of ImageNet, as torchvision's own transforms have them
 _MEAN = [255 * m for m in (0.485, 0.456, 0.406)]
 _STD = [255 * s for s in (0.229, 0.224, 0.225)]
 _FIXES = ('give --pretrained a file with its state_dict(), copied here, or '
-          f'leave --encoder out to use the embedded {EMBEDDED}')
+          f'leave --encoder out to use the embedded {DEFAULT_ENCODER}')
 
 
 class ResNetEncoder:

@@ -2,9 +2,9 @@
 import numpy as np
 import pytest
 
+from dequity_mmdet3d.likelihood.embeddings.lookup import stored_embeddings
 from dequity_mmdet3d.likelihood.embeddings.names import names_digest
 from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
-from dequity_mmdet3d.likelihood.embeddings.stored import stored_embeddings
 
 N, D, SIZE = 5, 3, 2
 ABOUT = dict(encoder=dict(name='net', weights_sha256='abc'))

@@ -18,12 +18,13 @@ from ...whole_file import whole_file
 from ..beside import modes_path
 from ..clustering import Modes
 from ..clustering.subspace import Subspace
+from .estimate import Columns
 
 _ARRAYS = ('centre', 'axes', 'cells', 'cell_mode', 'reach', 'sizes')
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedModes:
     """The modes of each view, see :class:`.cameras.View`.
 
     Args:
@@ -38,7 +39,7 @@ class Fitted:
 
     def check(self, embedded):
         """Raise ValueError unless these embeddings can be compared."""
-        self.check_encoder(embedded.provenance['encoder'])
+        self.check_encoder(embedded.provenance.encoder)
         for view in embedded.views:
             if view.name not in self.modes:
                 raise ValueError(
@@ -73,23 +74,23 @@ class Fitted:
                     'give the same options as for the table')
 
     def columns(self, name, vectors):
-        """Likelihood, cluster and its size, of the samples of a view.
+        """What the table's clusters say of the samples of a view.
 
         Args:
             name (str): Of the view.
             vectors (UnitVectors): (V, D) embeddings.
 
         Returns:
-            tuple[np.ndarray, np.ndarray, np.ndarray, int]: (V,) float64 in
-            (0, 1], int64, int64; a sample unlike the training set has the
-            likelihood of a cluster of one. And the number of clusters.
+            Columns: A sample unlike the training set has the likelihood of a
+            cluster of one.
         """
         labels = self.modes[name].assign(vectors)
         sizes = self.sizes[name]
         size = np.where(labels < 0, 1, np.append(sizes, 1)[labels])
         whole = (sizes.max() if self.about['kind'] == 'relative' else
                  self.about['n'])
-        return np.minimum(size / whole, 1.0), labels, size, len(sizes)
+        return Columns(
+            np.minimum(size / whole, 1.0), labels, size, len(sizes))
 
     def save(self, path):
         """Write to ``path``, whole or not at all.
@@ -142,21 +143,21 @@ class Fitted:
         return cls(modes, sizes, about)
 
 
-def load_fitted(table_path):
+def load_modes(table_path):
     """What a table was made with.
 
     Args:
         table_path (str | Path): A likelihood table.
 
     Returns:
-        Fitted: From the file beside it.
+        FittedModes: From the file beside it.
 
     Raises:
         FileNotFoundError: If one of the files does not exist.
         ValueError: If one is damaged, or they do not belong together.
     """
     table = LikelihoodTable.load(table_path)
-    fitted = Fitted.load(modes_path(table_path))
+    fitted = FittedModes.load(modes_path(table_path))
     if fitted.about['ids_sha256'] != table.metadata.get('ids_sha256') or (
             fitted.about['date'] != table.metadata.get('date')):
         raise ValueError(

@@ -1,0 +1,212 @@
+"""Samples in, likelihood table out: all that the command does, by one call.
+
+    from dequity_mmdet3d.likelihood.runner import compute_likelihoods
+    from dequity_mmdet3d.likelihood.samples.sources import samples_from_folder
+
+    table = compute_likelihoods(samples_from_folder('frames'), 't.parquet')
+
+Shape letters: N samples, D embedding size.
+"""
+import contextlib
+import os
+from dataclasses import dataclass
+from typing import Optional
+
+from ..processes import Alone
+from ..table_file import check_writable
+from .beside import bad_images_path, embeddings_folder, modes_path
+from .choices import (
+    DEFAULT_CAMERAS,
+    DEFAULT_ENCODER,
+    EMBEDDING_DTYPES,
+    KINDS,
+    NOISE,
+    SHARD_SIZE,
+)
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """How images become embeddings, and where these are kept.
+
+    Args:
+        encoder, pretrained, device, precision: See :func:`.encoders.
+            build_encoder`; 'auto' is a precision, too.
+        batch_size, workers: See :class:`.encode.EncodeSettings`.
+        skip_bad (bool): Go on without images that cannot be used.
+        embeddings_dir (str, optional): Where the embeddings are kept.
+            Defaults to a folder beside the table.
+        embedding_dtype, shard_size: See :class:`.shards.ShardStore`.
+    """
+    encoder: str = DEFAULT_ENCODER
+    pretrained: Optional[str] = None
+    device: Optional[str] = None
+    precision: str = 'auto'
+    batch_size: Optional[int] = None
+    workers: Optional[int] = None
+    skip_bad: bool = False
+    embeddings_dir: Optional[str] = None
+    embedding_dtype: str = EMBEDDING_DTYPES[0]
+    shard_size: int = SHARD_SIZE
+
+
+def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
+                        cameras=DEFAULT_CAMERAS, clustering=None,
+                        kind=KINDS[0], apply=None, team=None, say=None):
+    """Write down how common every sample looks.
+
+    What lies beside the table, see :mod:`.beside`, is written with it.
+
+    Args:
+        samples (Samples): N of them, from :mod:`.samples`.
+        out (str | Path, optional): The Parquet file to write. Defaults to
+            where the config of the samples expects it.
+        embeddings (np.ndarray, optional): (N, D) real numbers, in place of
+            the samples' images.
+        encoding (Encoding, optional): Of the images; defaults to the
+            class's.
+        cameras (str): One of ``CAMERAS``, where samples have several images.
+        clustering (ClusterSettings, optional): Defaults to the class's.
+        kind (str): One of ``KINDS``, see :func:`.estimate.
+            likelihood_from_labels`.
+        apply (str | Path, optional): A finished table; nothing is fitted
+            then, but the samples are assigned to its clusters.
+        team (Alone, optional): The processes that share the encoding, see
+            :func:`.processes.connect`. All of them call this.
+        say (Callable, optional): Takes lines for people, in process 0.
+
+    Returns:
+        LikelihoodTable: That was written; None in all processes but 0.
+
+    Raises:
+        ValueError: If ``out`` is missing, or by a step: see
+            :func:`.embed.embed_samples`, :func:`.make_table.make_table` and
+            :func:`.make_table.apply_table`.
+        FileNotFoundError: If ``apply`` or what belongs to it is not there.
+        ImportError: If an encoder or a method needs a package that is
+            missing.
+        OSError: If something cannot be written.
+    """
+    from .encoding.bad_images import forget_bad_images
+    from .encoding.embed import embed_given
+    from .estimation.modes_file import load_modes
+    team = team or Alone()
+    say = say if say is not None and team.rank == 0 else _nothing
+    out = samples.table_path if out is None else out
+    if out is None:
+        raise ValueError('these samples do not say where their table '
+                         'belongs; give out, the Parquet file to write')
+    fitted = None if apply is None else load_modes(apply)
+    for note in samples.notes:
+        say(note)
+    if team.rank == 0:
+        check_writable(out)  # before the long work, not after it
+        forget_bad_images(out)
+    if embeddings is not None:
+        embedded = embed_given(samples, embeddings)
+    else:
+        embedded = _encode(samples, out, encoding or Encoding(), cameras,
+                           fitted, team, say)
+    table = None
+    if team.rank == 0:
+        if fitted is None:
+            table = _fit(embedded, out, clustering, kind, say)
+        else:
+            table = _apply(embedded, out, fitted, apply, say)
+        if embedded.encoded is not None:
+            say(f'embeddings: {embedded.encoded.folder} '
+                f'({embedded.encoded.nbytes / 1e6:.2f} MB), kept for the '
+                'next run')
+    # the others end only with process 0, and as it does
+    team.gather(None)
+    return table
+
+
+def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None):
+    """Write a table of the paper's authors as one of ours.
+
+    Args:
+        path (str | Path): Their ``*_cluster_info.pkl``.
+        out (str | Path): The Parquet file to write.
+        kind, noise (str): See :func:`.cluster_info.table_from_cluster_info`.
+        say (Callable, optional): Takes lines for people.
+
+    Returns:
+        LikelihoodTable: That was written.
+
+    Raises:
+        See :func:`.cluster_info.table_from_cluster_info`; OSError if ``out``
+        cannot be written.
+    """
+    from .estimation.cluster_info import table_from_cluster_info
+    say = say or _nothing
+    check_writable(out)
+    table = table_from_cluster_info(path, kind, noise)
+    _save(table, out, [f'{len(table)} samples in {table.n_clusters} clusters',
+                       *table.metadata['notes']], say)
+    return table
+
+
+def _nothing(line):
+    """For whom nothing is said."""
+
+
+def _encode(samples, out, how, cameras, fitted, team, say):
+    """The samples' embeddings, out of this run and earlier ones."""
+    from .embeddings.shards import ShardStore
+    from .encoding.embed import embed_samples
+    from .encoding.encode import EncodeSettings
+    from .encoding.encoders import build_encoder, pick_device
+    from .encoding.encoders.precision import pick_precision
+    say(f'loading {how.encoder}')
+    device = team.device(how.device)
+    # machines of one run may differ in what they can do; process 0 decides
+    precision = team.gather(
+        pick_precision(how.precision, pick_device(device)))[0]
+    encoder = build_encoder(how.encoder, how.pretrained, device, precision)
+    store = ShardStore(how.embeddings_dir or embeddings_folder(out),
+                       how.embedding_dtype, how.shard_size, say)
+    say(f'encoding {len(samples)} samples with {encoder.name} in '
+        f'{encoder.precision} on {encoder.device}' +
+        (f', {team.world} processes' if team.world > 1 else ''))
+    embedded = embed_samples(
+        samples, encoder,
+        EncodeSettings(batch_size=how.batch_size, workers=how.workers),
+        store, how.skip_bad, bad_images_path(out), team, cameras, fitted)
+    encoded = embedded.encoded
+    if encoded.rate is not None:
+        say(f'{encoded.rate:.1f} images/s')
+    if encoded.failures:
+        say(f'{len(encoded.failures)} of {len(encoded.usable)} images cannot '
+            f'be used; they are listed in {bad_images_path(out)}')
+    if embedded.skipped:
+        say(f'{len(embedded.skipped)} samples have no usable image; their '
+            'rows are neutral')
+    return embedded
+
+
+def _fit(embedded, out, clustering, kind, say):
+    from .estimation.make_table import make_table
+    made = make_table(embedded, clustering, kind)
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(modes_path(out))  # of an earlier table
+    if made.fitted is not None:
+        made.fitted.save(modes_path(out))
+    return _save(made.table, out, made.diagnosis.lines(), say)
+
+
+def _apply(embedded, out, fitted, source, say):
+    from .estimation.make_table import apply_table
+    table = apply_table(embedded, fitted)
+    unlike = int((table.cluster_id < 0).sum())
+    return _save(table, out, [f'{len(table)} samples; {unlike} are unlike '
+                              f'all that {source} was made from'], say)
+
+
+def _save(table, out, lines, say):
+    """Write the table; say what it is, and where."""
+    from .estimation.make_table import extremes
+    table.save(out)
+    for line in [*lines, *extremes(table), f'likelihood table: {out}']:
+        say(line)
+    return table

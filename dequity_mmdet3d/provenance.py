@@ -1,0 +1,93 @@
+"""Where a likelihood table comes from: what its metadata say.
+
+The fields are those of the JSON in the file, see :mod:`.table`.
+"""
+from dataclasses import dataclass, fields, replace
+from datetime import datetime, timezone
+from typing import List, Optional
+
+from . import __version__
+from .sample_ids import ids_fingerprint
+
+# None is an answer here; a field that is not among these is left out
+_NULLS = ('dataset', 'split', 'encoder')
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What is known of a table; each step adds its own with ``replace``.
+
+    Args:
+        source (str): 'config', 'images', 'embeddings' or 'cluster_info'.
+        id_type (str): What the ids are: 'sample_idx', 'token' (or both,
+            'sample_idx-token'), 'relative_path', 'given' or 'row'.
+        dataset (str, optional): The info file's ``metainfo['dataset']``.
+        split (str, optional): Names of the annotation files.
+        encoder (dict, optional): ``name``, ``pretrained``,
+            ``weights_sha256``, ``dim``, ``resize``, ``precision``,
+            ``embedding_dtype`` and ``cameras`` (one of
+            :data:`.choices.CAMERAS`, or 'one'). None for the user's own
+            embeddings and the authors' tables.
+        seed (int, optional): Of the clustering; None where nothing was left
+            to chance.
+        clustering (dict, optional): Its settings; by camera where each was
+            clustered by itself. None where nothing was clustered.
+        kind (str): One of :data:`.choices.KINDS`.
+        diagnosis (dict, optional): See :class:`.diagnosis.Diagnosis`.
+        applied (dict, optional): ``ids_sha256`` and ``split`` of the table
+            whose clusters these samples were assigned to.
+        cluster_info (dict, optional): ``file`` and ``sha256`` of the
+            authors' table.
+        notes (list[str], optional): What the user should be told.
+        skipped (list[str], optional): Ids of samples without a usable
+            image, whose rows are neutral.
+        package_version (str): Of this package; as the following, from
+            :meth:`completed`.
+        ids_sha256 (str): Of the sorted ids, one a line.
+        n (int): Number of samples.
+        versions (dict): Of the libraries.
+        date (str): UTC, ISO 8601.
+    """
+    source: str
+    id_type: str
+    dataset: Optional[str] = None
+    split: Optional[str] = None
+    encoder: Optional[dict] = None
+    seed: Optional[int] = None
+    clustering: Optional[dict] = None
+    kind: Optional[str] = None
+    diagnosis: Optional[dict] = None
+    applied: Optional[dict] = None
+    cluster_info: Optional[dict] = None
+    notes: Optional[List[str]] = None
+    skipped: Optional[List[str]] = None
+    package_version: Optional[str] = None
+    ids_sha256: Optional[str] = None
+    n: Optional[int] = None
+    versions: Optional[dict] = None
+    date: Optional[str] = None
+
+    def completed(self, ids, versions):
+        """With what is known when the table is.
+
+        Args:
+            ids (Sequence[str]): N sample ids.
+            versions (dict[str, str]): Of the libraries.
+
+        Returns:
+            Provenance: Dated now.
+        """
+        return replace(
+            self,
+            package_version=__version__,
+            ids_sha256=ids_fingerprint(ids),
+            n=len(ids),
+            versions=versions,
+            date=datetime.now(timezone.utc).isoformat(timespec='seconds'))
+
+    def as_dict(self):
+        """dict: JSON-able, for :class:`.table.LikelihoodTable`."""
+        # who did not cluster has no seed, who took the authors' has None
+        nulls = _NULLS + (('seed', ) if self.clustering is not None else ())
+        found = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {k: v for k, v in found.items() if v is not None or k in nulls}

