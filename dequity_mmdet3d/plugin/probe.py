@@ -19,7 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ..weighting.randomness import no_trace
 from .batch import metas_in, take
-from .dataset import LIKELIHOOD_KEY
+from .equity_pipeline import LIKELIHOOD_KEY
 from .evaluation.strata import STRATA, check_bounds, strata_of
 from .hook import equity_datasets
 from .stand_in import stand_in

@@ -10,7 +10,7 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
 from dequity_mmdet3d.plugin import DequityDataset
-from dequity_mmdet3d.plugin.dataset import leaves_of
+from dequity_mmdet3d.plugin.walk import base_datasets
 from dequity_mmdet3d.weight import dequity_weight
 from tests.conftest import save_table
 
@@ -147,9 +147,9 @@ def test_host_hook_that_changes_the_pipeline(leaf_config, table, kind, place):
     for transform in dataset.dataset.pipeline.transforms:
         if type(transform).__name__ == 'ObjectSample':
             transform.disabled = True
-    for leaf in leaves_of(dataset):
+    for base in base_datasets(dataset):
         assert [
-            t.disabled for t in leaf.pipeline.transforms
+            t.disabled for t in base.pipeline.transforms
             if type(t).__name__ == 'ObjectSample'
         ] == [True]
 
