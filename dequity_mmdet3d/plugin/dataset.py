@@ -16,6 +16,7 @@ from dequity_mmdet3d.weight import (
     sample_weights,
 )
 
+from .compat import mend_host
 from .equity_pipeline import EquityPipeline, info_with_equity
 from .walk import (
     base_datasets,
@@ -71,6 +72,7 @@ class DequityDataset:
                  normalize=None,
                  missing='error',
                  lazy_init=False):
+        mend_host()
         check_eta_gamma(eta, gamma, ' of DequityDataset')
         check_normalize(normalize, ' of DequityDataset')
         if missing not in ('error', 'neutral'):
@@ -90,6 +92,11 @@ class DequityDataset:
         self._fully_initialized = False
         if not lazy_init:
             self.full_init()
+
+    def __setstate__(self, state):
+        # a worker that is not forked starts with the host as it comes
+        mend_host(quiet=True)
+        vars(self).update(state)
 
     @property
     def metainfo(self):

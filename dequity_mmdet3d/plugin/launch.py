@@ -6,6 +6,7 @@ import torch
 
 from dequity_mmdet3d import __version__
 
+from .compat import mend_host
 from .convert import host_tools
 
 
@@ -13,7 +14,8 @@ def run_host_tool(name):
     """Run a tool of the installed host as if it had been called itself.
 
     Its flags, its log and its exit status are the host's; before it starts
-    the plugin is registered, so that configs need no ``custom_imports``.
+    the plugin is registered, so that configs need no ``custom_imports``, and
+    the host is mended.
 
     Args:
         name (str): File name in the host's ``tools``, such as 'train.py'.
@@ -25,4 +27,5 @@ def run_host_tool(name):
     if '--amp' in sys.argv[1:] and not torch.cuda.is_available():
         raise ValueError('--amp needs a GPU (mmengine trains with mixed '
                          'precision there only); leave it out')
+    mend_host()
     runpy.run_path(str(host_tools() / name), run_name='__main__')

@@ -19,6 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ..weighting.randomness import no_trace
 from .batch import metas_in, take
+from .compat import mend_host
 from .equity_pipeline import LIKELIHOOD_KEY
 from .evaluation.strata import STRATA, check_bounds, strata_of
 from .hook import equity_datasets
@@ -148,6 +149,7 @@ class DequityProbe(Hook):
             raise ValueError('interval of DequityProbe must be a whole number '
                              f'of steps, >= 1, but got {interval!r}')
         check_bounds(bounds)
+        mend_host()
         self.interval, self.bounds = interval, bounds
         self._edges = None
 

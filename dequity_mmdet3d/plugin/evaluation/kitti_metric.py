@@ -10,6 +10,7 @@ from mmengine.logging import print_log
 
 from dequity_mmdet3d.sample_ids import sample_id_of
 
+from ..compat import mend_host
 from ..stand_in import stand_in
 from .report import report
 from .strata import STRATA, Strata, with_gap
@@ -46,6 +47,7 @@ class DequityKittiMetric(KittiMetric):
     """
 
     def __init__(self, ann_file, table, bounds=(0.2, 0.5), **kwargs):
+        mend_host()
         super().__init__(ann_file, **kwargs)
         self.strata = Strata(table, bounds)
 

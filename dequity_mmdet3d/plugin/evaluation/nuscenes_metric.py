@@ -7,6 +7,7 @@ from mmdet3d.evaluation import NuScenesMetric
 from mmdet3d.registry import METRICS
 from mmengine.logging import print_log
 
+from ..compat import mend_host
 from ..stand_in import stand_in
 from .report import report
 from .strata import STRATA, Strata, with_gap
@@ -38,6 +39,7 @@ class DequityNuScenesMetric(NuScenesMetric):
 
     def __init__(self, data_root, ann_file, table, bounds=(0.2, 0.5),
                  **kwargs):
+        mend_host()
         super().__init__(data_root, ann_file, **kwargs)
         self.strata = Strata(table, bounds)
 
