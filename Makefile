@@ -5,10 +5,11 @@ VENV ?= .venv
 PYTHON ?= python3.11
 OUT ?= work_dirs/demo
 
-.PHONY: help setup demo test lint
+.PHONY: help setup demo test test-offline lint
 help:
 	@echo 'make demo   set up, then run the main job on embedded data ($(OUT))'
 	@echo 'make test   set up, then run the tests'
+	@echo 'make test-offline PYTHON=python3.13  what needs no MMDetection3D'
 	@echo 'make setup  only the environment ($(VENV))'
 	@echo 'make lint   check the style'
 
@@ -22,6 +23,10 @@ demo: setup
 test: setup
 	OMP_NUM_THREADS=1 '$(VENV)/bin/python' -m pytest -n 2 \
 		--dist worksteal $(PYTEST_ARGS)
+
+# likelihoods, report, export: on a Python of one's choice, without a host
+test-offline:
+	@PYTHON='$(PYTHON)' bash tools/test_offline.sh $(PYTEST_ARGS)
 
 lint: setup
 	'$(VENV)/bin/python' -m flake8 dequity_mmdet3d demo tools tests benchmarks

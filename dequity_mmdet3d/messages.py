@@ -8,6 +8,16 @@ def first_five(items) -> str:
     return shown if len(items) <= 5 else f'{shown}, ... ({len(items)} in all)'
 
 
+def counted(n, what) -> str:
+    """A number of things, the last word in the number that it needs.
+
+    Example:
+        >>> counted(1, 'cluster'), counted(2000, 'image')
+        ('1 cluster', '2000 images')
+    """
+    return f'{n} {what}' if n == 1 else f'{n} {what}s'
+
+
 def error_line(error):
     """One line of text for an exception.
 

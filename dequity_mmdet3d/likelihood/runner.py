@@ -12,6 +12,7 @@ import os
 from dataclasses import dataclass
 from typing import Optional
 
+from ..messages import counted
 from ..processes import Alone
 from ..table_file import check_writable
 from .beside import bad_images_path, embeddings_folder, modes_path
@@ -142,7 +143,8 @@ def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None):
     say = say or _nothing
     check_writable(out)
     table = table_from_cluster_info(path, kind, noise)
-    _save(table, out, [f'{len(table)} samples in {table.n_clusters} clusters',
+    _save(table, out, [f'{counted(len(table), "sample")} in '
+                       f'{counted(table.n_clusters, "cluster")}',
                        *table.metadata['notes']], say)
     return table
 
