@@ -103,7 +103,9 @@ def arm_config(config, arm):
     Returns:
         Config: A copy with the arm's changes. 'baseline' and 'cbgs' have
         nothing of this package in their training: the data set stands
-        without its wrapper, and the hook is gone.
+        without its wrapper, and the hook is gone. Where the config has a
+        ``DequityProbe``, it measures in these arms too, and the wrapper
+        stays, which brings it the likelihoods and weights nothing.
 
     Raises:
         ValueError: If the config is not weighted, has a hook with weights of
@@ -111,7 +113,7 @@ def arm_config(config, arm):
     """
     config = copy.deepcopy(config)
     loader = config.train_dataloader
-    hook = _find_hook(config)
+    hook = _find_hook(config, 'DequityHook')
     datasets = list(_datasets(loader.dataset))
     weighted = [d for d in datasets if _is(d, 'DequityDataset')]
     if not weighted or hook is None:
@@ -124,7 +126,8 @@ def arm_config(config, arm):
         for dataset in weighted:
             dataset.update(arm.options)
     else:
-        loader.dataset = _unwrapped(loader.dataset)
+        if _find_hook(config, 'DequityProbe') is None:
+            loader.dataset = _unwrapped(loader.dataset)
         _remove_hook(config)
     if 'sampling' in arm.strategies:
         loader.sampler = dict(type='DequitySampler')
@@ -163,10 +166,10 @@ def _is(node, name):
     return kind.split('.')[-1] == name
 
 
-def _find_hook(config):
+def _find_hook(config, name):
     hooks = [*(config.get('default_hooks') or {}).values(),
              *(config.get('custom_hooks') or [])]
-    return next((h for h in hooks if h and _is(h, 'DequityHook')), None)
+    return next((h for h in hooks if h and _is(h, name)), None)
 
 
 def _remove_hook(config):

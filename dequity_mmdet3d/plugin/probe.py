@@ -116,9 +116,9 @@ def edges_of(likelihood, bounds):
 class DequityProbe(Hook):
     """Shows the loss of rare samples against that of common ones.
 
-    One line over a config with :class:`.DequityDataset`, whatever else it
-    does: weigh, draw by weight, or neither (``gamma=0``), so that such runs
-    can be compared::
+    One line over a config with :class:`.DequityDataset`, whether its losses
+    are weighted, its samples drawn by weight, or neither (without
+    ``DequityHook``), so that such runs can be compared::
 
         default_hooks = dict(probe=dict(type='DequityProbe'))
 

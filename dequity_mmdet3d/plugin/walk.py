@@ -51,9 +51,8 @@ def by_index(dataset, values_of):
             'stands for (no _get_ori_dataset_idx, as the wrappers of '
             'mmengine and mmdet3d have); give it this method, put '
             'DequityDataset under it, or leave it out')
-    return below[0][[
-        dataset._get_ori_dataset_idx(i) for i in range(len(dataset))
-    ]]
+    rows = [dataset._get_ori_dataset_idx(i) for i in range(len(dataset))]
+    return below[0][rows]
 
 
 def unweighted(dataset):

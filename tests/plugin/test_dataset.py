@@ -129,6 +129,19 @@ def test_workers(leaf_config, table):
         check_item(dict(data_samples=sample))
 
 
+def test_workers_that_are_not_forked(leaf_config, table):
+    """They start without what was mended here, and ObjectSample needs it."""
+    assert 'ObjectSample' in [t['type'] for t in leaf_config.pipeline]
+    dataset = DequityDataset(leaf_config, table)
+    loader = DataLoader(
+        dataset, batch_size=6, num_workers=1, collate_fn=pseudo_collate,
+        multiprocessing_context='spawn')
+    samples = [s for batch in loader for s in batch['data_samples']]
+    assert len(samples) == 12
+    for sample in samples:
+        check_item(dict(data_samples=sample))
+
+
 def test_copies_are_joined_too(leaf_config, table):
     dataset = DequityDataset(leaf_config, table)
     check_item(copy.deepcopy(dataset)[2])
