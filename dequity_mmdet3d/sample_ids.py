@@ -4,7 +4,6 @@ from collections import Counter
 
 from .messages import first_five
 
-
 # By which entry of an info a sample is named; the first that it has counts.
 ID_TYPES = ('token', 'sample_idx', 'sample_id', 'lidar_path')
 
@@ -38,10 +37,10 @@ def sample_id_of(info: dict, points_folder: str = '') -> str:
         KeyError: If the info has none of these.
     """
     kind = id_type_of(info)
-    if kind == 'token' or kind == 'sample_id':
+    if kind in ('token', 'sample_id'):
         return str(info[kind])
     if kind == 'lidar_path':
-        return _below(info['lidar_points'][kind], points_folder)
+        return _below(str(info['lidar_points'][kind]), points_folder)
     try:
         return str(int(info[kind]))
     except ValueError:
@@ -107,6 +106,7 @@ def check_ids(ids) -> list:
 
 
 def checked_id(value):
+    """One id, as a plain string; raises as :func:`check_ids` does."""
     if not isinstance(value, str):
         raise TypeError('a sample id must be a string, but got '
                         f'{value!r} of type {type(value).__name__}; see '

@@ -13,7 +13,6 @@ from dequity_mmdet3d.weight import dequity_weight
 from tests.conftest import save_table
 
 
-
 @pytest.fixture(autouse=True)
 def scope():
     init_default_scope('mmdet3d')
