@@ -196,17 +196,22 @@ def evaluation_folder(folder):
 
 
 def read_evaluation(folder):
-    """The figures that an evaluation left.
+    """The figures of a run's evaluation, see :func:`read_test`."""
+    return read_test(evaluation_folder(folder))
+
+
+def read_test(folder):
+    """The figures that the last test left.
 
     Args:
-        folder (Path): Of the run.
+        folder (Path): Work dir of ``tools/test.py``; others may be in it.
 
     Returns:
         dict[str, float], optional: By name, without times; None if there
         are none.
     """
     # mmengine's name for the figures of a test: TIME/TIME.json
-    found = sorted(evaluation_folder(folder).glob('*/*.json'))
+    found = sorted(folder.glob('*/*.json'))
     if not found:
         return None
     return {

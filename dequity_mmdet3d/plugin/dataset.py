@@ -105,8 +105,10 @@ class DequityDataset:
 
     @property
     def pipeline(self):
-        """Callable: The pipeline below, for hooks of the host that change
-        its transforms or replace it."""
+        """Callable: The pipeline below, for hooks of the host that change it.
+
+        They change its transforms, or replace it.
+        """
         return pipeline_of(base_datasets(self))
 
     @pipeline.setter

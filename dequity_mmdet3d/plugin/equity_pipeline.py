@@ -43,6 +43,7 @@ class EquityPipeline(Compose):
         return self.pipeline.transforms
 
     def __call__(self, data):
+        """Results of the pipeline for one info dict, with both in them."""
         if WEIGHT_KEY not in data:
             raise KeyError(
                 f'the info dict that entered the pipeline has no '

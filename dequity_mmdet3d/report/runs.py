@@ -9,6 +9,7 @@ from dequity_mmdet3d.compare.run_folder import (
     Comparison,
     read_result,
     read_scalars,
+    read_test,
 )
 from dequity_mmdet3d.compare.summary import compare
 from dequity_mmdet3d.figures import (
@@ -82,7 +83,8 @@ def read_runs(folder):
             '--table-only writes it) nor */vis_data/scalars.json (of a '
             'training); correct --runs')
     _add_curves(curves, name, name, lines)
-    figures = result['metrics'] if result else _last_evaluation(lines)
+    figures = result['metrics'] if result else (
+        read_test(folder) or _last_evaluation(lines))
     return Runs(name, [name], *_shortened(_rows_of_one(figures)),
                 curves=curves)
 

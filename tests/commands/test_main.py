@@ -7,7 +7,7 @@ import pytest
 from dequity_mmdet3d import __version__
 from dequity_mmdet3d.commands import COMMANDS, main
 from tests.conftest import ROOT, run_tool
-from tests.test_imports import BLOCK
+from tests.test_imports import HOST, block
 
 DOORS = {
     'likelihoods': 'compute_likelihoods.py',
@@ -81,7 +81,7 @@ def test_a_mistake_is_one_line_and_1(tmp_path):
 def test_help_loads_nothing_heavy(name):
     """It is answered at once, and on any machine."""
     heavy = ('numpy', 'torch', 'pyarrow', 'PIL', 'mmengine')
-    code = BLOCK + f'''
+    code = block(*HOST) + f'''
 from dequity_mmdet3d.commands import main
 try:
     main([{name!r}, '--help'])

@@ -170,7 +170,7 @@ def test_without_lidar_as_imvoxelnet_reads_it(tmp_path):
     """The file of the points is named, not read, and so not joined."""
     cfg = sunrgbd(tmp_path)
     table = save_table(tmp_path / 't.parquet',
-                       {key: 0.5 for key in IDS[sunrgbd]})
+                       dict.fromkeys(IDS[sunrgbd], 0.5))
     dataset = DequityDataset(
         dict(cfg, modality=dict(use_camera=True, use_lidar=False),
              pipeline=[]), table)
@@ -181,7 +181,7 @@ def test_the_same_name_in_another_folder(tmp_path):
     """A scene may be listed again, another one may not have its name."""
     parts = [tmp_path / 'a', tmp_path / 'b']
     table = save_table(tmp_path / 't.parquet',
-                       {key: 0.5 for key in IDS[scannet]})
+                       dict.fromkeys(IDS[scannet], 0.5))
     both = dict(type='ConcatDataset', datasets=[scannet(p) for p in parts])
     with pytest.raises(ValueError, match="'scene.*two data sets, under .*a/"):
         DequityDataset(both, table)

@@ -73,7 +73,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
             Defaults to 'train'.
 
     Returns:
-        Samples: Ids by :func:`dequity_mmdet3d.sample_ids.sample_id_of`. Their
+        Samples: Ids by :func:`.sample_id_of`. Their
         ``table_path`` is the ``table`` of the config's DequityDataset, or
         else ``<data_root>/<dataset>_likelihoods.parquet``.
 
