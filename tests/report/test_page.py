@@ -12,6 +12,8 @@ from tests.conftest import run_tool
 
 from . import browser
 
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
 
 class Keys:
     """As in selenium.webdriver.common.keys."""
