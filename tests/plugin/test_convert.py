@@ -301,7 +301,7 @@ def small_kitti(mini_kitti, tmp_path):
     It is in frame 4, which is the last of no split.
     """
     root = tmp_path / 'kitti'
-    for half, split in (('training', 'train'), ('testing', 'test')):
+    for half in ('training', 'testing'):
         (root / half).mkdir(parents=True)
         for folder in ('image_2', 'velodyne', 'calib'):
             (root / half / folder).symlink_to(mini_kitti / 'training' / folder)
