@@ -21,8 +21,9 @@ class Provenance:
 
     Args:
         source (str): 'config', 'images', 'embeddings' or 'cluster_info'.
-        id_type (str): What the ids are: 'sample_idx', 'token' (or both,
-            'sample_idx-token'), 'relative_path', 'given' or 'row'.
+        id_type (str): What the ids are: one of :data:`.sample_ids.ID_TYPES`
+            (or several, 'sample_idx-token'), 'relative_path', 'given' or
+            'row'.
         dataset (str, optional): The info file's ``metainfo['dataset']``.
         split (str, optional): Names of the annotation files.
         encoder (dict, optional): ``name``, ``pretrained``,

@@ -105,7 +105,9 @@ def arm_config(config, arm):
     Returns:
         Config: A copy with the arm's changes. 'baseline' and 'cbgs' have
         nothing of this package in their training: the data set stands
-        without its wrapper, and the hook is gone.
+        without its wrapper, and the hook is gone. Where the config has a
+        ``DequityProbe``, it measures in these arms too, and the wrapper
+        stays, which brings it the likelihoods and weights nothing.
 
     Raises:
         ValueError: If the config is not weighted, has a hook with weights of
@@ -113,8 +115,7 @@ def arm_config(config, arm):
     """
     config = copy.deepcopy(config)
     loader = config.train_dataloader
-    hook = next((h for h in hooks_of(config)
-                 if type_name(h) == 'DequityHook'), None)
+    hook = _find_hook(config, 'DequityHook')
     datasets = list(datasets_of(loader.dataset))
     weighted = [d for d in datasets if type_name(d) == 'DequityDataset']
     if not weighted or hook is None:
@@ -127,7 +128,8 @@ def arm_config(config, arm):
         for dataset in weighted:
             dataset.update(arm.options)
     else:
-        loader.dataset = _unwrapped(loader.dataset)
+        if _find_hook(config, 'DequityProbe') is None:
+            loader.dataset = _unwrapped(loader.dataset)
         _remove_hook(config)
     if 'sampling' in arm.strategies:
         loader.sampler = dict(type='DequitySampler')
@@ -150,6 +152,10 @@ def _unwrapped(node):
     if node.get('datasets'):
         node['datasets'] = [_unwrapped(part) for part in node['datasets']]
     return node
+
+
+def _find_hook(config, name):
+    return next((h for h in hooks_of(config) if type_name(h) == name), None)
 
 
 def _remove_hook(config):

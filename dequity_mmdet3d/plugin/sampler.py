@@ -20,11 +20,11 @@ from .walk import epoch_weights
 class DequitySampler(DefaultSampler):
     """Draws each sample as often as its weight says, n w_i / sum(w) times.
 
-    The other way to use a likelihood table: in place of weighing the loss
+    The other way to use a likelihood table: in place of weighting the loss
     of a rare sample, show it more often. An epoch has n = len(dataset)
     draws, as with ``DefaultSampler``, and sample i, of weight w_i
     (``DequityDataset.weight``), is drawn e_i = n w_i / sum(w) times on
-    average. On a config that weighs it takes one line; the config's
+    average. On a weighted config it takes one line; the config's
     ``DequityHook`` then leaves the losses alone, since rare samples would
     count twice::
 

@@ -102,6 +102,11 @@ def use_cpu_rotated_iou(force: bool = False) -> bool:
     return True
 
 
+def in_use() -> bool:
+    """Whether the overlaps of this module are in place."""
+    return bool(_originals)
+
+
 def use_host_rotated_iou() -> None:
     """Put the host's own functions back, if they were replaced."""
     while _originals:
