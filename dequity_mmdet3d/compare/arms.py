@@ -9,6 +9,8 @@
     cbgs                          the host's class-balanced sampling
     equity+cbgs                   both
 """
+from __future__ import annotations
+
 import copy
 from dataclasses import dataclass, field
 
@@ -36,12 +38,12 @@ class Arm:
     options: dict = field(default_factory=dict, hash=False)
 
     @property
-    def folder(self):
+    def folder(self) -> str:
         """str: A file name for it."""
         return folder_of(self.name)
 
     @property
-    def uses_weights(self):
+    def uses_weights(self) -> bool:
         """bool: Whether it has a likelihood table's weights at all."""
         return bool({'equity', 'sampling'} & {*self.strategies})
 
