@@ -163,8 +163,9 @@ def _plugin():
     trouble = reason_not_imported('dequity_mmdet3d.plugin.launch')
     if trouble:
         return Finding('mended', f'nothing; {trouble}', trouble)
-    from ..plugin.compat import mend_host
-    mended = [*mend_config_reading(), *(mend_host() or ())]
+    from ..plugin.compat import host_mends
+    mended = [*mend_config_reading(),
+              *(f'{m.name}: {m.why}' for m in host_mends() if m.needed)]
     return Finding('mended', '\n'.ljust(17).join(mended) or 'nothing')
 
 
