@@ -20,8 +20,7 @@ from tests.zoo import Reads, total_loss
 
 def attached(model, batch, **kwargs):
     loss = DequityLoss(**kwargs)
-    examine(loss, model, batch)
-    loss.attach(model)
+    loss.attach(model, examine(loss, model, batch))
     return loss
 
 
