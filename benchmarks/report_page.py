@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / 'benchmarks'), str(ROOT / 'tools')]
+sys.path[:0] = [str(ROOT), str(ROOT / 'benchmarks')]
 
 from machine import machine
 
@@ -85,7 +85,7 @@ def main():
     import plotly
     import sklearn
     print(machine(plotly, sklearn))
-    import report
+    from dequity_mmdet3d.commands import report
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         make(root, args.images, args.n)

@@ -5,6 +5,7 @@ import mmengine
 import numpy as np
 from mmdet3d.evaluation import KittiMetric
 
+from dequity_mmdet3d.figures import Figure
 from dequity_mmdet3d.plugin.evaluation import ap_on
 from dequity_mmdet3d.table import LikelihoodTable
 
@@ -26,7 +27,10 @@ def ap_of(annotations, predictions, rows):
         at a BEV overlap of 0.5 for cars and 0.25 for the others.
     """
     ap = ap_on(annotations, predictions, rows, CLASSES, ['bbox', 'bev'])
-    return {c: ap[f'KITTI/{c}_BEV_AP40_moderate_loose'] for c in CLASSES}
+    return {
+        c: ap[Figure('', c, 'BEV_AP40', 'moderate', 'loose', 'KITTI').name()]
+        for c in CLASSES
+    }
 
 
 def summary(data, table, predictions):

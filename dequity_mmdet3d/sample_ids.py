@@ -1,6 +1,10 @@
 """By what a sample is named, offline and in training."""
+from __future__ import annotations
+
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
 from .messages import first_five
 
@@ -36,13 +40,13 @@ def sample_id_of(info: dict) -> str:
         return str(index)
 
 
-def ids_fingerprint(ids) -> str:
+def ids_fingerprint(ids: Iterable[str]) -> str:
     """SHA-256 of the sorted ids, one a line: do two tables cover the same?"""
     text = '\n'.join(sorted(ids))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def check_ids(ids) -> list:
+def check_ids(ids: Iterable[str]) -> list[str]:
     """Check sample ids.
 
     Args:
@@ -67,7 +71,8 @@ def check_ids(ids) -> list:
     return ids
 
 
-def checked_id(value):
+def checked_id(value: Any) -> str:
+    """One sample id, checked; see :func:`check_ids`."""
     if not isinstance(value, str):
         raise TypeError('a sample id must be a string, but got '
                         f'{value!r} of type {type(value).__name__}; see '

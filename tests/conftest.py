@@ -60,6 +60,7 @@ def mini_kitti(tmp_path_factory):
     The training split is frames 4 to 15, so that the row of a frame is
     never its number.
     """
+    pytest.importorskip('mmdet3d', reason='MMDetection3D is not installed')
     from dequity_mmdet3d.plugin.convert import convert_kitti
     root = tmp_path_factory.mktemp('mini_kitti')
     made = run_tool('make_mini_kitti.py', root, '--train', 12, '--val', 4)
@@ -79,6 +80,7 @@ def mini_kitti(tmp_path_factory):
 @pytest.fixture(scope='session')
 def real_kitti(shared_data, tmp_path_factory):
     """The four real KITTI frames as training and as validation split."""
+    pytest.importorskip('mmdet3d', reason='MMDetection3D is not installed')
     from dequity_mmdet3d.plugin.convert import convert_kitti
     root = tmp_path_factory.mktemp('real_kitti')
     shutil.copytree(

@@ -7,22 +7,28 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / 'dequity_mmdet3d'
-OFFLINE = ('cli', 'machine', 'messages', 'processes', 'provenance',
-           'sample_ids', 'table', 'table_file', 'weight', 'whole_file',
-           'likelihood', 'weighting', 'export', 'report')
+OFFLINE = ('cli', 'commands', 'figures', 'machine', 'messages', 'processes',
+           'provenance', 'sample_ids', 'strata', 'table', 'table_file',
+           'weight', 'whole_file', 'likelihood', 'weighting', 'compare',
+           'export', 'report')
+HOST = ('mmdet3d', 'mmdet', 'mmcv')
 
-# Any import of the host is an error, however deep it is hidden.
-BLOCK = '''
+# Any import of these is an error, however deep it is hidden.
+_BLOCK = '''
 import sys
 
 class Block:
     def find_spec(self, name, path=None, target=None):
-        if name.split('.')[0] in ('mmdet3d', 'mmdet', 'mmcv') or (
-                name == 'mmengine.runner'):
+        if name.split('.')[0] in {names} or name == 'mmengine.runner':
             raise ImportError('blocked: ' + name)
 
 sys.meta_path.insert(0, Block())
 '''
+
+
+def block(*names):
+    """Code that makes imports of these packages an error."""
+    return _BLOCK.format(names=names)
 
 
 def run(code):
@@ -45,13 +51,30 @@ def test_offline_rooms_import_without_the_host():
     names = [name for room in OFFLINE for name in modules_of(room)]
     assert 'dequity_mmdet3d.likelihood.encoding.encoders.clip' in names
     lines = '\n'.join(f'import {name}' for name in names)
-    done = run(BLOCK + lines + '\nprint("fine")')
+    done = run(block(*HOST) + lines + '\nprint("fine")')
     assert done.stdout == 'fine\n', done.stderr
 
 
-def test_the_block_blocks():
-    done = run(BLOCK + 'import mmdet3d.structures')
-    assert 'blocked: mmdet3d' in done.stderr
+def test_what_shows_a_table_needs_no_torch():
+    names = [name for room in ('report', 'export', 'compare', 'figures')
+             for name in modules_of(room)]
+    assert 'dequity_mmdet3d.report.page' in names
+    lines = '\n'.join(f'import {name}' for name in names)
+    # and what the page asks the offline half, within its functions
+    lines += '''
+from dequity_mmdet3d.report import content
+from dequity_mmdet3d.likelihood.catalog import open_catalog
+content.bad_images('no.parquet')
+content.stability({})
+print('fine')'''
+    done = run(block(*HOST, 'torch', 'mmengine') + lines)
+    assert done.stdout == 'fine\n', done.stderr
+
+
+@pytest.mark.parametrize('name', ['mmdet3d.structures', 'torch.nn'])
+def test_the_block_blocks(name):
+    done = run(block(*HOST, 'torch') + f'import {name}')
+    assert f'blocked: {name.split(".")[0]}' in done.stderr
 
 
 @pytest.mark.parametrize('name', ['dequity_mmdet3d',
@@ -93,12 +116,12 @@ FORBIDDEN = {
     'weighting': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood',
                   'mmdet3d', 'mmdet', 'mmcv', 'mmengine'),
     # trains by the tools, and so shows what a user gets
-    'compare': ('dequity_mmdet3d.plugin', 'mmdet3d', 'mmdet', 'mmcv',
-                'mmengine.runner'),
-    'export': ('dequity_mmdet3d.plugin', 'mmdet3d', 'mmdet', 'mmcv',
-               'mmengine'),
-    'report': ('dequity_mmdet3d.plugin', 'mmdet3d', 'mmdet', 'mmcv',
-               'mmengine'),
+    'compare': ('dequity_mmdet3d.plugin', *HOST, 'mmengine', 'torch'),
+    'export': ('dequity_mmdet3d.plugin', *HOST, 'mmengine', 'torch'),
+    'report': ('dequity_mmdet3d.plugin', *HOST, 'mmengine', 'torch'),
+    'figures.py': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood',
+                   *HOST, 'mmengine', 'torch', 'numpy'),
+    'strata.py': ('dequity_mmdet3d.', *HOST, 'mmengine', 'torch'),
     'sample_ids.py': ('dequity_mmdet3d.plugin',
                       'dequity_mmdet3d.likelihood'),
     'provenance.py': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood'),

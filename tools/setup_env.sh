@@ -8,6 +8,7 @@
 # seconds. Every step can be interrupted and repeated.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+root=$PWD
 
 venv=${1:-.venv}
 python=${PYTHON:-python3.11}
@@ -80,20 +81,9 @@ print(s.get_path("include"))')" - 2>/dev/null ||
         fail "'$cxx' cannot compile C++20 with Python's headers; install" \
              "g++ 10 or newer and Python's headers (Debian: python3.11-dev)"
     build=$cache/build-$key
-    say "mmcv $mmcv from source, once (10 min on two cores)," \
+    say "mmcv $mmcv from source, once (1 to 2 min on two cores)," \
         "log in $build/build.log"
-    mkdir -p "$build/bin"
-    # mmcv's setup.py hard-codes C++17, this torch's headers need C++20
-    cat >"$build/bin/c++20" <<WRAPPER
-#!/bin/sh
-for arg do
-    shift
-    [ "\$arg" = -std=c++17 ] && arg=-std=c++20
-    set -- "\$@" "\$arg"
-done
-exec "$cxx" "\$@"
-WRAPPER
-    chmod +x "$build/bin/c++20"
+    mkdir -p "$build"
     if [ ! -d "$build/mmcv-$mmcv" ]; then
         rm -rf "$build/unpack"
         mkdir "$build/unpack"
@@ -105,14 +95,10 @@ WRAPPER
         mv "$build/unpack/mmcv-$mmcv" "$build/mmcv-$mmcv"
         rm -rf "$build/unpack"
     fi
-    # in a folder that stays: an interrupted build goes on where it was.
-    # CPU operators only, whatever the machine: users with a GPU bring
-    # their own mmcv.
+    # in a folder that stays: an interrupted build goes on where it was
     (cd "$build/mmcv-$mmcv" && rm -rf dist &&
-        PATH="$bin:$PATH" CXX="$build/bin/c++20" CUDA_VISIBLE_DEVICES= \
-        FORCE_CUDA=0 MMCV_WITH_OPS=1 \
-        MAX_JOBS="${MAX_JOBS:-$(nproc)}" \
-        "$bin/python" setup.py bdist_wheel 2>&1 9>&- |
+        PATH="$bin:$PATH" CXX="$cxx" MAX_JOBS="${MAX_JOBS:-$(nproc)}" \
+        "$bin/python" "$root/tools/build_mmcv.py" 2>&1 9>&- |
         tee "$build/build.log" |
         sed -un 's/^\(\[[0-9]*\/[0-9]*\]\).*/setup:   mmcv \1/p') ||
         { tail -n 20 "$build/build.log" | cut -c1-200 >&2

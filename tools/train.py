@@ -1,17 +1,8 @@
 #!/usr/bin/env python
-"""Train a detector: the host's own tools/train.py, with all its flags."""
+"""Train a detector: dequity train."""
 import sys
 
-from dequity_mmdet3d.cli import run_cli
-from dequity_mmdet3d.machine import tune_for_cpu
-
-
-def main():
-    tune_for_cpu()
-    from dequity_mmdet3d.plugin.launch import run_host_tool
-    run_host_tool('train.py')
-
+from dequity_mmdet3d.commands import run
 
 if __name__ == '__main__':
-    sys.exit(run_cli(
-        main, 'go on from the last checkpoint with --resume'))
+    sys.exit(run('train'))

@@ -18,13 +18,12 @@ from mmengine.optim import OptimWrapper
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
+from ..strata import BOUNDS, COMMON, RARE, STRATA, check_bounds, strata_of
 from ..weighting.randomness import no_trace
 from .batch import metas_in, take
 from .dataset import LIKELIHOOD_KEY
-from .evaluation.strata import STRATA, check_bounds, strata_of
 from .hook import equity_datasets
 
-RARE, COMMON = STRATA[0], STRATA[-1]
 DONE = 'dequity_probe_done'  # where the message hub keeps what is measured
 
 
@@ -92,7 +91,8 @@ def edges_of(likelihood, bounds):
 
     Args:
         likelihood (np.ndarray): (N,) of an epoch; NaN does not count.
-        bounds (Sequence[float]): See :class:`.evaluation.strata.Strata`.
+        bounds (Sequence[float]): See
+            :func:`dequity_mmdet3d.strata.strata_of`.
 
     Returns:
         tuple[float, float] | None: None if all samples are alike.
@@ -131,13 +131,13 @@ class DequityProbe(Hook):
             >= 1. Defaults to 100.
         bounds (Sequence[float]): Shares of an epoch's samples up to which
             they are rare, and above which they are common, as in the
-            evaluation. Defaults to (0.2, 0.5).
+            evaluation. Defaults to :data:`dequity_mmdet3d.strata.BOUNDS`.
 
     Raises:
         ValueError: For an interval or bounds out of range.
     """
 
-    def __init__(self, interval=100, bounds=(0.2, 0.5)):
+    def __init__(self, interval=100, bounds=BOUNDS):
         if not isinstance(interval, int) or interval < 1:
             raise ValueError('interval of DequityProbe must be a whole number '
                              f'of steps, >= 1, but got {interval!r}')

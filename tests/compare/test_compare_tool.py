@@ -70,7 +70,7 @@ def test_wrong_arguments(args, message):
 
 def test_mistakes_are_said_before_anything_is_trained(tmp_path, data):
     done = run_tool('compare.py', tmp_path / 'no.py')
-    assert done.returncode == 1 and 'no.py is not there' in done.stdout
+    assert done.returncode == 1 and 'no config file' in done.stdout
     done = compare(tmp_path, data, '--arms', 'baseline', 'equaty')
     assert done.returncode == 1 and 'an arm is one of' in done.stdout
     assert not list(tmp_path.iterdir())

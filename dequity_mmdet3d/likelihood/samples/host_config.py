@@ -5,11 +5,10 @@ dataset is built, so mmdet3d need only lie on the disk, as the base of the
 config. What the host's datasets do with the entries is repeated here from
 ``mmengine.dataset.BaseDataset`` and ``mmdet3d.datasets.Det3DDataset``.
 """
-import argparse
 import os.path as osp
-import warnings
-from pathlib import Path
 
+from ... import config_files
+from ...config_files import type_name
 from ...messages import first_five
 from ...provenance import Provenance
 from ...sample_ids import sample_id_of
@@ -19,52 +18,15 @@ from .sources import Samples
 
 
 def read_config(path, cfg_options=None):
-    """Read a config file without importing what it names.
-
-    Args:
-        path (str | Path): The host's config file.
-        cfg_options (Sequence[str], optional): ``key=value`` changes, in the
-            syntax of the host's ``--cfg-options``.
+    """As :func:`dequity_mmdet3d.config_files.read_config`, as plain
+    containers.
 
     Returns:
-        dict: The config as plain containers.
-
-    Raises:
-        FileNotFoundError: If the file or one of its bases does not exist.
-        ValueError: If it cannot be read as a config.
+        dict: With lazy objects, which import on access, unbuilt.
     """
-    from mmengine.config import Config, DictAction
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'there is no config file {path} (looked from '
-                                f'{Path.cwd()}); correct the path')
-    with warnings.catch_warnings():
-        # mmengine finds mmdet3d's folder through pkg_resources, which
-        # announces its end at every use
-        warnings.filterwarnings('ignore', message='pkg_resources')
-        try:
-            cfg = Config.fromfile(path, import_custom_modules=False)
-        except FileNotFoundError:
-            raise
-        except Exception as e:  # a config is code, and may raise anything
-            raise ValueError(f'{path} cannot be read as a config '
-                             f'({type(e).__name__}: {e})') from e
-    if cfg_options:
-        parser = argparse.ArgumentParser(prog='compute_likelihoods.py')
-        parser.add_argument('--cfg-options', nargs='+', action=DictAction)
-        try:
-            cfg.merge_from_dict(
-                parser.parse_args(['--cfg-options', *cfg_options]).cfg_options)
-        except (AttributeError, IndexError, KeyError, TypeError,
-                ValueError) as e:
-            raise ValueError(f'--cfg-options {" ".join(cfg_options)} does not '
-                             f'fit {path} ({e}); correct the key') from e
-    # new-style configs hold their types as objects that import on access
-    return cfg._to_lazy_dict() if hasattr(cfg, '_to_lazy_dict') else dict(cfg)
-
-
-def type_name(cfg):
-    """'KittiDataset' for 'mmdet3d.KittiDataset' and for a lazy object."""
-    return str(cfg.get('type')).rpartition('.')[2]
+    config = config_files.read_config(path, cfg_options)
+    return (config._to_lazy_dict()
+            if hasattr(config, '_to_lazy_dict') else dict(config))
 
 
 def leaf_datasets(dataset):
@@ -112,7 +74,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
             Defaults to 'train'.
 
     Returns:
-        Samples: Ids by :func:`dequity_mmdet3d.table.sample_id_of`. Their
+        Samples: Ids by :func:`.sample_id_of`. Their
         ``table_path`` is the ``table`` of the config's DequityDataset, or
         else ``<data_root>/<dataset>_likelihoods.parquet``.
 

@@ -1,0 +1,83 @@
+"""Write down how common every training image looks: the likelihood table.
+
+Four forms:
+
+    dequity likelihoods CONFIG [--out TABLE]
+    dequity likelihoods --images DIR --out TABLE
+    dequity likelihoods --embeddings E.npy [--ids IDS.txt] --out TABLE
+    dequity likelihoods --cluster-info FILE.pkl --out TABLE
+
+and with --apply TABLE the first three assign other samples to its clusters.
+
+Exit status: 0 the table is complete; 1 an error, told in one line on
+standard error, and nothing was written; 2 wrong arguments; 130 interrupted.
+"""
+import contextlib
+import functools
+
+from ..likelihood.arguments import parse_args
+from ..likelihood.choices import DEFAULT_CAMERAS, NOISE
+from ..machine import tune_for_cpu
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    from ..likelihood.encoding.bad_images import UnreadableImages
+    from ..machine import free_threads
+    from ..processes import connect, find_ranks
+    free_threads()
+    encodes = args.config is not None or args.images is not None
+    tune_for_cpu(threads=encodes)
+    ranks = find_ranks(args.launcher)
+    if not encodes:
+        if ranks.rank > 0:
+            return 0  # there is nothing to share
+        ranks = find_ranks('none')
+    with connect(ranks) as team:
+        try:
+            return run(args, team)
+        except UnreadableImages:
+            if team.rank == 0:
+                raise
+            # known to all; process 0 says it, and is not to be cut off
+            with contextlib.suppress(OSError):
+                team.gather(None)
+            return 1
+
+
+def run(args, team):
+    """One process's part; process 0 clusters and writes the table."""
+    # after the arguments, because these imports take seconds
+    from ..likelihood import runner
+    from ..likelihood.clustering import ClusterSettings
+    if team.world > 1:
+        team.agree({k: v for k, v in vars(args).items() if k != 'device'})
+    say = functools.partial(print, flush=True)
+    noise = args.noise or NOISE[0]
+    if args.cluster_info is not None:
+        runner.convert_cluster_info(args.cluster_info, args.out, args.kind,
+                                    noise, say)
+        return
+    samples, embeddings = samples_of(args)
+    runner.compute_likelihoods(
+        samples, args.out,
+        embeddings=embeddings,
+        encoding=runner.Encoding(
+            args.encoder, args.pretrained, args.device, args.precision,
+            args.batch_size, args.workers, args.skip_bad,
+            args.embeddings_dir, args.embedding_dtype, args.shard_size),
+        cameras=args.cameras or DEFAULT_CAMERAS,
+        clustering=ClusterSettings(args.method, args.clusters, args.seed,
+                                   noise),
+        kind=args.kind, apply=args.apply, team=team, say=say)
+
+
+def samples_of(args):
+    """Samples, and their embeddings where these are given."""
+    from ..likelihood.samples import host_config, sources
+    if args.embeddings is not None:
+        return sources.samples_from_embeddings(args.embeddings, args.ids)
+    if args.images is not None:
+        return sources.samples_from_folder(args.images), None
+    return host_config.samples_from_config(args.config, args.cfg_options,
+                                           args.split), None

@@ -1,0 +1,104 @@
+"""A page of a likelihood table, and of what training made of it.
+
+    dequity report TABLE --config CONFIG [--runs DIR ...] --out DIR
+
+writes DIR/index.html, which opens without a network: a map of the samples,
+the rarest and the most common clusters, weights with sliders for eta and
+gamma, classes that gain, stability, bad images, provenance, results and
+curves.
+
+Exit status: 0 the page is complete, 1 an error, told in one line, and no page
+was written, 2 wrong arguments.
+"""
+import argparse
+from pathlib import Path
+
+from .. import __version__
+from ..machine import tune_for_cpu
+
+
+def count(text):
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'expected 1 or more, got {text}')
+    return value
+
+
+def parse_args(argv=None):
+    parser = argparse.ArgumentParser(
+        description=__doc__.split('\n', 1)[0],
+        epilog=__doc__.split('\n\n', 1)[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter)
+    add = parser.add_argument
+    add('table', type=Path, metavar='TABLE', help='Parquet file')
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument('--config', type=Path, metavar='CONFIG', help="the "
+                       "host's config that the table was made from: images "
+                       'and objects')
+    where.add_argument('--images', type=Path, metavar='DIR', help='the folder '
+                       'that the table was made from')
+    add('--split', choices=('train', 'val', 'test'), default='train',
+        help="of CONFIG (default: train)")
+    add('--cfg-options', nargs='+', metavar='KEY=VALUE', help='changes of '
+        'CONFIG')
+    add('--camera', metavar='NAME', help="whose image stands for a sample "
+        '(default: its first)')
+    add('--embeddings', type=Path, metavar='FILE.npy', help='(N, D) in the '
+        "table's order (default: those that lie beside the table)")
+    add('--runs', nargs='+', type=Path, default=[], metavar='DIR',
+        help='--out of dequity compare, or work directories of trainings')
+    add('--out', type=Path, required=True, metavar='DIR', help='for '
+        'index.html, which is replaced if it is there')
+    add('--eta', type=float, default=1.0, help='where its slider stands at '
+        'first (default: 1)')
+    add('--gamma', type=float, default=5.0, help='likewise (default: 5)')
+    add('--map', choices=('tsne', 'pca'), default='tsne', help='t-SNE, '
+        'minutes for 30,000 samples, or principal components, seconds '
+        '(default: tsne)')
+    add('--samples', type=count, default=30_000, metavar='N', help='shown one '
+        'by one at most; all count in the charts (default: 30000)')
+    add('--size-mb', type=float, default=50.0, metavar='MB', help='of the '
+        'page; images that do not fit are linked, those of common clusters '
+        'first (default: 50)')
+    add('--seed', type=int, default=0, help='of the map (default: 0)')
+    add('--version', action='version',
+        version=f'dequity_mmdet3d {__version__}')
+    return parser.parse_args(argv)
+
+
+def main(argv=None):
+    args = parse_args(argv)
+    tune_for_cpu()
+    from tqdm import tqdm
+
+    from ..likelihood.catalog import open_catalog
+    from ..report.page import write_page
+    from ..report.runs import read_runs
+    from ..table import LikelihoodTable
+    if not args.size_mb > 0:
+        raise ValueError(f'--size-mb must be above 0, but is {args.size_mb}')
+    table = LikelihoodTable.load(args.table)
+    runs = [read_runs(folder) for folder in args.runs]
+    catalog = open_catalog(
+        table, args.table, config=args.config, split=args.split,
+        cfg_options=args.cfg_options, images=args.images, camera=args.camera,
+        embeddings=args.embeddings, objects=True)
+    for note in catalog.notes:
+        print(f'note: {note}')
+    print(f'{len(table)} samples; map and images follow', flush=True)
+    path, counts = write_page(
+        args.out, table, args.table, catalog, runs, eta=args.eta,
+        gamma=args.gamma, projection=args.map, max_samples=args.samples,
+        size=args.size_mb * 1e6, seed=args.seed,
+        progress=lambda items, total: tqdm(items, 'images', total))
+    bad = counts['unreadable']
+    if bad:
+        print(f'note: {len(bad)} images cannot be read and are left out, the '
+              f'first is {bad[0]}')
+    size = path.stat().st_size / 1e6
+    if size > args.size_mb:
+        print(f'note: {args.size_mb:g} MB cannot be held: plotly alone takes '
+              'about 5')
+    print(f'{counts["shown"]} samples on the page, {counts["embedded"]} '
+          f'images in it, {counts["linked"]} linked; '
+          f'{size:.1f} MB: {path}')

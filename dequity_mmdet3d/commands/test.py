@@ -1,0 +1,8 @@
+"""Test a detector: the host's own tools/test.py, with all its flags."""
+from ..machine import tune_for_cpu
+
+
+def main():
+    tune_for_cpu()
+    from ..plugin.launch import run_host_tool
+    run_host_tool('test.py')
