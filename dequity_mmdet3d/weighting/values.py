@@ -79,8 +79,9 @@ def is_sum(loss, factors):
         bool: True also for a loss of 0 without elements.
     """
     parts = parts_of(loss, factors)
-    total = 0.0 if parts is None else float(parts.sum())
-    return abs(total - float(loss)) <= TOLERANCE * abs(float(loss))
+    total, value = (0.0 if x is None else float(x.detach().sum())
+                    for x in (parts, loss))
+    return abs(total - value) <= TOLERANCE * abs(value)
 
 
 def show_weighted(loss, factors, weights):
