@@ -1,5 +1,7 @@
 """An arm of a comparison: a weighted config, changed in what is compared.
 
+::
+
     baseline                      without this package
     equity                        the config as it is
     equity:eta=0.5,gamma=2        with weights of its own
@@ -7,6 +9,8 @@
     cbgs                          the host's class-balanced sampling
     equity+cbgs                   both
 """
+from __future__ import annotations
+
 import copy
 from dataclasses import dataclass, field
 
@@ -34,12 +38,12 @@ class Arm:
     options: dict = field(default_factory=dict, hash=False)
 
     @property
-    def folder(self):
+    def folder(self) -> str:
         """str: A file name for it."""
         return folder_of(self.name)
 
     @property
-    def uses_weights(self):
+    def uses_weights(self) -> bool:
         """bool: Whether it has a likelihood table's weights at all."""
         return bool({'equity', 'sampling'} & {*self.strategies})
 
@@ -105,7 +109,9 @@ def arm_config(config, arm):
     Returns:
         Config: A copy with the arm's changes. 'baseline' and 'cbgs' have
         nothing of this package in their training: the data set stands
-        without its wrapper, and the hook is gone.
+        without its wrapper, and the hook is gone. Where the config has a
+        ``DequityProbe``, it measures in these arms too, and the wrapper
+        stays, which brings it the likelihoods and weights nothing.
 
     Raises:
         ValueError: If the config is not weighted, has a hook with weights of
@@ -113,8 +119,7 @@ def arm_config(config, arm):
     """
     config = copy.deepcopy(config)
     loader = config.train_dataloader
-    hook = next((h for h in hooks_of(config)
-                 if type_name(h) == 'DequityHook'), None)
+    hook = _find_hook(config, 'DequityHook')
     datasets = list(datasets_of(loader.dataset))
     weighted = [d for d in datasets if type_name(d) == 'DequityDataset']
     if not weighted or hook is None:
@@ -127,7 +132,8 @@ def arm_config(config, arm):
         for dataset in weighted:
             dataset.update(arm.options)
     else:
-        loader.dataset = _unwrapped(loader.dataset)
+        if _find_hook(config, 'DequityProbe') is None:
+            loader.dataset = _unwrapped(loader.dataset)
         _remove_hook(config)
     if 'sampling' in arm.strategies:
         loader.sampler = dict(type='DequitySampler')
@@ -150,6 +156,10 @@ def _unwrapped(node):
     if node.get('datasets'):
         node['datasets'] = [_unwrapped(part) for part in node['datasets']]
     return node
+
+
+def _find_hook(config, name):
+    return next((h for h in hooks_of(config) if type_name(h) == name), None)
 
 
 def _remove_hook(config):

@@ -3,7 +3,6 @@ import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List
 
 from dequity_mmdet3d.compare.run_folder import (
     Comparison,
@@ -39,11 +38,11 @@ class Runs:
             (its folder), 'x' (steps) and 'y'.
     """
     name: str
-    arms: List[str]
+    arms: list[str]
     shared: str = ''
-    rows: List[dict] = field(default_factory=list)
-    seeds: List[int] = field(default_factory=list)
-    curves: Dict[str, list] = field(default_factory=dict)
+    rows: list[dict] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=list)
+    curves: dict[str, list] = field(default_factory=dict)
 
 
 def read_runs(folder):

@@ -7,6 +7,8 @@ import pytest
 
 from tests.conftest import ROOT, run_tool, save_table
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ROOT / 'configs/study_mini_kitti.py'
 
 
@@ -55,6 +57,18 @@ def test_pairs_then_nothing_twice(tmp_path, data):
     assert other.returncode == 1
     last = other.stdout.strip().split('\n')[-1]
     assert last.startswith('error: ') and 'begun with another config' in last
+
+
+def test_a_probe_in_the_baseline(tmp_path, data):
+    done = compare(
+        tmp_path, data, '--arms', 'baseline', '--seeds', 4, '--cfg-options',
+        'train_cfg.max_iters=2', 'default_hooks.checkpoint.interval=2',
+        'default_hooks.probe.type=DequityProbe',
+        'default_hooks.probe.interval=1')
+    assert done.returncode == 0, done.stdout[-3000:]
+    log = (tmp_path / 'baseline/seed_4/train.log').read_text()
+    assert 'DequityProbe: step 1: loss of ' in log
+    assert 'DequityLoss' not in log
 
 
 @pytest.mark.parametrize('args, message', [

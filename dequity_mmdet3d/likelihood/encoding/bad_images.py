@@ -34,11 +34,11 @@ class UnreadableImages(ValueError):
 
 
 def write_bad_images(path, failures):
-    """List bad images, one a line: path, tab, reason.
+    r"""List bad images, one a line: path, tab, reason.
 
     Args:
         path (str | Path): Text file, written whole. In the list a backslash,
-            tab or line break of a name is written as in Python (``\\n``),
+            tab or line break of a name is written as in Python (``\n``),
             and a name that is no UTF-8 with its own bytes.
         failures (list[tuple[str, str]]): Path and reason.
 

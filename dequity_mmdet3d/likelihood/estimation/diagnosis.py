@@ -5,7 +5,6 @@ Shape letters: N samples.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import List, Optional
 
 import numpy as np
 
@@ -49,8 +48,8 @@ class Diagnosis:
     largest: float
     rare: int
     lone: int
-    correlation: Optional[List[float]] = None
-    repeated: Optional[List[int]] = None
+    correlation: list[float] | None = None
+    repeated: list[int] | None = None
 
     def lines(self) -> list[str]:
         """list[str]: For people."""

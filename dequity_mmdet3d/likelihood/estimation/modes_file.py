@@ -11,7 +11,7 @@ import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -39,8 +39,8 @@ class FittedModes:
         about (dict): ``encoder``, ``how``, ``kind``, ``n`` (samples), and
             ``ids_sha256``, ``split`` and ``date`` of the table.
     """
-    modes: Dict[str, Modes]
-    sizes: Dict[str, np.ndarray]
+    modes: dict[str, Modes]
+    sizes: dict[str, np.ndarray]
     about: dict
 
     def check(self, embedded: Embedded) -> None:

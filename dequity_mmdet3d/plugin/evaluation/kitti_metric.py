@@ -2,8 +2,11 @@
 
 Shape letters: N frames, K classes.
 """
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import replace
-from unittest import mock
+from typing import Any
 
 import numpy as np
 from mmdet3d.evaluation import KittiMetric
@@ -22,6 +25,8 @@ from dequity_mmdet3d.figures import (
 from dequity_mmdet3d.sample_ids import sample_id_of
 from dequity_mmdet3d.strata import BOUNDS, STRATA
 
+from ..compat import mend_host
+from ..stand_in import stand_in
 from .report import report
 from .strata import Strata
 
@@ -56,21 +61,23 @@ class DequityKittiMetric(KittiMetric):
         **kwargs: Of ``KittiMetric``.
     """
 
-    def __init__(self, ann_file, table, bounds=BOUNDS, **kwargs):
+    def __init__(self, ann_file: str, table: str,
+                 bounds: Sequence[float] = BOUNDS, **kwargs: Any):
+        mend_host()
         super().__init__(ann_file, **kwargs)
         self.strata = Strata(table, bounds)
 
-    def compute_metrics(self, results):
+    def compute_metrics(self, results: list[dict]) -> dict:
         """As the host, which loads the annotations in here."""
         self._rows = [result['sample_idx'] for result in results]
         return super().compute_metrics(results)
 
     def kitti_evaluate(self,
-                       results_dict,
-                       gt_annos,
-                       metric=None,
-                       classes=None,
-                       logger=None):
+                       results_dict: dict,
+                       gt_annos: list[dict],
+                       metric: Any = None,
+                       classes: Any = None,
+                       logger: Any = None) -> dict:
         """The host's figures, then those of the strata."""
         stratum = self.strata.of(
             [sample_id_of(self.data_infos[row]) for row in self._rows])
@@ -172,8 +179,7 @@ def ap_on(gt_annos, dt_annos, rows, classes, eval_types):
     if len(rows) >= 200 and not len(rows) % _PARTS and len(rows) % 200:
         gt.append(_EMPTY)
         dt.append(_EMPTY)
-    # the host's functions look it up in their module at each call
-    with mock.patch.object(host, 'get_thresholds', _enough_thresholds):
+    with stand_in(host, 'get_thresholds', _enough_thresholds):
         return host.kitti_eval(gt, dt, list(classes), list(eval_types))[1]
 
 
