@@ -27,7 +27,7 @@ def test_training_can_start_here():
         'pkg_resources', 'mended', 'faiss', 'encoders', 'training']
     assert __version__ in lines[0] and str(ROOT) in lines[0]
     assert lines[-1].split(maxsplit=1)[1] == 'can start'
-    assert len(lines) <= 24  # one screen
+    assert len(lines) <= 40  # one screen
 
 
 def test_training_cannot_start(monkeypatch, capsys):
@@ -56,9 +56,9 @@ sys.exit(main(['doctor']))'''
     done = python(code)
     assert done.returncode == 1, done.stderr
     lines = done.stdout.splitlines()
-    assert lines[-1].split(maxsplit=1)[1].startswith(
-        'cannot start: torch: ModuleNotFoundError')
-    assert lines[-2].endswith('none without torch')
+    assert 'encoders        none without torch' in lines
+    assert any(line.startswith('training        cannot start: torch: Module')
+               for line in lines)
 
 
 def test_an_assertion_of_the_host(tmp_path, monkeypatch):
