@@ -1,7 +1,7 @@
 _base_ = [
     'mmdet3d::centerpoint/'
     'centerpoint_voxel01_second_secfpn_8xb4-cyclic-20e_nus-3d.py',
-    './_base_/dequity.py'
+    './equity.py'
 ]
 
 # the paper's for a CenterHead (there of BEVFusion), with gamma 5

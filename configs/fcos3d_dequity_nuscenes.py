@@ -1,7 +1,7 @@
 _base_ = [
     'mmdet3d::fcos3d/'
     'fcos3d_r101-caffe-dcn_fpn_head-gn_8xb2-1x_nus-mono3d.py',
-    './_base_/dequity.py'
+    './equity.py'
 ]
 
 train_dataloader = dict(

@@ -2,7 +2,7 @@
 # does not have; eta 1 and gamma 5 are the paper's for it.
 _base_ = [
     'mmdet3d::pgd/pgd_r101-caffe_fpn_head-gn_4xb3-4x_kitti-mono3d.py',
-    './_base_/dequity.py'
+    './equity.py'
 ]
 
 train_dataloader = dict(

@@ -1,6 +1,6 @@
 _base_ = [
     'mmdet3d::pgd/pgd_r101-caffe_fpn_head-gn_16xb2-1x_nus-mono3d.py',
-    './_base_/dequity.py'
+    './equity.py'
 ]
 
 train_dataloader = dict(

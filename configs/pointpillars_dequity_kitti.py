@@ -1,7 +1,7 @@
 _base_ = [
     'mmdet3d::pointpillars/'
     'pointpillars_hv_secfpn_8xb6-160e_kitti-3d-3class.py',
-    './_base_/dequity.py'
+    './equity.py'
 ]
 
 # ground planes are not in KITTI's own download

@@ -1,6 +1,6 @@
 _base_ = [
     'mmdet3d::second/second_hv_secfpn_8xb6-80e_kitti-3d-3class.py',
-    './_base_/dequity.py'
+    './equity.py'
 ]
 
 train_dataloader = dict(

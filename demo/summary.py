@@ -5,6 +5,8 @@ import mmengine
 import numpy as np
 from mmdet3d.evaluation import KittiMetric
 
+from dequity_mmdet3d.figures import Figure
+from dequity_mmdet3d.plugin import mend_host
 from dequity_mmdet3d.plugin.evaluation import ap_on
 from dequity_mmdet3d.table import LikelihoodTable
 
@@ -26,7 +28,10 @@ def ap_of(annotations, predictions, rows):
         at a BEV overlap of 0.5 for cars and 0.25 for the others.
     """
     ap = ap_on(annotations, predictions, rows, CLASSES, ['bbox', 'bev'])
-    return {c: ap[f'KITTI/{c}_BEV_AP40_moderate_loose'] for c in CLASSES}
+    return {
+        c: ap[Figure('', c, 'BEV_AP40', 'moderate', 'loose', 'KITTI').name()]
+        for c in CLASSES
+    }
 
 
 def summary(data, table, predictions):
@@ -41,6 +46,7 @@ def summary(data, table, predictions):
     Returns:
         str: Text for a terminal.
     """
+    mend_host()  # whose evaluation wants CUDA
     with open(data / 'modes.csv', newline='') as file:
         mode_of = {
             int(row['sample_id']): row['mode']

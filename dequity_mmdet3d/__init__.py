@@ -4,4 +4,8 @@ Importing the package loads nothing heavy: ``dequity_mmdet3d.plugin``
 registers the training half in MMDetection3D, ``dequity_mmdet3d.likelihood``
 is the offline half.
 """
-__version__ = '0.1.0'
+from .config_files import base
+
+__version__ = '0.2.0.dev0'
+
+__all__ = ['base']

@@ -2,9 +2,11 @@
 
 The fields are those of the JSON in the file, see :mod:`.table`.
 """
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timezone
-from typing import List, Optional
 
 from . import __version__
 from .sample_ids import ids_fingerprint
@@ -19,8 +21,9 @@ class Provenance:
 
     Args:
         source (str): 'config', 'images', 'embeddings' or 'cluster_info'.
-        id_type (str): What the ids are: 'sample_idx', 'token' (or both,
-            'sample_idx-token'), 'relative_path', 'given' or 'row'.
+        id_type (str): What the ids are: one of :data:`.sample_ids.ID_TYPES`
+            (or several, 'sample_idx-token'), 'relative_path', 'given' or
+            'row'.
         dataset (str, optional): The info file's ``metainfo['dataset']``.
         split (str, optional): Names of the annotation files.
         encoder (dict, optional): ``name``, ``pretrained``,
@@ -50,24 +53,25 @@ class Provenance:
     """
     source: str
     id_type: str
-    dataset: Optional[str] = None
-    split: Optional[str] = None
-    encoder: Optional[dict] = None
-    seed: Optional[int] = None
-    clustering: Optional[dict] = None
-    kind: Optional[str] = None
-    diagnosis: Optional[dict] = None
-    applied: Optional[dict] = None
-    cluster_info: Optional[dict] = None
-    notes: Optional[List[str]] = None
-    skipped: Optional[List[str]] = None
-    package_version: Optional[str] = None
-    ids_sha256: Optional[str] = None
-    n: Optional[int] = None
-    versions: Optional[dict] = None
-    date: Optional[str] = None
+    dataset: str | None = None
+    split: str | None = None
+    encoder: dict | None = None
+    seed: int | None = None
+    clustering: dict | None = None
+    kind: str | None = None
+    diagnosis: dict | None = None
+    applied: dict | None = None
+    cluster_info: dict | None = None
+    notes: list[str] | None = None
+    skipped: list[str] | None = None
+    package_version: str | None = None
+    ids_sha256: str | None = None
+    n: int | None = None
+    versions: dict | None = None
+    date: str | None = None
 
-    def completed(self, ids, versions):
+    def completed(self, ids: Sequence[str],
+                  versions: dict[str, str]) -> Provenance:
         """With what is known when the table is.
 
         Args:
@@ -85,7 +89,7 @@ class Provenance:
             versions=versions,
             date=datetime.now(timezone.utc).isoformat(timespec='seconds'))
 
-    def as_dict(self):
+    def as_dict(self) -> dict:
         """dict: JSON-able, for :class:`.table.LikelihoodTable`."""
         # who did not cluster has no seed, who took the authors' has None
         nulls = _NULLS + (('seed', ) if self.clustering is not None else ())

@@ -80,7 +80,7 @@ def main():
     # setup.py would name the OpenCV that it finds in the wheel's metadata,
     # and it may find one half installed
     sys.modules['cv2'] = None
-    import setuptools  # noqa: F401  before distutils, which it replaces
+    import setuptools  # noqa: F401, I001  before distutils, which it replaces
     from distutils.core import run_setup
     units = write_units(translation_units(), Path('units'))
     build = run_setup('setup.py', ['bdist_wheel'], stop_after='commandline')

@@ -15,7 +15,7 @@ from ..machine import tune_for_cpu
 
 AGAIN = 'repeat the same command: finished runs stay'
 EPILOG = """\
-arms made from one config that weighs (README, section 2):
+arms made from one weighted config (README, section 2):
   baseline                 without this package
   equity                   the config's weights
   equity:eta=0.5,gamma=2,normalize=mean
@@ -84,38 +84,34 @@ def main(argv=None):
     args = parse_args(argv)
     tune_for_cpu()
     import torch
-    from mmengine.config import Config, DictAction
 
     from ..compare import schedule
     from ..compare.arms import arm_config, parse_arm
+    from ..compare.run_folder import Comparison
     from ..compare.runs import Tools, make_run, prepare
-    from ..compare.summary import METRICS, write_table
+    from ..compare.summary import write_table
+    from ..config_files import read_config
+    from ..figures import METRICS
     from ..machine import usable_cores
     from ..processes import find_ranks
-    changes = argparse.Namespace()
-    DictAction([], 'cfg_options')(None, changes, args.cfg_options)
-
-    def load(path):
-        if not path.is_file():
-            raise FileNotFoundError(f'config {path} is not there')
-        config = Config.fromfile(path)
-        config.merge_from_dict(changes.cfg_options)
-        return config
-
     if len(args.configs) == 1:
-        config = load(args.configs[0])
+        config = read_config(args.configs[0], args.cfg_options)
         names = args.arms or ['baseline', 'equity', 'sampling']
         arms = {a.name: (a.folder, arm_config(config, a))
                 for a in map(parse_arm, names)}
     else:
-        arms = {p.stem: (p.stem, load(p)) for p in args.configs}
+        arms = {p.stem: (p.stem, read_config(p, args.cfg_options))
+                for p in args.configs}
         if len(arms) < len(args.configs):
             raise ValueError('the arms are named by their configs, but two '
                              'have the same name')
     out = args.out or Path('work_dirs') / f'compare_{args.configs[0].stem}'
+    comparison = Comparison(
+        out, {name: folder for name, (folder, _) in arms.items()},
+        tuple(args.seeds))
     # seed by seed, so that pairs are complete early
-    runs = [make_run(out, name, folder, config, seed) for seed in args.seeds
-            for name, (folder, config) in arms.items()]
+    runs = [make_run(comparison.folder(name, seed), name, config, seed)
+            for seed in args.seeds for name, (_, config) in arms.items()]
     ranks = find_ranks(args.launcher)
     mine = schedule.share_of(runs, ranks.rank, ranks.world)
     for run in mine:
@@ -133,8 +129,7 @@ def main(argv=None):
                                           gpus))
 
         failed = schedule.finish_all(mine, finish, tools.stop, args.jobs)
-    print('\n' + write_table(out, runs, list(arms), args.seeds, args.metrics
-                             or METRICS))
+    print('\n' + write_table(comparison, args.metrics or METRICS))
     if failed:
         raise OSError('; '.join(failed) + '; mend the cause and repeat the '
                       'same command')

@@ -3,8 +3,9 @@
     dequity report TABLE --config CONFIG [--runs DIR ...] --out DIR
 
 writes DIR/index.html, which opens without a network: a map of the samples,
-the rarest and the most common modes, weights with sliders for eta and gamma,
-classes that gain, stability, bad images, provenance, results and curves.
+the rarest and the most common clusters, weights with sliders for eta and
+gamma, classes that gain, stability, bad images, provenance, results and
+curves.
 
 Exit status: 0 the page is complete, 1 an error, told in one line, and no page
 was written, 2 wrong arguments.
@@ -57,7 +58,7 @@ def parse_args(argv=None):
     add('--samples', type=count, default=30_000, metavar='N', help='shown one '
         'by one at most; all count in the charts (default: 30000)')
     add('--size-mb', type=float, default=50.0, metavar='MB', help='of the '
-        'page; images that do not fit are linked, those of common modes '
+        'page; images that do not fit are linked, those of common clusters '
         'first (default: 50)')
     add('--seed', type=int, default=0, help='of the map (default: 0)')
     add('--version', action='version',
@@ -87,7 +88,7 @@ def main(argv=None):
     print(f'{len(table)} samples; map and images follow', flush=True)
     path, counts = write_page(
         args.out, table, args.table, catalog, runs, eta=args.eta,
-        gamma=args.gamma, how=args.map, most=args.samples,
+        gamma=args.gamma, projection=args.map, max_samples=args.samples,
         size=args.size_mb * 1e6, seed=args.seed,
         progress=lambda items, total: tqdm(items, 'images', total))
     bad = counts['unreadable']

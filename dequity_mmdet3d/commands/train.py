@@ -1,10 +1,95 @@
-"""Train a detector: the host's own tools/train.py, with all its flags."""
+"""Train a detector: the host's own tools/train.py, with all its flags.
+
+    dequity train CONFIG --table TABLE
+
+weights the samples of any config of MMDetection3D by a likelihood table, and
+writes the complete config that it trains with to the work directory. Without
+--table CONFIG is trained as it stands.
+"""
+import argparse
+import sys
+from pathlib import Path
+
 from ..machine import tune_for_cpu
 
 AGAIN = 'go on from the last checkpoint with --resume'
 
 
+def parse_args(argv):
+    """Take out what is ours.
+
+    Args:
+        argv (Sequence[str]): The arguments of the command.
+
+    Returns:
+        tuple[argparse.Namespace, list[str]]: Ours, and what is left for the
+        host's tool.
+    """
+    parser = argparse.ArgumentParser(
+        usage='%(prog)s CONFIG [--table TABLE [--eta ETA] [--gamma GAMMA] '
+        "[--normalize {none,mean}] [--sampler]] [the host's flags]",
+        description=__doc__.split('\n', 1)[0],
+        epilog=__doc__.split('\n\n', 1)[1],
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        add_help=False, allow_abbrev=False)
+    add = parser.add_argument_group('weights of a stock config').add_argument
+    add('--table', metavar='TABLE', help='likelihood table, made by dequity '
+        'likelihoods')
+    add('--eta', type=float, help='floor of the weight (default: 1)')
+    add('--gamma', type=float, help='focus on rare samples (default: 5)')
+    add('--normalize', choices=('none', 'mean'),
+        help="'mean' divides the weights by their mean (default: none)")
+    add('--sampler', action='store_true', default=None, help='draw rare '
+        'samples more often in place of weighting their losses')
+    ours, rest = parser.parse_known_args(argv)
+    if {'-h', '--help'} & {*rest}:
+        print(f"{parser.format_help()}\nthe host's flags:\n", flush=True)
+    given = [name for name in ('eta', 'gamma', 'normalize', 'sampler')
+             if getattr(ours, name) is not None]
+    if given and ours.table is None:
+        parser.error(f'--{given[0]} belongs to --table; the weights of a '
+                     'config that has them are changed by --cfg-options')
+    return ours, rest
+
+
 def main():
+    ours, rest = parse_args(sys.argv[1:])
+    sys.argv[1:] = rest
     tune_for_cpu()
+    if ours.table is not None:
+        from ..table import LikelihoodTable
+        LikelihoodTable.load(ours.table)  # what is wrong with it, at once
     from ..plugin.launch import run_host_tool
-    run_host_tool('train.py')
+    run_host_tool('train.py', None if ours.table is None else
+                  lambda args: use_weighted_config(args, ours))
+
+
+def use_weighted_config(args, ours):
+    """Have the host's tool train a weighted config in place of a stock one.
+
+    Args:
+        args (argparse.Namespace): Of the host's train.py; its ``config``
+            becomes the one that is written here, into its ``work_dir``.
+        ours (argparse.Namespace): From :func:`parse_args`.
+    """
+    from ..config_files import read_config
+    from ..weighted_config import weigh
+    from ..whole_file import whole_file
+    config = read_config(args.config, args.cfg_options)
+    numbers = {name: getattr(ours, name) for name in ('eta', 'gamma')
+               if getattr(ours, name) is not None}
+    weigh(config, ours.table, sampler=bool(ours.sampler),
+          normalize='mean' if ours.normalize == 'mean' else None, **numbers)
+    # where the host would train it, and where mmengine writes its copy
+    stem = Path(args.config).stem
+    args.work_dir = (args.work_dir or config.get('work_dir')
+                     or f'./work_dirs/{stem}')
+    path = Path(args.work_dir) / f'{stem}.py'
+    if path.exists() and path.samefile(args.config):
+        raise ValueError(
+            f'{args.config} lies where the weighted config is to be written; '
+            'give another --work-dir')
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as f:
+        f.write(config.pretty_text.encode())
+    args.config, args.cfg_options = str(path), None

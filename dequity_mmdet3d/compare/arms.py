@@ -1,4 +1,6 @@
-"""An arm of a comparison: a config that weighs, changed in what is compared.
+"""An arm of a comparison: a weighted config, changed in what is compared.
+
+::
 
     baseline                      without this package
     equity                        the config as it is
@@ -7,13 +9,18 @@
     cbgs                          the host's class-balanced sampling
     equity+cbgs                   both
 """
+from __future__ import annotations
+
 import copy
-import re
 from dataclasses import dataclass, field
 
+from dequity_mmdet3d.config_files import type_name
 from dequity_mmdet3d.weight import check_eta_gamma, check_normalize
+from dequity_mmdet3d.weighted_config import datasets_of, hooks_of
 
-WAYS = ('baseline', 'equity', 'sampling', 'cbgs')
+from .run_folder import folder_of
+
+STRATEGIES = ('baseline', 'equity', 'sampling', 'cbgs')
 _NUMBERS = ('eta', 'gamma')
 
 
@@ -23,34 +30,29 @@ class Arm:
 
     Args:
         name (str): As the user wrote it.
-        ways (tuple[str, ...]): Of ``WAYS``.
+        strategies (tuple[str, ...]): Of ``STRATEGIES``.
         options (dict): 'eta', 'gamma', 'normalize' of ``DequityDataset``.
     """
     name: str
-    ways: tuple
+    strategies: tuple
     options: dict = field(default_factory=dict, hash=False)
 
     @property
-    def folder(self):
+    def folder(self) -> str:
         """str: A file name for it."""
         return folder_of(self.name)
 
-
-def folder_of(name):
-    """The file name of an arm's folder.
-
-    Example:
-        >>> folder_of('equity:eta=0.5')
-        'equity_eta=0.5'
-    """
-    return re.sub(r'[^\w.+=,-]', '_', name)
+    @property
+    def uses_weights(self) -> bool:
+        """bool: Whether it has a likelihood table's weights at all."""
+        return bool({'equity', 'sampling'} & {*self.strategies})
 
 
 def parse_arm(text):
     """Read an arm.
 
     Args:
-        text (str): WAY[+WAY][:OPTION=VALUE,...].
+        text (str): STRATEGY[+STRATEGY][:OPTION=VALUE,...].
 
     Returns:
         Arm: With its name as written.
@@ -62,26 +64,26 @@ def parse_arm(text):
         >>> parse_arm('equity+cbgs:gamma=2').options
         {'gamma': 2.0}
     """
-    ways, _, rest = text.partition(':')
-    ways = tuple(ways.split('+'))
-    wrong = [way for way in ways if way not in WAYS]
-    if wrong or len(set(ways)) < len(ways):
+    names, _, rest = text.partition(':')
+    names = tuple(names.split('+'))
+    if {*names} - {*STRATEGIES} or len(set(names)) < len(names):
         raise ValueError(
-            f'an arm is one of {", ".join(WAYS)}, or several joined by +, '
-            f'such as equity+cbgs:eta=0.5,gamma=2, but got {text!r}')
-    weighs = {'equity', 'sampling'} & {*ways}
-    if len(weighs) == 2 or 'baseline' in ways and len(ways) > 1:
+            f'an arm is one of {", ".join(STRATEGIES)}, or several joined by '
+            f'+, such as equity+cbgs:eta=0.5,gamma=2, but got {text!r}')
+    if {'equity', 'sampling'} <= {*names} or (
+            'baseline' in names and len(names) > 1):
         raise ValueError(f'arm {text!r} joins what excludes each other; '
                          'equity and cbgs, or sampling and cbgs can be joined')
     options = dict(_option(text, part) for part in rest.split(',') if part)
-    if options and not weighs:
+    arm = Arm(text, names, options)
+    if options and not arm.uses_weights:
         raise ValueError(f'arm {text!r} has no weights to set '
                          f'{", ".join(options)} of; leave the options out')
     check_eta_gamma(
         options.get('eta', 1.0), options.get('gamma', 5.0),
         f' of arm {text!r}')
     check_normalize(options.get('normalize'), f' of arm {text!r}')
-    return Arm(text, ways, options)
+    return arm
 
 
 def _option(arm, part):
@@ -100,78 +102,73 @@ def arm_config(config, arm):
     """The config of an arm.
 
     Args:
-        config (Config): Of mmengine, which weighs (``DequityDataset`` and
+        config (Config): Of mmengine, weighted (``DequityDataset`` and
             ``DequityHook``); stays as it is.
         arm (Arm): What to make of it.
 
     Returns:
         Config: A copy with the arm's changes. 'baseline' and 'cbgs' have
         nothing of this package in their training: the data set stands
-        without its wrapper, and the hook is gone.
+        without its wrapper, and the hook is gone. Where the config has a
+        ``DequityProbe``, it measures in these arms too, and the wrapper
+        stays, which brings it the likelihoods and weights nothing.
 
     Raises:
-        ValueError: If the config does not weigh, has a hook with weights of
+        ValueError: If the config is not weighted, has a hook with weights of
             its own, or has CBGS already where the arm adds it.
     """
     config = copy.deepcopy(config)
     loader = config.train_dataloader
-    found = []
-    weighs = 'equity' in arm.ways or 'sampling' in arm.ways
-
-    def replaced(node):
-        if _is(node, 'DequityDataset'):
-            found.append(node)
-            if not weighs:
-                return node.dataset
-            node.update(arm.options)
-        if _is(node, 'CBGSDataset') and 'cbgs' in arm.ways:
+    hook = _find_hook(config, 'DequityHook')
+    datasets = list(datasets_of(loader.dataset))
+    weighted = [d for d in datasets if type_name(d) == 'DequityDataset']
+    if not weighted or hook is None:
+        missing = 'DequityHook' if weighted else 'DequityDataset'
+        raise ValueError(
+            'the arms are made from a weighted config, but this one has no '
+            f'{missing}; add the lines of the README, section 2')
+    _check_hook(hook, arm)
+    if arm.uses_weights:
+        for dataset in weighted:
+            dataset.update(arm.options)
+    else:
+        if _find_hook(config, 'DequityProbe') is None:
+            loader.dataset = _unwrapped(loader.dataset)
+        _remove_hook(config)
+    if 'sampling' in arm.strategies:
+        loader.sampler = dict(type='DequitySampler')
+    if 'cbgs' in arm.strategies:
+        if any(type_name(d) == 'CBGSDataset' for d in datasets):
             raise ValueError(
                 f'arm {arm.name!r} adds CBGSDataset, but the config has it '
                 'already; leave cbgs out, or compare with a config without')
-        for key in ('dataset', 'datasets'):
-            if isinstance(node.get(key), dict):
-                node[key] = replaced(node[key])
-            elif isinstance(node.get(key), list):
-                node[key] = [replaced(part) for part in node[key]]
-        return node
-
-    loader.dataset = replaced(loader.dataset)
-    hook = _find_hook(config)
-    if not found or hook is None:
-        missing = 'DequityHook' if found else 'DequityDataset'
-        raise ValueError(
-            f'the arms are made from a config that weighs, but this one has '
-            f'no {missing}; add the lines of the README, section 2')
-    _check_hook(hook, arm)
-    if not weighs:
-        _remove_hook(config)
-    if 'sampling' in arm.ways:
-        loader.sampler = dict(type='DequitySampler')
-    if 'cbgs' in arm.ways:
         # above the wrapper, which gives the same weights as below it
         loader.dataset = dict(type='CBGSDataset', dataset=loader.dataset)
     return config
 
 
-def _is(node, name):
-    kind = node.get('type')
-    kind = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
-    return kind.split('.')[-1] == name
+def _unwrapped(node):
+    """The config of a data set without ``DequityDataset``, at any depth."""
+    if type_name(node) == 'DequityDataset':
+        return _unwrapped(node['dataset'])
+    if isinstance(node.get('dataset'), dict):
+        node['dataset'] = _unwrapped(node['dataset'])
+    if node.get('datasets'):
+        node['datasets'] = [_unwrapped(part) for part in node['datasets']]
+    return node
 
 
-def _find_hook(config):
-    hooks = [*(config.get('default_hooks') or {}).values(),
-             *(config.get('custom_hooks') or [])]
-    return next((h for h in hooks if h and _is(h, 'DequityHook')), None)
+def _find_hook(config, name):
+    return next((h for h in hooks_of(config) if type_name(h) == name), None)
 
 
 def _remove_hook(config):
     for name, hook in list((config.get('default_hooks') or {}).items()):
-        if hook and _is(hook, 'DequityHook'):
+        if hook and type_name(hook) == 'DequityHook':
             del config.default_hooks[name]
     if config.get('custom_hooks'):
         config.custom_hooks = [
-            h for h in config.custom_hooks if not _is(h, 'DequityHook')
+            h for h in config.custom_hooks if type_name(h) != 'DequityHook'
         ]
 
 

@@ -1,25 +1,22 @@
-"""One run, an arm with a seed: trained and evaluated once, or gone on with.
+"""One run, an arm with a seed: trained and evaluated once, or gone on with."""
+from __future__ import annotations
 
-    OUT/ARM/seed_K.py            what it was made with
-    OUT/ARM/seed_K/trained       the checkpoint, once training is over
-                   test/         of the evaluation
-                   result.json   its figures: the run is finished
-                   train.log, test.log
-"""
 import copy
+import functools
 import hashlib
-import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dequity_mmdet3d.whole_file import lock, whole_file
+
+from . import run_folder
 
 
 @dataclass(frozen=True)
@@ -29,7 +26,7 @@ class Run:
     Args:
         arm (str): Name of the arm.
         seed (int): Of weights and data order.
-        folder (Path): Where it lives.
+        folder (Path): Where it lives, see :mod:`.run_folder`.
         config (Config): Of mmengine, complete but for ``work_dir``.
     """
     arm: str
@@ -38,39 +35,21 @@ class Run:
     config: object
 
     @property
-    def name(self):
+    def name(self) -> str:
         """str: For messages."""
         return f'{self.arm} seed {self.seed}'
 
-    @property
-    def path(self):
-        """Path: Its config; beside the folder, where mmengine writes its
-        own copy."""
-        return self.folder.with_suffix('.py')
-
-    def result(self):
-        """What it found, or None if it is not finished.
-
-        Returns:
-            dict, optional: 'metrics' by name and more; see :func:`finish`.
-        """
-        path = self.folder / 'result.json'
-        try:
-            return json.loads(path.read_text())
-        except FileNotFoundError:
-            return None
-        except ValueError as e:
-            raise ValueError(f'{path} is damaged ({e}); remove it, and the '
-                             'run is evaluated again') from e
+    def result(self) -> dict | None:
+        """dict, optional: See :func:`.run_folder.read_result`."""
+        return run_folder.read_result(self.folder)
 
 
-def make_run(out, arm, folder, config, seed):
+def make_run(folder, arm, config, seed):
     """A run of an arm.
 
     Args:
-        out (Path): Folder of the comparison.
+        folder (Path): Where it lives.
         arm (str): Name of the arm.
-        folder (str): The arm's folder below ``out``.
         config (Config): Of the arm; stays as it is.
         seed (int): For ``randomness``: runs of one seed start from the same
             weights and see the data in the same order, and so make pairs.
@@ -94,7 +73,7 @@ def make_run(out, arm, folder, config, seed):
             'max_iters', 0)):
         # at the end alone, where the test does it
         config.val_cfg = config.val_dataloader = config.val_evaluator = None
-    return Run(arm, seed, Path(out) / folder / f'seed_{seed}', config)
+    return Run(arm, seed, Path(folder), config)
 
 
 def prepare(run):
@@ -107,7 +86,7 @@ def prepare(run):
         ValueError: If the run was begun with another config or table.
     """
     text = run.config.pretty_text
-    path = run.path
+    path = run_folder.config_path(run.folder)
     run.folder.mkdir(parents=True, exist_ok=True)
     tables = {
         name: _sha256(name)
@@ -154,18 +133,19 @@ class Tools:
         test (Sequence[str]): Likewise.
     """
 
-    def __init__(self, train, test):
+    def __init__(self, train: Sequence[str], test: Sequence[str]):
         self.train, self.test = train, test
-        self._processes = set()
+        self._processes: set = set()
         self._stopped = False
 
-    def stop(self):
+    def stop(self) -> None:
         """Interrupt what runs, as Ctrl-C would, and start nothing more."""
         self._stopped = True
         for process in list(self._processes):
             process.send_signal(signal.SIGINT)
 
-    def finish(self, run, environment=None):
+    def finish(self, run: Run,
+               environment: dict[str, str] | None = None) -> dict:
         """Do what is missing of a run.
 
         Args:
@@ -173,99 +153,71 @@ class Tools:
             environment (dict, optional): Of its processes.
 
         Returns:
-            dict: 'arm', 'seed', 'metrics' (floats by name), 'steps' of
-            training, 'seconds' that it took by its own clock (of the last
-            process, where it was interrupted) and 'checkpoint'.
+            dict: See :func:`.run_folder.read_result`; 'seconds' by its own
+            clock, of the last process where training was interrupted.
 
         Raises:
             OSError: If a process failed, or another one has the run.
         """
         with lock(run.folder / '.lock',
                   f'{run.name} is in progress in another process') as held:
-            if run.result():
-                return run.result()
-            # The processes inherit the lock: if only this one is killed,
-            # the run stays taken until its training has ended.
-            how = dict(env=environment, pass_fds=(held, ) if held else ())
-            checkpoint, seconds = self._trained(run, how)
-            result = dict(
-                arm=run.arm,
-                seed=run.seed,
-                metrics=self._tested(run, checkpoint, how),
-                steps=_steps(run.folder),
-                seconds=seconds,
-                checkpoint=checkpoint.name)
-            with whole_file(run.folder / 'result.json') as f:
-                f.write(json.dumps(result, indent=1).encode())
+            result = run.result()
+            if result is None:
+                # The processes inherit the lock: if only this one is killed,
+                # the run stays taken until its training has ended.
+                call = functools.partial(
+                    self._call, run, env=environment,
+                    pass_fds=() if held is None else (held, ))
+                trained = self._trained(run, call)
+                result = dict(
+                    arm=run.arm,
+                    seed=run.seed,
+                    metrics=self._tested(run, trained.checkpoint, call),
+                    steps=run_folder.last_step(run.folder),
+                    seconds=trained.seconds,
+                    checkpoint=trained.checkpoint.name)
+                run_folder.write_result(run.folder, result)
             return result
 
-    def _trained(self, run, how):
-        mark = run.folder / 'trained'
-        if not mark.exists():
+    def _trained(self, run, call):
+        """run_folder.Trained: Now, or by an earlier command."""
+        if run_folder.read_trained(run.folder) is None:
             started = time.time()
-            self._call(run, 'train', self.train, ['--work-dir', run.folder,
-                                                  '--resume'], how)
-            last = (run.folder / 'last_checkpoint').read_text().strip()
-            with whole_file(mark) as f:
-                f.write(f'{Path(last).name} '
-                        f'{time.time() - started:.1f}'.encode())
-        name, seconds = mark.read_text().rsplit(' ', 1)
-        return run.folder / name, float(seconds)
+            call('train', self.train, '--work-dir', run.folder, '--resume')
+            run_folder.write_trained(run.folder, time.time() - started)
+        return run_folder.read_trained(run.folder)
 
-    def _tested(self, run, checkpoint, how):
-        folder = run.folder / 'test'
+    def _tested(self, run, checkpoint, call):
+        """dict[str, float]: Figures of the checkpoint, made anew."""
+        folder = run_folder.evaluation_folder(run.folder)
         shutil.rmtree(folder, ignore_errors=True)
-        self._call(run, 'test', self.test,
-                   [checkpoint, '--work-dir', folder], how)
-        # the host's name for the figures of a test: TIME/TIME.json
-        found = sorted(folder.glob('*/*.json'))
-        if not found:
+        call('test', self.test, checkpoint, '--work-dir', folder)
+        figures = run_folder.read_evaluation(run.folder)
+        if figures is None:
             raise OSError(f'{run.name}: {" ".join(self.test)} left no '
                           f'figures in {folder}')
-        figures = json.loads(found[-1].read_text())
-        return {
-            name: float(value)
-            for name, value in figures.items()
-            if isinstance(value, (int, float)) and name not in (
-                'time', 'data_time')
-        }
+        return figures
 
-    def _call(self, run, what, program, arguments, how):
-        log = run.folder / f'{what}.log'
-        command = [
-            sys.executable, '-W', 'ignore', *program, run.path,
-            *arguments
-        ]
+    def _call(self, run, what, program, *arguments, **process_options):
+        """Wait for a tool; what it says goes to the run's log."""
         if self._stopped:
             raise OSError(f'{run.name}: interrupted before {what}')
+        log = run.folder / f'{what}.log'
+        config = run_folder.config_path(run.folder)
+        command = [
+            sys.executable, '-W', 'ignore', *program, config, *arguments
+        ]
         with open(log, 'ab') as f:
             process = subprocess.Popen(
                 list(map(str, command)),
                 stdin=subprocess.DEVNULL,
                 stdout=f,
                 stderr=subprocess.STDOUT,
-                **how)
+                **process_options)
         self._processes.add(process)
         status = process.wait()
         self._processes.discard(process)
         if status:
             raise OSError(
                 f'{run.name}: {what} ended with status {status}: '
-                f'{_last_line(log)} ({log})')
-
-
-def _last_line(log):
-    lines = log.read_text(errors='replace').strip().splitlines()
-    return lines[-1].strip()[:300] if lines else 'it said nothing'
-
-
-def _steps(folder):
-    """The last step that training logged."""
-    steps = [0]
-    for path in folder.glob('*/vis_data/scalars.json'):
-        for line in path.read_text().splitlines():
-            with suppress(ValueError):
-                entry = json.loads(line)
-                if 'loss' in entry:
-                    steps.append(int(entry['step']))
-    return max(steps)
+                f'{run_folder.last_line(log)} ({log})')

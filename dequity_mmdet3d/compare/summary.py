@@ -2,16 +2,16 @@
 import csv
 import io
 import math
-import re
-from fnmatch import fnmatchcase
 
-from dequity_mmdet3d.whole_file import whole_file
+from dequity_mmdet3d.figures import (
+    METRICS,
+    matching,
+    objects_behind,
+    shared_prefix,
+)
 
 from .statistics import summarize
 
-# What most would read first, where the user names no figures.
-METRICS = ('*_3D_AP40_moderate_strict', '*NuScenes/*/mAP', '*_NuScenes/mAP',
-           '*_NuScenes/NDS')
 FIELDS = ('metric', 'objects', 'arm', 'seeds', 'mean', 'sd', 'pairs',
           'difference', 'low', 'high')
 
@@ -40,6 +40,10 @@ def compare(results, arms, seeds):
 
     rows = []
     for name in names:
+        # the validation frames are the same, and so are their objects
+        counts = (objects_behind(name, result['metrics'])
+                  for result in results.values())
+        objects = next((n for n in counts if n is not None), None)
         baseline = values(arms[0], name)
         for arm in arms:
             found = summarize(
@@ -48,41 +52,10 @@ def compare(results, arms, seeds):
                 dict(
                     dict.fromkeys(FIELDS),
                     metric=name,
-                    objects=objects_behind(name, results),
+                    objects=objects,
                     arm=arm,
                     **found))
     return rows
-
-
-def objects_behind(name, results):
-    """Number of annotated objects behind a figure.
-
-    Args:
-        name (str): Of the figure.
-        results (dict[tuple[str, int], dict]): See :func:`compare`.
-
-    Returns:
-        int, optional: For a gap, of its smaller side; for a figure on all
-        samples, of all strata. None if the runs do not tell.
-    """
-    behind = re.sub(r'(?:_(?:bbox|BEV|3D|2D))?_(?:AP\d*|AOS\d*)'
-                    r'(?:_(easy|moderate|hard))?(?:_(?:strict|loose))?$',
-                    lambda m: f'_{m[1]}_objects' if m[1] else '_objects',
-                    re.sub('mAP$', '_AP', name)).replace('/_', '/')
-    if behind == name:
-        return None
-    for result in results.values():
-        found = result['metrics']
-        if behind in found:
-            return int(found[behind])
-        for sides, joined in (
-            ([behind.replace('/gap/', f'/{s}/') for s in ('rare', 'common')],
-             min),
-            (['/{}/'.join(behind.rsplit('/', 1)).format(s)
-              for s in ('rare', 'middle', 'common')], sum)):
-            if all(side in found for side in sides):
-                return int(joined(found[side] for side in sides))
-    return None
 
 
 def as_csv(rows):
@@ -122,44 +95,37 @@ def as_markdown(rows, results, arms, seeds, patterns=METRICS):
         and below it the paired difference to the baseline with its interval.
     """
     names = list(dict.fromkeys(row['metric'] for row in rows))
-    shown = [n for n in names if any(fnmatchcase(n, p) for p in patterns)]
-    shown = shown or names
-    prefix = _common_prefix(shown)
+    shown = matching(names, patterns)
+    prefix = shared_prefix(shown)
     cells = {(row['metric'], row['arm']): row for row in rows}
+    of_arm = {a: [r for (arm, _), r in results.items() if arm == a]
+              for a in arms}
+
+    def line(*texts):
+        return '|' + ''.join(f' {text} |' if text else ' |' for text in texts)
+
     lines = [
         f'Figures below `{prefix}`. Mean ± standard deviation of a run; then '
         f'the mean difference to {arms[0]} in runs of the same seed, with '
-        'its 95 % bootstrap interval over the seeds, in bold where it '
+        "its 95 % interval over the seeds (Student's t), in bold where it "
         'excludes 0. The validation frames are the same throughout.' if prefix
         else 'Mean ± standard deviation; difference and 95 % interval.', '',
-        '| | objects | ' + ' | '.join(arms) + ' |',
+        line('', 'objects', *arms),
         '| --- ' * (len(arms) + 2) + '|'
     ]
     for name in shown:
         row = [cells[name, arm] for arm in arms]
-        lines.append(f'| {name[len(prefix):]} | '
-                     f'{_text(row[0]["objects"], "d")} | ' +
-                     ' | '.join(map(_cell, row)) + ' |')
-    done = {a: sum((a, s) in results for s in seeds) for a in arms}
+        lines.append(line(name[len(prefix):], _text(row[0]['objects'], 'd'),
+                          *map(_cell, row)))
     lines += [
-        '| finished runs | | ' +
-        ' | '.join(f'{done[a]} of {len(seeds)}' for a in arms) + ' |',
-        '| steps | | ' + ' | '.join(
-            _span([r['steps'] for k, r in results.items() if k[0] == a])
-            for a in arms) + ' |', '| seconds of training | | ' + ' | '.join(
-                _span([r['seconds'] for k, r in results.items()
-                       if k[0] == a]) for a in arms) + ' |'
+        line('finished runs', '',
+             *[f'{len(of_arm[a])} of {len(seeds)}' for a in arms]),
+        line('steps', '',
+             *[_span([r['steps'] for r in of_arm[a]]) for a in arms]),
+        line('seconds of training', '',
+             *[_span([r['seconds'] for r in of_arm[a]]) for a in arms])
     ]
     return '\n'.join(lines) + '\n'
-
-
-def _common_prefix(names):
-    """Up to the last slash that all names share."""
-    shared = names[0] if names else ''
-    for name in names:
-        while not name.startswith(shared):
-            shared = shared[:-1]
-    return shared[:shared.rfind('/') + 1]
 
 
 def _cell(row):
@@ -189,23 +155,20 @@ def _span(values):
     return low if low == high else f'{low} to {high}'
 
 
-def write_table(out, runs, arms, seeds, patterns=METRICS):
-    """Write ``comparison.csv`` and ``comparison.md`` of what is finished.
+def write_table(comparison, patterns=METRICS):
+    """Write the tables of what is finished.
 
     Args:
-        out (Path): Folder for them.
-        runs (Sequence[Run]): All of the comparison.
-        arms, seeds, patterns: See :func:`as_markdown`.
+        comparison (Comparison): With arms and seeds.
+        patterns (Sequence[str]): See :func:`as_markdown`.
 
     Returns:
-        str: The latter's text.
+        str: Text of ``comparison.md``.
     """
-    results = {(run.arm, run.seed): result
-               for run in runs for result in [run.result()] if result}
+    results = comparison.results()
+    arms, seeds = list(comparison.arms), comparison.seeds
     rows = compare(results, arms, seeds)
     text = as_markdown(rows, results, arms, seeds, patterns)
-    for name, content in (('comparison.csv', as_csv(rows)),
-                          ('comparison.md', text)):
-        with whole_file(out / name) as f:
-            f.write(content.encode())
+    comparison.write()
+    comparison.write_tables(as_csv(rows), text)
     return text

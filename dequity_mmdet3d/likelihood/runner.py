@@ -10,8 +10,8 @@ Shape letters: N samples, D embedding size.
 import contextlib
 import os
 from dataclasses import dataclass
-from typing import Optional
 
+from ..messages import counted
 from ..processes import Alone
 from ..table_file import check_writable
 from .beside import bad_images_path, embeddings_folder, modes_path
@@ -30,8 +30,8 @@ class Encoding:
     """How images become embeddings, and where these are kept.
 
     Args:
-        encoder, pretrained, device, precision: See :func:`.encoders.
-            build_encoder`; 'auto' is a precision, too.
+        encoder, pretrained, device, precision: See :func:`.build_encoder`;
+            'auto' is a precision, too.
         batch_size, workers: See :class:`.encode.EncodeSettings`.
         skip_bad (bool): Go on without images that cannot be used.
         embeddings_dir (str, optional): Where the embeddings are kept.
@@ -39,13 +39,13 @@ class Encoding:
         embedding_dtype, shard_size: See :class:`.shards.ShardStore`.
     """
     encoder: str = DEFAULT_ENCODER
-    pretrained: Optional[str] = None
-    device: Optional[str] = None
+    pretrained: str | None = None
+    device: str | None = None
     precision: str = 'auto'
-    batch_size: Optional[int] = None
-    workers: Optional[int] = None
+    batch_size: int | None = None
+    workers: int | None = None
     skip_bad: bool = False
-    embeddings_dir: Optional[str] = None
+    embeddings_dir: str | None = None
     embedding_dtype: str = EMBEDDING_DTYPES[0]
     shard_size: int = SHARD_SIZE
 
@@ -67,8 +67,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
             class's.
         cameras (str): One of ``CAMERAS``, where samples have several images.
         clustering (ClusterSettings, optional): Defaults to the class's.
-        kind (str): One of ``KINDS``, see :func:`.estimate.
-            likelihood_from_labels`.
+        kind (str): One of ``KINDS``, see :func:`.likelihood_from_labels`.
         apply (str | Path, optional): A finished table; nothing is fitted
             then, but the samples are assigned to its clusters.
         team (Alone, optional): The processes that share the encoding, see
@@ -142,7 +141,8 @@ def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None):
     say = say or _nothing
     check_writable(out)
     table = table_from_cluster_info(path, kind, noise)
-    _save(table, out, [f'{len(table)} samples in {table.n_clusters} clusters',
+    _save(table, out, [f'{counted(len(table), "sample")} in '
+                       f'{counted(table.n_clusters, "cluster")}',
                        *table.metadata['notes']], say)
     return table
 

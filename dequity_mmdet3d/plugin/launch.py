@@ -1,28 +1,47 @@
 """Runs the host's own command line tools, mended for this machine."""
-import runpy
+import importlib.util
 import sys
 
 import torch
 
 from dequity_mmdet3d import __version__
+from dequity_mmdet3d.config_files import mend_config_reading
 
+from .compat import mend_host
 from .convert import host_tools
 
 
-def run_host_tool(name):
+def run_host_tool(name, prepare=None):
     """Run a tool of the installed host as if it had been called itself.
 
-    Its flags, its log and its exit status are the host's; before it starts
-    the plugin is registered, so that configs need no ``custom_imports``.
+    Its flags, in ``sys.argv``, its log and its exit status are the host's;
+    before it starts the plugin is registered, so that configs need no
+    ``custom_imports``, and the host is mended.
 
     Args:
         name (str): File name in the host's ``tools``, such as 'train.py'.
+        prepare (Callable, optional): Changes the tool's parsed arguments, an
+            ``argparse.Namespace``, before it runs.
     """
     if '--version' in sys.argv[1:]:
         import mmdet3d
         print(f'dequity_mmdet3d {__version__}, mmdet3d {mmdet3d.__version__}')
         return
-    if '--amp' in sys.argv[1:] and not torch.cuda.is_available():
+    tool = _load(host_tools() / name)
+    args = tool.parse_args()
+    if getattr(args, 'amp', False) and not torch.cuda.is_available():
         raise ValueError('--amp needs a GPU (mmengine trains with mixed '
                          'precision there only); leave it out')
-    runpy.run_path(str(host_tools() / name), run_name='__main__')
+    if prepare is not None:
+        prepare(args)
+    mend_config_reading()
+    mend_host()
+    tool.parse_args = lambda: args
+    tool.main()
+
+
+def _load(path):
+    spec = importlib.util.spec_from_file_location(f'mmdet3d_{path.stem}', path)
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    return tool

@@ -2,10 +2,13 @@
 
 Shape letters: B samples of a batch, N samples of an epoch.
 """
+from __future__ import annotations
+
 import contextlib
 import copy
 import logging
-from unittest import mock
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,13 +21,17 @@ from mmengine.optim import OptimWrapper
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
+from ..strata import BOUNDS, COMMON, RARE, STRATA, check_bounds, strata_of
 from ..weighting.randomness import no_trace
 from .batch import metas_in, take
-from .dataset import LIKELIHOOD_KEY
-from .evaluation.strata import STRATA, check_bounds, strata_of
+from .compat import mend_host
+from .equity_pipeline import LIKELIHOOD_KEY
 from .hook import equity_datasets
+from .stand_in import stand_in
 
-RARE, COMMON = STRATA[0], STRATA[-1]
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
+
 DONE = 'dequity_probe_done'  # where the message hub keeps what is measured
 
 
@@ -48,8 +55,10 @@ def aside(model):
         for module in modules:
             if isinstance(module, _BatchNorm):
                 module.eval()
-        with torch.no_grad(), no_trace(), mock.patch.object(
-                torch.distributed, 'is_initialized', lambda: False):
+        # upstream's reduce_mean and norms ask this before they wait for
+        # other processes
+        with torch.no_grad(), no_trace(), stand_in(
+                torch.distributed, 'is_initialized', _no_other_process):
             yield
     finally:
         for module, (attributes, buffers) in zip(modules, before):
@@ -60,6 +69,10 @@ def aside(model):
         with torch.no_grad():
             for buffer, value in values:
                 buffer.copy_(value)
+
+
+def _no_other_process():
+    return False
 
 
 def loss_alone(model, data_batch, rows, context=contextlib.nullcontext):
@@ -92,7 +105,8 @@ def edges_of(likelihood, bounds):
 
     Args:
         likelihood (np.ndarray): (N,) of an epoch; NaN does not count.
-        bounds (Sequence[float]): See :class:`.evaluation.strata.Strata`.
+        bounds (Sequence[float]): See
+            :func:`dequity_mmdet3d.strata.strata_of`.
 
     Returns:
         tuple[float, float] | None: None if all samples are alike.
@@ -109,9 +123,9 @@ def edges_of(likelihood, bounds):
 class DequityProbe(Hook):
     """Shows the loss of rare samples against that of common ones.
 
-    One line over a config with :class:`.DequityDataset`, whatever else it
-    does: weigh, draw by weight, or neither (``gamma=0``), so that such runs
-    can be compared::
+    One line over a config with :class:`.DequityDataset`, whether its losses
+    are weighted, its samples drawn by weight, or neither (without
+    ``DequityHook``), so that such runs can be compared::
 
         default_hooks = dict(probe=dict(type='DequityProbe'))
 
@@ -131,21 +145,22 @@ class DequityProbe(Hook):
             >= 1. Defaults to 100.
         bounds (Sequence[float]): Shares of an epoch's samples up to which
             they are rare, and above which they are common, as in the
-            evaluation. Defaults to (0.2, 0.5).
+            evaluation. Defaults to :data:`dequity_mmdet3d.strata.BOUNDS`.
 
     Raises:
         ValueError: For an interval or bounds out of range.
     """
 
-    def __init__(self, interval=100, bounds=(0.2, 0.5)):
+    def __init__(self, interval: int = 100, bounds: Sequence[float] = BOUNDS):
         if not isinstance(interval, int) or interval < 1:
             raise ValueError('interval of DequityProbe must be a whole number '
                              f'of steps, >= 1, but got {interval!r}')
         check_bounds(bounds)
+        mend_host()
         self.interval, self.bounds = interval, bounds
         self._edges = None
 
-    def before_train(self, runner):
+    def before_train(self, runner: Runner) -> None:
         """Learn which samples are rare."""
         likelihood = np.concatenate([
             d.likelihood
@@ -169,7 +184,8 @@ class DequityProbe(Hook):
              f'{np.mean(likelihood <= rare):.1%} of an epoch) and of common '
              f'ones (from {common:.4g}, {np.mean(likelihood >= common):.1%})')
 
-    def before_train_iter(self, runner, batch_idx, data_batch=None):
+    def before_train_iter(self, runner: Runner, batch_idx: int,
+                          data_batch: Any = None) -> None:
         """Measure what is due, while the batch is as it was loaded."""
         if self._edges is None or not is_main_process():
             return

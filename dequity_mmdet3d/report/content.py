@@ -1,7 +1,7 @@
 """What the page says, as plain data for its template and its script.
 
 Shape letters: N samples of the table, P of them on the page, V distinct
-likelihoods, G modes.
+likelihoods, G clusters.
 """
 import os
 from urllib.parse import quote
@@ -10,7 +10,7 @@ import numpy as np
 
 from dequity_mmdet3d.messages import first_five
 
-_MODES_IN_CHART = 20
+_CLUSTERS_IN_CHART = 20
 _BAD_SHOWN = 50
 
 
@@ -26,9 +26,9 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
 
     Returns:
         dict: JSON-able. Per distinct likelihood: 'p' (V), 'n' (V) samples,
-        'classes' with (V) objects each. 'modes': 'id', 'n' and 'p' of the
+        'classes' with (V) objects each. 'clusters': 'id', 'n' and 'p' of the
         largest, and 'rest' in one. Per shown sample: 'id', 'value' (index
-        into 'p'), 'mode', 'xy' and 'objects' by class.
+        into 'p'), 'cluster', 'xy' and 'objects' by class.
     """
     p, value, n = np.unique(
         table.likelihood, return_inverse=True, return_counts=True)
@@ -42,32 +42,32 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
             name: np.bincount(value, counts, len(p)).astype(int).tolist()
             for name, counts in catalog.objects.items()
         },
-        modes=_modes(table),
+        clusters=_clusters(table),
         id=table.sample_id[rows].tolist(),
         value=value[rows].tolist(),
-        mode=table.cluster_id[rows].tolist(),
+        cluster=table.cluster_id[rows].tolist(),
         xy=None if xy is None else np.round(xy, 4).tolist(),
         objects={name: counts[rows].tolist()
                  for name, counts in catalog.objects.items()})
 
 
-def _modes(table):
-    """The largest modes, rarest last, and the others together."""
+def _clusters(table):
+    """The largest clusters, rarest last, and the others together."""
     ids, first, n = np.unique(
         table.cluster_id, return_index=True, return_counts=True)
     own = ids >= 0
-    lone = int(n[~own].sum())
+    singletons = int(n[~own].sum())
     ids, first, n = ids[own], first[own], n[own]
     order = np.argsort(-n, kind='stable')
-    shown, others = order[:_MODES_IN_CHART], order[_MODES_IN_CHART:]
+    shown, others = order[:_CLUSTERS_IN_CHART], order[_CLUSTERS_IN_CHART:]
     left = np.isin(table.cluster_id, ids[shown], invert=True)
     p, count = np.unique(table.likelihood[left], return_counts=True)
     return dict(
         id=ids[shown].tolist(),
         n=n[shown].tolist(),
         p=table.likelihood[first[shown]].tolist(),
-        rest=dict(modes=len(others), lone=lone, p=p.tolist(),
-                  n=count.tolist()))
+        rest=dict(clusters=len(others), singletons=singletons,
+                  p=p.tolist(), n=count.tolist()))
 
 
 def links(paths, page):
@@ -110,16 +110,24 @@ def bad_images(table_path):
         table_path (Path): Of the table.
 
     Returns:
-        tuple[int, list[list[str]]]: How many, and path and reason of the
-        first of them.
+        tuple[int, list[tuple[str, str]]]: How many, and path and reason of
+        the first of them, see :func:`printable`.
     """
     from dequity_mmdet3d.likelihood.beside import bad_images_path
-    path = bad_images_path(str(table_path))
-    if not os.path.isfile(path):
-        return 0, []
-    with open(path, encoding='utf-8', errors='replace') as f:
-        lines = [line.rstrip('\n').split('\t', 1) for line in f]
-    return len(lines), [(line + [''])[:2] for line in lines[:_BAD_SHOWN]]
+    from dequity_mmdet3d.likelihood.encoding.bad_images import read_bad_images
+    failures = read_bad_images(bad_images_path(str(table_path)))
+    return len(failures), [(printable(path), printable(why))
+                           for path, why in failures[:_BAD_SHOWN]]
+
+
+def printable(name):
+    r"""A file's name as text: what is no UTF-8 in it is replaced.
+
+    Example:
+        >>> printable('a\udcff.png')
+        'a�.png'
+    """
+    return os.fsencode(name).decode('utf-8', 'replace')
 
 
 def provenance(metadata):

@@ -11,24 +11,25 @@ _DIMS = 50
 _PERPLEXITY = 30
 
 
-def flat_map(vectors, how='tsne', seed=0):
+def flat_map(vectors, projection='tsne', seed=0):
     """Points of a plane for embeddings.
 
     Args:
         vectors (np.ndarray): (N, D) float32.
-        how (str): 'tsne' keeps neighbours together (distances between far
-            groups and their extents mean nothing); 'pca' is linear.
+        projection (str): 'tsne' keeps neighbours together (distances between
+            far groups and their extents mean nothing); 'pca' is linear.
         seed (int): Of t-SNE.
 
     Returns:
         np.ndarray: (N, 2) float64 in [0, 1], in any orientation.
 
     Raises:
-        ValueError: If ``how`` is unknown.
+        ValueError: If the projection is unknown.
         ImportError: If scikit-learn is not there.
     """
-    if how not in MAPS:
-        raise ValueError(f'a map must be one of {MAPS}, but got {how!r}')
+    if projection not in MAPS:
+        raise ValueError(
+            f'a map must be one of {MAPS}, but got {projection!r}')
     try:
         from sklearn.decomposition import PCA
         from sklearn.manifold import TSNE
@@ -38,9 +39,9 @@ def flat_map(vectors, how='tsne', seed=0):
     n = len(vectors)
     if np.ptp(vectors, axis=0).max(initial=0) == 0:
         return np.full((n, 2), 0.5)  # one sample, or all the same
-    dims = min(_DIMS if how == 'tsne' else 2, *vectors.shape)
+    dims = min(_DIMS if projection == 'tsne' else 2, *vectors.shape)
     points = PCA(dims, random_state=seed).fit_transform(vectors)
-    if how == 'tsne' and n > 3:
+    if projection == 'tsne' and n > 3:
         points = TSNE(
             perplexity=min(_PERPLEXITY, (n - 1) / 3),
             init='pca' if dims > 1 else 'random',

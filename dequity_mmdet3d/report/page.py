@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 from pathlib import Path
+from typing import NamedTuple
 
 from dequity_mmdet3d import __version__
 from dequity_mmdet3d.weight import dequity_weight
@@ -15,15 +16,16 @@ from dequity_mmdet3d.whole_file import whole_file
 from . import content
 from .flat_map import flat_map
 from .galleries import galleries
-from .shown import rows_on_page
+from .selection import rows_on_page
 from .thumbnails import GALLERY, fitting_box, thumbnail, thumbnails
 
 HERE = Path(__file__).parent / 'page_files'
+_PLACE = 12  # characters for the place of a thumbnail, about
 
 
 def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
-               gamma=5.0, how='tsne', most=30_000, size=50e6, seed=0,
-               progress=None):
+               gamma=5.0, projection='tsne', max_samples=30_000, size=50e6,
+               seed=0, progress=None):
     """Write ``index.html``; it is whole or not there at all.
 
     Args:
@@ -33,11 +35,11 @@ def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
         catalog (Catalog): Of its samples.
         runs (Sequence[Runs]): To show.
         eta, gamma (float): Where the sliders stand at first.
-        how (str): See :func:`.flat_map.flat_map`.
-        most (int): Samples shown one by one, see
-            :func:`.shown.rows_on_page`.
+        projection (str): See :func:`.flat_map.flat_map`.
+        max_samples (int): Samples shown one by one, see
+            :func:`.selection.rows_on_page`.
         size (float): Of the page, in bytes. Images that do not fit are
-            linked, those of common modes first.
+            linked, those of common clusters first.
         seed (int): Of the choice of samples and of the map.
         progress (Callable, optional): See :func:`.thumbnails.thumbnails`.
 
@@ -53,18 +55,18 @@ def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
     dequity_weight(1.0, eta, gamma)  # refuses what is no weight, early
     plotly, jinja2 = _libraries()
     out = Path(out)
-    rows = rows_on_page(table, most, seed)
+    rows = rows_on_page(table, max_samples, seed)
     with _folder(out):
         xy = None
         if catalog.vectors is not None:
-            xy = flat_map(catalog.vectors[rows], how, seed)
+            xy = flat_map(catalog.vectors[rows], projection, seed)
         template = jinja2.Environment(
             loader=jinja2.FileSystemLoader(str(HERE)), autoescape=True,
             undefined=jinja2.StrictUndefined, trim_blocks=True,
             lstrip_blocks=True).get_template('page.html.j2')
         words = _words(table, Path(table_path), catalog, rows, runs, xy)
-        words.update(version=__version__, how=how, eta=eta, gamma=gamma,
-                     plotly=plotly, style=_file('page.css'),
+        words.update(version=__version__, projection=projection, eta=eta,
+                     gamma=gamma, plotly=plotly, style=_file('page.css'),
                      script=_file('page.js'))
         data = content.chart_data(table, catalog, rows, xy, eta, gamma)
         data['curves'] = [run.curves for run in runs]
@@ -73,18 +75,21 @@ def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
         images = _images(catalog, rows, out)
         data['image'] = images
         page = template.render(words, data=data, unreadable=[])
-        blob, counts = _embedded(table, catalog, rows,
-                                 size - len(page.encode()), progress)
-        for i in counts.pop('rows_unreadable'):
+        thumbs = _thumbnails(table, catalog, rows, size - len(page.encode()),
+                             progress)
+        for i in thumbs.unreadable:
             images[i] = None
-        page = template.render(words, data=data,
-                               unreadable=counts['unreadable'])
+        unreadable = [catalog.images[rows[i]] for i in thumbs.unreadable]
+        page = template.render(
+            words, data=data,
+            unreadable=[content.printable(path) for path in unreadable])
         path = out / 'index.html'
         with whole_file(path) as f:
             f.write(page.encode())
-            f.write(blob.encode())
+            f.write(thumbs.text.encode())
             f.write(b'</body>\n</html>\n')
-    return path, dict(counts, shown=len(rows))
+    return path, dict(shown=len(rows), embedded=thumbs.embedded,
+                      linked=thumbs.linked, unreadable=unreadable)
 
 
 @contextlib.contextmanager
@@ -151,37 +156,60 @@ def _file(name):
     return (HERE / name).read_text(encoding='utf-8')
 
 
-def _embedded(table, catalog, rows, budget, progress):
-    """The last elements of the page: all thumbnails in one text."""
-    place, parts, unreadable, used = [[0, 0]] * len(rows), [], [], 0
-    # rare ones first: they are what one looks for
-    order = [] if catalog.images is None else sorted(
-        (i for i, r in enumerate(rows) if catalog.images[r] is not None),
-        key=lambda i: table.likelihood[rows[i]])
-    if order:
-        paths = [catalog.images[rows[i]] for i in order]
-        budget -= 12 * len(rows)  # places, in characters
-        box = fitting_box(paths, budget)
-        done = thumbnails(paths, box, progress)
-        for i, text in zip(order, done):
-            if used + len(text) > budget:
-                break
-            if not text:
-                unreadable.append(i)
-                continue
+class _Thumbnails(NamedTuple):
+    """The last elements of the page, and what is not in them.
+
+    Args:
+        text (str): HTML: all thumbnails in one text, and their places in it.
+        embedded (int): Number of thumbnails.
+        linked (int): Of images that did not fit, but are there.
+        unreadable (list[int]): Places of samples among those on the page.
+    """
+    text: str
+    embedded: int
+    linked: int
+    unreadable: list[int]
+
+
+def _thumbnails(table, catalog, rows, budget, progress):
+    order = []
+    if catalog.images is not None:
+        # rare ones first: they are what one looks for
+        order = sorted(
+            (i for i, r in enumerate(rows) if catalog.images[r] is not None),
+            key=lambda i: table.likelihood[rows[i]])
+    paths = [catalog.images[rows[i]] for i in order]
+    texts = _that_fit(paths, budget - _PLACE * len(rows), progress)
+    place, used = [[0, 0]] * len(rows), 0
+    for i, text in zip(order, texts):
+        if text:
             place[i] = [used, len(text)]
-            parts.append(text)
             used += len(text)
-        done.close()
-    seen = {i for i in order if place[i][1]} | {*unreadable}
-    left = [i for i in order if i not in seen]
-    gone = [i for i in left if not os.path.isfile(catalog.images[rows[i]])]
-    unreadable += gone
+    # the others are only linked, and so were not opened
+    gone = [not os.path.isfile(path) for path in paths[len(texts):]]
     about = json.dumps(dict(place=place), separators=(',', ':'))
-    text = (f'<script type="application/json" id="places">{about}</script>\n'
-            '<script type="text/plain" id="thumbnails">'
-            f'{"".join(parts)}</script>\n')
-    return text, dict(
-        embedded=len(parts), linked=len(left) - len(gone),
-        unreadable=[catalog.images[rows[i]] for i in unreadable],
-        rows_unreadable=unreadable)
+    return _Thumbnails(
+        text=f'<script type="application/json" id="places">{about}</script>\n'
+        f'<script type="text/plain" id="thumbnails">{"".join(texts)}'
+        '</script>\n',
+        embedded=sum(map(bool, texts)),
+        linked=gone.count(False),
+        unreadable=[i for i, text in zip(order, texts) if not text] +
+        [i for i, is_gone in zip(order[len(texts):], gone) if is_gone])
+
+
+def _that_fit(paths, budget, progress):
+    """list[str]: Thumbnails of the first images, as many as have room; ''
+    for one that cannot be read.
+    """
+    if not paths:
+        return []
+    texts, used = [], 0
+    done = thumbnails(paths, fitting_box(paths, budget), progress)
+    with contextlib.closing(done):
+        for text in done:
+            used += len(text)
+            if used > budget:
+                break
+            texts.append(text)
+    return texts

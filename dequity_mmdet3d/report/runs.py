@@ -1,15 +1,22 @@
 """What trainings left behind: results by stratum, learning curves."""
-import csv
-import json
 import math
 import os
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Dict, List
 
-from dequity_mmdet3d.compare.arms import folder_of
-from dequity_mmdet3d.compare.summary import METRICS, objects_behind
+from dequity_mmdet3d.compare.run_folder import (
+    Comparison,
+    read_result,
+    read_scalars,
+    read_test,
+)
+from dequity_mmdet3d.compare.summary import compare
+from dequity_mmdet3d.figures import (
+    matching,
+    objects_behind,
+    parse,
+    shared_prefix,
+)
 
 # Points of a curve: more cannot be told apart on a screen.
 _POINTS = 300
@@ -17,7 +24,7 @@ _POINTS = 300
 
 @dataclass(frozen=True)
 class Runs:
-    """A comparison of ``tools/compare.py``, or one training.
+    """A comparison of ``dequity compare``, or one training.
 
     Args:
         name (str): Of its folder.
@@ -31,18 +38,18 @@ class Runs:
             (its folder), 'x' (steps) and 'y'.
     """
     name: str
-    arms: List[str]
+    arms: list[str]
     shared: str = ''
-    rows: List[dict] = field(default_factory=list)
-    seeds: List[int] = field(default_factory=list)
-    curves: Dict[str, list] = field(default_factory=dict)
+    rows: list[dict] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=list)
+    curves: dict[str, list] = field(default_factory=dict)
 
 
 def read_runs(folder):
     """Read what lies in a folder.
 
     Args:
-        folder (str | Path): ``--out`` of ``tools/compare.py``, or the work
+        folder (str | Path): ``--out`` of ``dequity compare``, or the work
             directory of one training.
 
     Returns:
@@ -53,87 +60,80 @@ def read_runs(folder):
         ValueError: If a file in it is damaged.
     """
     folder = Path(folder)
-    table = folder / 'comparison.csv'
-    if table.is_file():
-        rows, arms = _comparison(table)
-        curves = {}
-        for arm in arms:
-            found = sorted((folder / folder_of(arm)).glob('seed_*'))
-            for run in found:
-                if run.is_dir():
-                    _add_curves(curves, arm, run.name, _scalars(run))
-        return Runs(folder.resolve().name, arms, *_shown(rows), seeds=[
-            max((row['cells'][a]['seeds'] or 0 for row in rows), default=0)
-            for a in range(len(arms))], curves=curves)
-    lines = _scalars(folder)
-    result = folder / 'result.json'  # of tools/compare.py
-    if not lines and not result.is_file():
-        raise FileNotFoundError(
-            f'{folder} has neither comparison.csv (of tools/compare.py) nor '
-            '*/vis_data/scalars.json (of a training); correct --runs')
     name = folder.resolve().name
     curves = {}
+    if Comparison.is_in(folder):
+        comparison = Comparison.read(folder)
+        results = comparison.results()
+        for arm in comparison.arms:
+            for seed in comparison.seeds:
+                run = comparison.folder(arm, seed)
+                _add_curves(curves, arm, run.name, read_scalars(run))
+        return Runs(
+            name, list(comparison.arms),
+            *_shortened(_rows(results, comparison)),
+            seeds=[sum(arm == a for a, _ in results)
+                   for arm in comparison.arms], curves=curves)
+    lines = read_scalars(folder)
+    result = read_result(folder)
+    if not lines and result is None:
+        raise FileNotFoundError(
+            f'{folder} has neither comparison.json (of dequity compare; '
+            '--table-only writes it) nor */vis_data/scalars.json (of a '
+            'training); correct --runs')
     _add_curves(curves, name, name, lines)
-    return Runs(name, [name], *_shown(_results(result, lines)), curves=curves)
+    figures = result['metrics'] if result else (
+        read_test(folder) or _last_evaluation(lines))
+    return Runs(name, [name], *_shortened(_rows_of_one(figures)),
+                curves=curves)
 
 
-def _comparison(path):
-    with open(path, newline='', encoding='utf-8') as f:
-        lines = list(csv.DictReader(f))
-    try:
-        arms = list(dict.fromkeys(line['arm'] for line in lines))
-        rows = {}
-        for line in lines:
-            row = rows.setdefault(line['metric'], dict(
-                metric=line['metric'], cells=[],
-                objects=int(line['objects']) if line['objects'] else None))
-            row['cells'].append({
-                key: float(line[key]) if line[key] else None
-                for key in ('seeds', 'mean', 'sd', 'pairs', 'difference',
-                            'low', 'high')})
-        if not rows or any(len(r['cells']) != len(arms)
-                           for r in rows.values()):
-            raise ValueError('lines are missing')
-        for cell in (c for r in rows.values() for c in r['cells']):
-            cell['seeds'], cell['pairs'] = (
-                int(cell[k] or 0) for k in ('seeds', 'pairs'))
-    except (KeyError, TypeError, ValueError) as e:
-        raise ValueError(f'{path} is not a table of tools/compare.py '
-                         f'({type(e).__name__}: {e})') from e
-    return list(rows.values()), arms
+def _rows(results, comparison):
+    """Rows of all figures of a comparison, with a cell for each arm."""
+    rows = {}
+    for line in compare(results, list(comparison.arms), comparison.seeds):
+        row = rows.setdefault(line['metric'], dict(
+            metric=line['metric'], objects=line['objects'], cells=[]))
+        row['cells'].append(dict(
+            {key: line[key] if _is_number(line[key]) else None
+             for key in ('mean', 'sd', 'difference', 'low', 'high')},
+            seeds=line['seeds'], pairs=line['pairs'] or 0))
+    return list(rows.values())
 
 
-def _shown(rows):
-    """Those that most would read first; all if there are none of them."""
-    rows = [row for row in rows
-            if any(fnmatchcase(row['metric'], p) for p in METRICS)] or rows
+def _rows_of_one(figures):
+    """Rows of a single evaluation, {name: value}, without its counts."""
+    return [
+        dict(metric=name, objects=objects_behind(name, figures), cells=[dict(
+            mean=value if _is_number(value) else None, sd=None,
+            difference=None, low=None, high=None, seeds=1, pairs=0)])
+        for name, value in figures.items()
+        if not (parse(name) and parse(name).is_count)
+    ]
+
+
+def _last_evaluation(lines):
+    """dict[str, float]: Figures of the last validation in a log."""
+    evaluations = [
+        {k: v for k, v in line.items() if '/' in k and _is_number(v)}
+        for line in lines
+    ]
+    return next(filter(None, reversed(evaluations)), {})
+
+
+def _shortened(rows):
+    """What the names that most would read first share, and their rows."""
+    chosen = {*matching([row['metric'] for row in rows])}
+    rows = [row for row in rows if row['metric'] in chosen]
     names = [row['metric'] for row in rows]
     if len(names) < 2:
         return '', rows
-    start = os.path.commonprefix(names)
-    start = start[:start.rfind('/') + 1]
+    start = shared_prefix(names)
     end = os.path.commonprefix([name[::-1] for name in names])[::-1]
     end = end[end.find('_'):] if '_' in end else ''
     return f'{start} … {end}'.strip(' …'), [
         dict(row, metric=name[len(start):len(name) - len(end)])
         for row, name in zip(rows, names)]
-
-
-def _scalars(folder):
-    """Lines of all scalars.json of a training, in the order of its parts.
-
-    A part that was resumed repeats steps of the one before.
-    """
-    lines = []
-    for path in sorted(folder.glob('*/vis_data/scalars.json')):
-        for text in path.read_text(encoding='utf-8').splitlines():
-            try:
-                line = json.loads(text)
-            except ValueError:
-                continue  # the last line of a killed training
-            if isinstance(line, dict):
-                lines.append(line)
-    return lines
 
 
 def _add_curves(curves, arm, run, lines):
@@ -156,25 +156,3 @@ def _add_curves(curves, arm, run, lines):
 
 def _is_number(value):
     return isinstance(value, (int, float)) and math.isfinite(value)
-
-
-def _results(path, lines):
-    """Of the last evaluation: in a run of a comparison, or in the log."""
-    last = {}
-    if path.is_file():
-        try:
-            last = json.loads(path.read_text(encoding='utf-8'))['metrics']
-        except (KeyError, TypeError, ValueError) as e:
-            raise ValueError(f'{path} is not a result of tools/compare.py '
-                             f'({type(e).__name__}: {e})') from e
-    for line in lines if not last else ():
-        found = {k: v for k, v in line.items() if '/' in k and _is_number(v)}
-        last = found or last
-    results = {('', 0): dict(metrics=last)}
-    return [
-        dict(metric=name, objects=objects_behind(name, results), cells=[dict(
-            mean=value, sd=None, difference=None, low=None, high=None,
-            seeds=1, pairs=0)])
-        for name, value in last.items()
-        if not name.endswith('_objects')
-    ]

@@ -6,19 +6,19 @@ Config = pytest.importorskip(
 
 from dequity_mmdet3d.compare.arms import arm_config, parse_arm
 
-LEAF = dict(type='KittiDataset', ann_file='a.pkl')
+BASE = dict(type='KittiDataset', ann_file='a.pkl')
 
 
 def config(dataset=None, **kwargs):
-    weighed = dict(type='DequityDataset', table='t.parquet', eta=1.0,
+    weighted = dict(type='DequityDataset', table='t.parquet', eta=1.0,
                    gamma=5.0, dataset=dict(type='RepeatDataset', times=2,
-                                           dataset=LEAF))
+                                           dataset=BASE))
     return Config(dict(
         dict(
             train_dataloader=dict(
                 batch_size=2,
                 sampler=dict(type='DefaultSampler', shuffle=True),
-                dataset=dataset or weighed),
+                dataset=dataset or weighted),
             default_hooks=dict(
                 timer=dict(type='IterTimerHook'),
                 dequity=dict(type='DequityHook'))), **kwargs))
@@ -33,10 +33,29 @@ def test_baseline_has_nothing_of_this_package():
     before = cfg.pretty_text
     arm = made('baseline', cfg)
     assert arm.train_dataloader.dataset == dict(
-        type='RepeatDataset', times=2, dataset=LEAF)
+        type='RepeatDataset', times=2, dataset=BASE)
     assert arm.default_hooks == dict(timer=dict(type='IterTimerHook'))
     assert 'equity' not in arm.pretty_text
     assert cfg.pretty_text == before
+
+
+@pytest.mark.parametrize('where', ['default_hooks', 'custom_hooks'])
+@pytest.mark.parametrize('text', ['baseline', 'cbgs'])
+def test_a_probe_measures_where_nothing_is_weighted(text, where):
+    """It needs the likelihoods, which only the wrapper has."""
+    cfg = config()
+    probe = dict(type='DequityProbe')
+    if where == 'default_hooks':
+        cfg.default_hooks.probe = probe
+    else:
+        cfg.custom_hooks = [probe]
+    dataset = cfg.train_dataloader.dataset
+    arm = made(text, cfg)
+    assert 'DequityHook' not in arm.pretty_text
+    assert 'DequityProbe' in arm.pretty_text
+    assert arm.train_dataloader.dataset == (
+        dataset if text == 'baseline' else
+        dict(type='CBGSDataset', dataset=dataset))
 
 
 def test_equity_is_the_config_but_for_its_options():
@@ -64,14 +83,14 @@ def test_cbgs_stands_above(text, inner):
 
 def test_nested_and_concatenated_and_full_names():
     part = dict(type='dequity_mmdet3d.plugin.DequityDataset', table='t',
-                dataset=LEAF)
+                dataset=BASE)
     cfg = config(
         dict(type='ConcatDataset', datasets=[part, dict(part, eta=2.0)]),
         default_hooks=dict(timer=dict(type='IterTimerHook')),
         custom_hooks=[dict(type='Other'),
                       dict(type='dequity_mmdet3d.plugin.DequityHook')])
     arm = made('baseline', cfg)
-    assert arm.train_dataloader.dataset.datasets == [LEAF, LEAF]
+    assert arm.train_dataloader.dataset.datasets == [BASE, BASE]
     assert arm.custom_hooks == [dict(type='Other')]
     arm = made('equity:eta=3', cfg)
     assert [d.eta for d in arm.train_dataloader.dataset.datasets] == [3, 3]
@@ -96,11 +115,24 @@ def test_no_arm(text, message):
         parse_arm(text)
 
 
-def test_config_that_does_not_weigh():
+def test_config_that_is_not_weighted():
     with pytest.raises(ValueError, match='no DequityDataset'):
-        made('baseline', config(LEAF))
+        made('baseline', config(BASE))
     with pytest.raises(ValueError, match='no DequityHook'):
         made('baseline', config(default_hooks=dict()))
+
+
+def test_unweighted_arm_at_any_depth():
+    inner = dict(type='DequityDataset', table='t', dataset=dict(
+        type='CBGSDataset', dataset=dict(
+            type='DequityDataset', table='u', dataset=BASE)))
+    cfg = config(dict(type='RepeatDataset', times=2, dataset=inner))
+    assert made('baseline', cfg).train_dataloader.dataset == dict(
+        type='RepeatDataset', times=2,
+        dataset=dict(type='CBGSDataset', dataset=BASE))
+    # below the wrapper that goes
+    with pytest.raises(ValueError, match='has it already'):
+        made('cbgs', cfg)
 
 
 def test_cbgs_twice():

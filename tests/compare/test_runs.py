@@ -65,7 +65,8 @@ def config(**kwargs):
 
 @pytest.fixture
 def run(tmp_path):
-    run = make_run(tmp_path / 'out', 'equity:eta=1', 'equity', config(), 3)
+    run = make_run(tmp_path / 'out/equity/seed_3', 'equity:eta=1', config(),
+                   3)
     prepare(run)
     return run
 
@@ -77,18 +78,18 @@ def calls(run):
 
 def test_config_of_a_run():
     cfg = config()
-    run = make_run('out', 'a', 'a', cfg, 7)
+    run = make_run('out/a/seed_7', 'a', cfg, 7)
     assert run.config.randomness == dict(deterministic=True, seed=7)
     assert run.config.test_dataloader == cfg.val_dataloader
     assert run.config.test_evaluator == cfg.val_evaluator
     assert run.config.val_dataloader == cfg.val_dataloader
     assert 'test_dataloader' not in cfg
     # a validation at the end would only repeat the test
-    run = make_run('out', 'a', 'a', config(
+    run = make_run('out/a/seed_7', 'a', config(
         train_cfg=dict(max_epochs=2, val_interval=2)), 7)
     assert run.config.val_dataloader is None is run.config.val_evaluator
     with pytest.raises(ValueError, match='arm a: the config has no val_'):
-        make_run('out', 'a', 'a', config(val_evaluator=None), 7)
+        make_run('out/a/seed_7', 'a', config(val_evaluator=None), 7)
 
 
 def test_finished_once(tools, run):
@@ -121,7 +122,7 @@ def test_only_what_is_missing(tools, run):
 def test_another_config_or_table(tmp_path):
     table = tmp_path / 't.parquet'
     cfg = config(train_dataloader=dict(dataset=dict(table=str(table))))
-    run = make_run(tmp_path, 'a', 'a', cfg, 0)
+    run = make_run(tmp_path / 'a/seed_0', 'a', cfg, 0)
     with pytest.raises(FileNotFoundError, match='t.parquet is not there'):
         prepare(run)
     table.write_text('one')
@@ -133,7 +134,7 @@ def test_another_config_or_table(tmp_path):
     table.write_text('one')
     cfg.train_cfg.max_epochs = 5
     with pytest.raises(ValueError, match='max_epochs=2.* there.*max_epochs=5'):
-        prepare(make_run(tmp_path, 'a', 'a', cfg, 0))
+        prepare(make_run(tmp_path / 'a/seed_0', 'a', cfg, 0))
 
 
 def wait_for(path):
@@ -194,7 +195,7 @@ def test_stop_interrupts_and_starts_nothing_more(tools, run):
 
 
 def test_all_runs_and_what_went_wrong(tools, tmp_path):
-    runs = [make_run(tmp_path / 'out', name, name, config(), 0)
+    runs = [make_run(tmp_path / f'out/{name}/seed_0', name, config(), 0)
             for name in 'abc']
     for r in runs:
         prepare(r)

@@ -2,11 +2,15 @@
 import csv
 import io
 
+import pytest
+
+from dequity_mmdet3d.compare.run_folder import Comparison, write_result
 from dequity_mmdet3d.compare.summary import (
     FIELDS,
     as_csv,
     as_markdown,
     compare,
+    write_table,
 )
 
 P = 'Kitti metric/pred_instances_3d/KITTI/'
@@ -42,7 +46,10 @@ def test_rows():
             for r in compare(results(), ARMS, SEEDS)}
     row = rows[AP, 'equity']
     assert (row['mean'], row['objects'], row['pairs']) == (62.4, 17, 5)
-    assert row['difference'] == 2.4 and 2 <= row['low'] < 2.4 < row['high']
+    assert row['difference'] == 2.4 and row['low'] < 2.4 < row['high']
+    # of 2, 3, 2, 3, 2: 2.4 ± t sqrt(0.3) / sqrt(5), t = 2.7764
+    assert (row['low'], row['high']) == pytest.approx((1.7199, 3.0801),
+                                                      abs=1e-4)
     assert rows[AP, 'baseline']['difference'] is None
     assert rows[AP, 'baseline']['sd'] == 250**0.5
     assert rows[OTHER, 'equity']['objects'] == 17
@@ -72,7 +79,7 @@ def test_markdown():
     row = next(line for line in text if 'Car_3D' in line)
     assert row.startswith('| Car_3D_AP40_moderate_strict | 17 | 60.00 ± 15.81 '
                           '| 62.40 ± ')
-    assert '<br>**+2.40 [+2.' in row
+    assert '<br>**+2.40 [+1.72, +3.08]**' in row
     assert '| finished runs | | 5 of 5 | 5 of 5 |' in text
     assert '| steps | | 100 | 100 |' in text
     assert '| seconds of training | | 60 to 64 | 60 to 64 |' in text
@@ -90,11 +97,33 @@ def test_unfinished():
     assert '| finished runs | | 0 of 5 | 0 of 5 |' in lines({})
 
 
-def test_objects_behind_gaps_and_sums():
-    from dequity_mmdet3d.compare.summary import objects_behind
-    found = {f'K/{s}/Car_moderate_objects': n
-             for s, n in (('rare', 7), ('middle', 2), ('common', 4))}
-    results = {('a', 0): dict(metrics=found)}
-    name = 'Car_3D_AP40_moderate_strict'
-    assert [objects_behind(f'K/{s}{name}', results) for s in (
-        'rare/', 'gap/', '', 'other/')] == [7, 4, 13, None]
+def test_objects_of_any_run_that_tells():
+    found = results()
+    del found['baseline', 0]['metrics'][OBJECTS]
+    assert {r['objects'] for r in compare(found, ARMS, SEEDS)
+            if r['metric'] == AP} == {17}
+
+
+def test_two_pairs_are_never_bold():
+    drop = [(arm, s) for arm in ARMS for s in SEEDS[2:]]
+    row = next(line for line in lines(results(drop)) if 'Car_3D' in line)
+    assert row.endswith('<br>+2.50 |')
+    drop = [(arm, s) for arm in ARMS for s in SEEDS[3:]]
+    row = next(line for line in lines(results(drop)) if 'Car_3D' in line)
+    # of 2, 3, 2: 7/3 ± t sqrt(1/3) / sqrt(3), t = 4.3027
+    assert row.endswith('<br>**+2.33 [+0.90, +3.77]** |')
+
+
+def test_tables_are_written(tmp_path):
+    comparison = Comparison(tmp_path / 'out', dict(zip(ARMS, ARMS)), SEEDS)
+    for (arm, seed), result in results([('equity', 4)]).items():
+        folder = comparison.folder(arm, seed)
+        folder.mkdir(parents=True)
+        write_result(folder, result)
+    text = write_table(comparison, [AP])
+    assert '| finished runs | | 5 of 5 | 4 of 5 |' in text
+    assert (tmp_path / 'out/comparison.md').read_text() == text
+    table = (tmp_path / 'out/comparison.csv').read_text()
+    assert table == as_csv(compare(comparison.results(), ARMS, SEEDS))
+    assert Comparison.read(tmp_path / 'out') == Comparison(
+        tmp_path / 'out', comparison.arms, tuple(SEEDS))

@@ -104,7 +104,7 @@ def check_delta(cfg, base, eta, gamma, table, kinds):
 
 def test_no_config_is_left_out():
     assert sorted(path.stem for path in CONFIGS.glob('*.py')) == sorted(
-        [*HOST, *PROJECTS, *OWN])
+        [*HOST, *PROJECTS, *OWN, 'equity'])
 
 
 @pytest.mark.parametrize('name', HOST)

@@ -10,12 +10,12 @@ from mmengine import load
 
 from dequity_mmdet3d.plugin import DequityKittiMetric, DequityNuScenesMetric
 from dequity_mmdet3d.plugin.convert import convert_nuscenes
-from dequity_mmdet3d.plugin.evaluation import cpu_rotated_iou, strata_of
+from dequity_mmdet3d.plugin.evaluation import cpu_rotated_iou
 from dequity_mmdet3d.plugin.evaluation.kitti_metric import (
     count_objects,
     evaluate_strata,
 )
-from dequity_mmdet3d.plugin.evaluation.strata import Strata, with_gap
+from dequity_mmdet3d.plugin.evaluation.strata import Strata
 from tests.conftest import save_table
 from tests.plugin.nuscenes_raw import write_nuscenes
 from tests.plugin.test_evaluation_metric import (  # noqa: F401, a fixture
@@ -30,35 +30,10 @@ from tests.plugin.test_evaluation_metric import (  # noqa: F401, a fixture
 LIKELIHOOD = np.array([0.1] * 3 + [0.4] * 5 + [1.0] * 7)
 
 
-@pytest.mark.parametrize('values, bounds, expected', [
-    ([.1, .2, .3, .4, .5, .6, .7, .8, .9, 1], (.2, .5),
-     [0, 0, 1, 1, 1, 2, 2, 2, 2, 2]),
-    # clusters stay together: 3 of 10 is nearer to a fifth than none
-    ([.3, .3, .3, .4, .4, 1, 1, 1, 1, 1], (.2, .5),
-     [0, 0, 0, 1, 1, 2, 2, 2, 2, 2]),
-    ([1, .2, 1, 1], (.2, .5), [2, 0, 2, 2]),
-    ([.5, .5], (.2, .5), [2, 2]),
-    ([.5], (.2, .5), [2]),
-    ([.2, .2, .2, .2, 1], (.2, .5), [0, 0, 0, 0, 2]),
-])
-def test_strata_by_hand(values, bounds, expected):
-    got = strata_of(np.array(values), bounds)
-    assert got.tolist() == expected
-
-
-@pytest.mark.parametrize('bounds', [
-    (0.5, 0.2), (0, 0.5), (0.2, 1), (0.2, ), 0.2, ('a', 'b'), None,
-    (float('nan'), 0.5)])
-def test_bad_bounds(bounds, tmp_path):
+def test_bad_bounds(tmp_path):
     table = save_table(tmp_path / 't.parquet', {'1': 1.0})
     with pytest.raises(ValueError, match='bounds must be two shares'):
-        Strata(table, bounds)
-
-
-def test_gap():
-    got = with_gap({'rare/a_AP': 1.0, 'common/a_AP': 3.0, 'rare/b_AP': 1.0,
-                    'rare/a_n': 1.0, 'common/a_n': 1.0}, 'AP')
-    assert {k: v for k, v in got.items() if 'gap' in k} == {'gap/a_AP': -2.0}
+        Strata(table, (0.5, 0.2))
 
 
 @pytest.fixture

@@ -80,23 +80,23 @@ FIGURE = 'Kitti metric/KITTI/rare/Cyclist_3D_AP40_moderate_strict'
 @pytest.fixture(scope='session')
 def comparison(tmp_path_factory):
     """What tools/compare.py leaves behind of two arms and two seeds."""
-    from dequity_mmdet3d.compare.runs import Run
+    from dequity_mmdet3d.compare.run_folder import Comparison, write_result
     from dequity_mmdet3d.compare.summary import write_table
     out = tmp_path_factory.mktemp('comparison')
-    runs = []
+    comparison = Comparison(
+        out, dict(baseline='baseline', equity='equity'), (0, 1))
     for (arm, seed), value in RESULTS.items():
-        run = Run(arm, seed, out / arm / f'seed_{seed}', None)
-        runs.append(run)
+        folder = comparison.folder(arm, seed)
         for k, steps in enumerate(([50, 100], [100, 150])):
-            log = run.folder / f'2026010{k}_000000/vis_data/scalars.json'
+            log = folder / f'2026010{k}_000000/vis_data/scalars.json'
             log.parent.mkdir(parents=True)
             log.write_text(''.join(
                 json.dumps(dict(loss=k + 1 / s, lr=0.1, step=s)) + '\n'
                 for s in steps) + '{"loss": 1')  # killed
-        (run.folder / 'result.json').write_text(json.dumps(dict(
+        write_result(folder, dict(
             arm=arm, seed=seed, steps=150, seconds=1, checkpoint='x.pth',
             metrics={FIGURE: value,
                      FIGURE.replace('rare', 'common'): 80 + seed,
-                     'Kitti metric/KITTI/rare/Cyclist_moderate_objects': 7})))
-    write_table(out, runs, ['baseline', 'equity'], [0, 1])
+                     'Kitti metric/KITTI/rare/Cyclist_moderate_objects': 7}))
+    write_table(comparison)
     return out

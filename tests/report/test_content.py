@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from dequity_mmdet3d.likelihood.catalog import Catalog, catalog_of
+from dequity_mmdet3d.likelihood.encoding.bad_images import write_bad_images
 from dequity_mmdet3d.likelihood.samples.host_config import (
     object_counts,
     samples_from_config,
@@ -15,7 +16,7 @@ from dequity_mmdet3d.report import content
 from dequity_mmdet3d.report.flat_map import flat_map
 from dequity_mmdet3d.report.galleries import galleries
 from dequity_mmdet3d.report.runs import read_runs
-from dequity_mmdet3d.report.shown import rows_on_page
+from dequity_mmdet3d.report.selection import rows_on_page
 from dequity_mmdet3d.report.thumbnails import BOXES, fitting_box, thumbnail
 from dequity_mmdet3d.table import LikelihoodTable
 
@@ -136,21 +137,21 @@ def test_chart_data(found):
     json.dumps(data)
     assert data['p'] == [0.05, 0.2, 0.5, 1.0] and data['n'] == [2, 4, 10, 20]
     assert data['classes'] == dict(Car=[0, 4, 10, 40], Cyclist=[2, 12, 0, 0])
-    assert data['id'] == ['5', '7'] and data['mode'] == modes[rows].tolist()
+    assert data['id'] == ['5', '7'] and data['cluster'] == modes[rows].tolist()
     assert [data['p'][v] for v in data['value']] == table.likelihood[
         rows].tolist()
-    assert data['modes'] == dict(
+    assert data['clusters'] == dict(
         id=[0, 1, 2], n=[20, 10, 4], p=[1, 0.5, 0.2],
-        rest=dict(modes=0, lone=2, p=[0.05], n=[2]))
+        rest=dict(clusters=0, singletons=2, p=[0.05], n=[2]))
 
 
-def test_many_modes_are_joined():
+def test_many_clusters_are_joined():
     table = table_of(np.repeat(np.arange(30), np.arange(30, 0, -1)))
     data = content.chart_data(
         table, Catalog(None, None, {}, []), np.arange(3), None, 1, 5)
-    modes = data['modes']
-    assert modes['id'] == list(range(20)) and modes['rest']['modes'] == 10
-    assert sum(modes['n']) + sum(modes['rest']['n']) == len(table)
+    found = data['clusters']
+    assert found['id'] == list(range(20)) and found['rest']['clusters'] == 10
+    assert sum(found['n']) + sum(found['rest']['n']) == len(table)
 
 
 def test_rows_on_page_keep_the_rare():
@@ -179,8 +180,9 @@ def test_galleries(found):
     rows = np.arange(len(table))
     rare, common = galleries(table, rows, catalog.vectors)
     assert [(g.title, g.samples, g.likelihood) for g in rare] == [
-        ('Without a mode', 2, 0.05), ('Mode 2', 4, 0.2), ('Mode 1', 10, 0.5)]
-    assert [(g.title, len(g.rows)) for g in common] == [('Mode 0', 8)]
+        ('Without a cluster', 2, 0.05), ('Cluster 2', 4, 0.2),
+        ('Cluster 1', 10, 0.5)]
+    assert [(g.title, len(g.rows)) for g in common] == [('Cluster 0', 8)]
     # the most typical first
     own = catalog.vectors[modes == 0]
     near = np.flatnonzero(modes == 0)[np.argmax(own @ own.mean(0))]
@@ -189,9 +191,9 @@ def test_galleries(found):
     table = LikelihoodTable(
         table.sample_id, table.likelihood, table.cluster_id,
         table.cluster_size, dict(skipped=table.sample_id[modes < 0].tolist()))
-    assert galleries(table, rows)[0][0].title == 'Mode 2'
+    assert galleries(table, rows)[0][0].title == 'Cluster 2'
     one = galleries(table_of([4] * 3), np.arange(3))
-    assert one[0] == [] and one[1][0].title == 'Mode 4'
+    assert one[0] == [] and one[1][0].title == 'Cluster 4'
     none = galleries(table_of([-1] * 5), np.arange(5))
     assert none[0][0].rows == [0, 1] and none[1][0].rows == [4, 3]
 
@@ -234,7 +236,7 @@ def test_links(tmp_path):
 
 def test_bad_images_and_provenance(small):
     _, _, path = small
-    assert content.bad_images(path) == (1, [['a/b.png', 'cut off']])
+    assert content.bad_images(path) == (1, [('a/b.png', 'cut off')])
     assert content.bad_images(path.with_name('x.parquet')) == (0, [])
     facts = dict(content.provenance(dict(
         a=dict(b=1, c=[1, 2]), diagnosis=dict(x=1), d=list(range(9)))))
@@ -243,6 +245,14 @@ def test_bad_images_and_provenance(small):
     assert 'no diagnosis' in content.stability({})[0]
     assert any('too few' in line for line in content.stability(
         LikelihoodTable.load(path).metadata))
+
+
+def test_bad_images_have_their_own_names(tmp_path):
+    failures = [('C:\\new\tx.png', 'cut\noff'), ('ü\udcff.png', 'z')]
+    write_bad_images(tmp_path / 't.bad_images.txt', failures * 40)
+    count, shown = content.bad_images(tmp_path / 't.parquet')
+    assert count == 80 and len(shown) == 50
+    assert shown[:2] == [failures[0], ('ü\ufffd.png', 'z')]
 
 
 def test_runs_of_a_comparison(comparison):
@@ -277,12 +287,37 @@ def test_runs_of_one_training(tmp_path):
         pairs=0)])]
     assert run.curves['loss'][0]['y'] == [2, 1]
     assert run.curves['dequity_loss_rare'][0]['x'] == [2]
-    with pytest.raises(FileNotFoundError, match='neither comparison.csv'):
+    with pytest.raises(FileNotFoundError, match='neither comparison.json'):
         read_runs(tmp_path / 'a')
-    for text in ('a,b\n1,2\n', '', 'metric,objects,arm,seeds\n'):
-        (tmp_path / 'comparison.csv').write_text(text)
-        with pytest.raises(ValueError, match='not a table of tools/compare'):
+    # a test in the same work dir has the last word
+    (tmp_path / 'b').mkdir()
+    (tmp_path / 'b/b.json').write_text(json.dumps({FIGURE: 30.5, 'time': 1}))
+    assert [row['cells'][0]['mean'] for row in read_runs(tmp_path).rows] == [
+        30.5]
+    for text in ('a,b\n1,2\n', '', '[]', '{"arms": {}}'):
+        (tmp_path / 'comparison.json').write_text(text)
+        with pytest.raises(ValueError, match='is not of dequity compare'):
             read_runs(tmp_path)
+
+
+def test_runs_have_all_digits(tmp_path):
+    """The table for people rounds, the page does not read it back."""
+    from dequity_mmdet3d.compare.run_folder import Comparison, write_result
+    from dequity_mmdet3d.compare.summary import write_table
+    comparison = Comparison(tmp_path, {'a:b': 'a_b', 'c': 'c'}, (3, ))
+    write_table(comparison)
+    assert read_runs(tmp_path).rows == []
+    for arm, value in (('a:b', 1 / 3), ('c', 2 / 3)):
+        folder = comparison.folder(arm, 3)
+        folder.mkdir(parents=True)
+        write_result(folder, dict(metrics={FIGURE: value}, steps=1, seconds=1))
+    text = write_table(comparison)
+    assert '0.33' in text and '+0.33' in text
+    run = read_runs(tmp_path)
+    assert (run.arms, run.seeds) == (['a:b', 'c'], [1, 1])
+    assert [c['mean'] for c in run.rows[0]['cells']] == [1 / 3, 2 / 3]
+    assert run.rows[0]['cells'][1]['difference'] == 2 / 3 - 1 / 3
+    assert run.rows[0]['cells'][1]['low'] is None
 
 
 def test_runs_of_one_run_of_a_comparison(comparison):

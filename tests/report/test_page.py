@@ -12,6 +12,8 @@ from tests.conftest import run_tool
 
 from . import browser
 
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
 
 class Keys:
     """As in selenium.webdriver.common.keys."""
@@ -140,7 +142,7 @@ def test_map_answers(chrome, page, small):
     first = facts(chrome)
     assert first['likelihood'] == '0.05'
     assert first['rarity'] == '1 to 2 of 36'
-    assert first['objects'] == '1 Cyclist' and first['mode'] == 'none'
+    assert first['objects'] == '1 Cyclist' and first['cluster'] == 'none'
     # a point of the map, where plotly has put it
     row = int(np.flatnonzero(small[1] == 2)[0])
     chart = chrome.find_element('id', 'chart-map')
@@ -169,16 +171,17 @@ def test_map_answers(chrome, page, small):
             f'{{points: [{{pointNumber: {other}}}]}})'
     away.perform()
     chrome.execute_script(hover)
-    assert facts(chrome)['mode'] == '2'
+    assert facts(chrome)['cluster'] == '2'
     ActionChains(chrome).move_to_element_with_offset(
         chart, round(x - width / 2), round(y - height / 2)).click().perform()
     chrome.execute_script(hover)
-    assert facts(chrome)['mode'] == '0'
+    assert facts(chrome)['cluster'] == '0'
     # nothing is sent anywhere
     buttons = [b.get_attribute('data-title') for b in chart.find_elements(
         'css selector', '.modebar-btn')]
     assert buttons and not [b for b in buttons if 'hare' in b or 'end' in b]
-    chrome.find_element('css selector', '#colour option[value=mode]').click()
+    chrome.find_element(
+        'css selector', '#colour option[value=cluster]').click()
     assert chrome.get_log('browser') == []
 
 
@@ -205,7 +208,7 @@ def test_keyboard(chrome, page):
     assert chrome.find_element('id', 'gamma-value').text == '5.1'
     pick = chrome.find_elements('css selector', '.pick')[-1]
     pick.send_keys(Keys.ENTER)
-    assert facts(chrome)['mode'] == '0'
+    assert facts(chrome)['cluster'] == '0'
 
 
 def test_runs(chrome, page):
@@ -255,8 +258,9 @@ def test_looks(chrome, page, width, dark, tmp_path):
 
 def rgb(text):
     """'#e6edf3' as 'rgb(230, 237, 243)'."""
-    return 'rgb(%d, %d, %d)' % tuple(
-        int(text[i:i + 2], 16) for i in (1, 3, 5)) if text[0] == '#' else text
+    if text[0] != '#':
+        return text
+    return f'rgb{tuple(int(text[i:i + 2], 16) for i in (1, 3, 5))}'
 
 
 def luminance(colour):
@@ -337,7 +341,7 @@ def test_wrong_input(small, tmp_path):
     out = tmp_path / 'page'
     for args, message in (
         ((tmp_path / 'no.parquet', ), 'no.parquet does not exist'),
-        ((path, '--runs', tmp_path), 'neither comparison.csv'),
+        ((path, '--runs', tmp_path), 'neither comparison.json'),
         ((path, '--config', root / 'no.py'), 'no config file'),
         ((path, '--images', root / 'no'), 'must be a folder of images'),
         ((path, '--split', 'val'), 'change --config'),

@@ -14,9 +14,10 @@ from mmdet3d.registry import MODELS
 from mmdet3d.utils import register_all_modules
 from mmengine.config import Config
 
-import dequity_mmdet3d.plugin  # noqa: F401  mends the host
+from dequity_mmdet3d.plugin import mend_host
 
 register_all_modules()
+mend_host()  # there are heads and losses without a training around them
 ROOT = Path(mmdet3d.__file__).parent / '.mim/configs'
 
 # Those from images only are built on the base classes of 2D detectors.
@@ -35,7 +36,7 @@ _EXPENSIVE = ('voxel0075', 'voxel01', 'regnet', 'w2x', 'L12', '_nus-mono3d',
               'waymo', 'r101')
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def zoo_configs():
     """Names, relative to the host's folder of configs, sorted.
 
@@ -56,7 +57,7 @@ def _is_detector_3d(cfg):
     return isinstance(cls, type) and issubclass(cls, DETECTORS_3D)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _read(name):
     try:
         return Config.fromfile(ROOT / name)
@@ -131,7 +132,7 @@ def family(name):
     return (model.type, *sorted(heads))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def representatives():
     """One name, the cheapest, for each family that can be built.
 

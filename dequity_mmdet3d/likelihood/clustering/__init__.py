@@ -3,7 +3,7 @@
 Shape letters: N samples, D embedding size, K clusters.
 """
 from dataclasses import dataclass, replace
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -34,11 +34,11 @@ class ClusterSettings:
         ValueError: If a value is out of range, or is not the method's.
     """
     method: str = 'modes'
-    clusters: Optional[int] = None
+    clusters: int | None = None
     seed: int = 0
     noise: str = 'single'
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, known in (('method', METHODS), ('noise', NOISE)):
             if getattr(self, name) not in known:
                 raise ValueError(f'{name} must be one of {known}, but got '
@@ -73,7 +73,7 @@ class Clustering:
     labels: np.ndarray
     used: dict
     likelihood: Any = None
-    modes: Optional[Modes] = None
+    modes: Modes | None = None
     rows: Any = None
 
 

@@ -47,7 +47,11 @@ class Cells:
 
 
 def number_of_cells(n, factor=1.0):
-    """K for N samples: 4 sqrt(N), and at least 4 samples a cell."""
+    """K for N samples: ``CELLS_PER_ROOT`` sqrt(N) of them.
+
+    At most N / ``SAMPLES_PER_CELL`` (so that a cell has as many samples on
+    average) and ``_MOST_CELLS``.
+    """
     wanted = round(factor * CELLS_PER_ROOT * math.sqrt(n))
     return max(1, min(wanted, n // SAMPLES_PER_CELL, _MOST_CELLS))
 

@@ -214,5 +214,5 @@ def _sklearn():
     except ImportError as e:
         raise ImportError(
             'scikit-learn 1.3 or newer, which this method needs, cannot be '
-            f"imported ({e}); pip install 'dequity_mmdet3d[compare]'") from e
+            f"imported ({e}); pip install 'dequity_mmdet3d[methods]'") from e
     return sklearn

@@ -2,6 +2,8 @@
 
 Shape letters: N samples, D embedding size, Q dimensions, K cells.
 """
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -9,7 +11,7 @@ import numpy as np
 from .cells import make_cells
 from .faiss_kmeans import nearest_rows
 from .merge import merge_cells
-from .subspace import Subspace, principal_subspace
+from .subspace import Rows, Subspace, principal_subspace
 
 # A new sample this many times as far from its nearest cell as the farthest
 # training sample of that mode belongs to none.
@@ -34,7 +36,7 @@ class Modes:
     reach: np.ndarray
     level: float
 
-    def assign(self, vectors):
+    def assign(self, vectors: Rows) -> np.ndarray:
         """The mode of new samples.
 
         Args:

@@ -5,8 +5,9 @@ B batch, D embedding size.
 """
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -34,11 +35,11 @@ class EncodeSettings:
         progress (bool, optional): Show a bar on standard error. None shows
             it on a terminal only.
     """
-    batch_size: Optional[int] = None
-    workers: Optional[int] = None
-    progress: Optional[bool] = None
+    batch_size: int | None = None
+    workers: int | None = None
+    progress: bool | None = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, low in (('batch_size', 1), ('workers', 0)):
             value = getattr(self, name)
             if value is None:
@@ -67,8 +68,8 @@ class Encoded:
     """
     shards: Sequence[np.ndarray]
     usable: np.ndarray
-    failures: List[Tuple[str, str]]
-    rate: Optional[float]
+    failures: list[tuple[str, str]]
+    rate: float | None
     folder: Any = None
     nbytes: int = 0
 
@@ -84,7 +85,8 @@ def encode_images(paths, encoder, settings, store, team=None):
         settings (EncodeSettings): None takes the class's defaults.
         store (ShardStore): Where the embeddings go.
         team (Alone, optional): The processes that share the work, see
-            :mod:`.ranks`; all of them call this, and get the same.
+            :mod:`dequity_mmdet3d.processes`; all of them call this, and
+            get the same.
 
     Returns:
         Encoded: The same bits whatever the number of workers and processes.

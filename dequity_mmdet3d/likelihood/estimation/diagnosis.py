@@ -2,11 +2,13 @@
 
 Shape letters: N samples.
 """
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
-from typing import List, Optional
 
 import numpy as np
 
+from ...messages import counted
 from ..clustering import ClusterSettings, cluster
 from ..clustering.modes import modes_of
 from ..embeddings.vectors import UnitVectors
@@ -46,32 +48,37 @@ class Diagnosis:
     largest: float
     rare: int
     lone: int
-    correlation: Optional[List[float]] = None
-    repeated: Optional[List[int]] = None
+    correlation: list[float] | None = None
+    repeated: list[int] | None = None
 
-    def lines(self):
+    def lines(self) -> list[str]:
         """list[str]: For people."""
         if not self.clusters:
-            return [f'{self.samples} samples; {self.rare} of them '
+            return [f'{counted(self.samples, "sample")}; {self.rare} of them '
                     f'({self.rare / self.samples:.1%}) have a likelihood of '
                     'at most 0.1']
+        are = 'is' if self.rare == 1 else 'are'
         lines = [
-            f'{self.clusters} clusters of {self.samples} samples; the '
+            f'{counted(self.clusters, "cluster")} of '
+            f'{counted(self.samples, "sample")}; the '
             f'largest holds {self.largest:.1%}',
-            f'{self.rare} samples ({self.rare / self.samples:.1%}) are rare: '
-            'their cluster has at most a tenth of the size of the largest'
+            f'{counted(self.rare, "sample")} '
+            f'({self.rare / self.samples:.1%}) {are} rare: their cluster '
+            'has at most a tenth of the size of the largest'
         ]
         if self.lone:
-            lines.append(f'{self.lone} samples belong to no cluster' + (
-                ': if they are the common ones, these likelihoods are upside '
-                'down; see --noise' if 2 * self.lone > self.samples else ''))
+            belong = 'belongs' if self.lone == 1 else 'belong'
+            lines.append(
+                f'{counted(self.lone, "sample")} {belong} to no cluster' +
+                (': if they are the common ones, these likelihoods are upside '
+                 'down; see --noise' if 2 * self.lone > self.samples else ''))
         if self.clusters == 1 and not self.rare:
             lines.append('all samples look alike: nothing is rare, and all '
                          'weights will be equal')
         if self.samples < FEW:
             lines.append(f'{self.samples} samples are too few to tell how '
                          'common each is')
-        elif self.correlation is not None:
+        elif self.correlation is not None and self.repeated is not None:
             low = min(self.correlation)
             word = ('stable' if low >= STABLE else 'rough' if low >= ROUGH
                     else 'UNSTABLE, do not trust them')
@@ -82,7 +89,7 @@ class Diagnosis:
                 f'{", ".join(map(str, self.repeated))} clusters)')
         return lines
 
-    def as_dict(self):
+    def as_dict(self) -> dict:
         """dict: JSON-able."""
         return asdict(self)
 

@@ -4,12 +4,14 @@
 
 Shape letters: V samples of a view, D embedding size, K cells.
 """
+from __future__ import annotations
+
 import json
 import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,7 +20,11 @@ from ...whole_file import whole_file
 from ..beside import modes_path
 from ..clustering import Modes
 from ..clustering.subspace import Subspace
+from ..embeddings.vectors import UnitVectors
 from .estimate import Columns
+
+if TYPE_CHECKING:  # its module loads torch
+    from ..encoding.embed import Embedded
 
 _ARRAYS = ('centre', 'axes', 'cells', 'cell_mode', 'reach', 'sizes')
 
@@ -33,11 +39,11 @@ class FittedModes:
         about (dict): ``encoder``, ``how``, ``kind``, ``n`` (samples), and
             ``ids_sha256``, ``split`` and ``date`` of the table.
     """
-    modes: Dict[str, Modes]
-    sizes: Dict[str, np.ndarray]
+    modes: dict[str, Modes]
+    sizes: dict[str, np.ndarray]
     about: dict
 
-    def check(self, embedded):
+    def check(self, embedded: Embedded) -> None:
         """Raise ValueError unless these embeddings can be compared."""
         self.check_encoder(embedded.provenance.encoder)
         for view in embedded.views:
@@ -51,7 +57,7 @@ class FittedModes:
                     f'the table was made from embeddings of {d} numbers, but '
                     f'these have {view.vectors.dim}')
 
-    def check_encoder(self, theirs):
+    def check_encoder(self, theirs: dict | None) -> None:
         """Raise ValueError unless these come from the same encoder.
 
         Args:
@@ -67,13 +73,14 @@ class FittedModes:
                 ('embeddings' if theirs is None else 'images') +
                 '; give the same kind as for the table')
         for key in ('name', 'weights_sha256', 'resize', 'cameras'):
-            if ours is not None and ours[key] != theirs[key]:
+            if (ours is not None and theirs is not None
+                    and ours[key] != theirs[key]):
                 raise ValueError(
                     f'the table was made with the {key} {ours[key]!r} of its '
                     f'encoder, but these samples come with {theirs[key]!r}; '
                     'give the same options as for the table')
 
-    def columns(self, name, vectors):
+    def columns(self, name: str, vectors: UnitVectors) -> Columns:
         """What the table's clusters say of the samples of a view.
 
         Args:
@@ -92,7 +99,7 @@ class FittedModes:
         return Columns(
             np.minimum(size / whole, 1.0), labels, size, len(sizes))
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write to ``path``, whole or not at all.
 
         Raises:
@@ -113,7 +120,7 @@ class FittedModes:
             np.savez(f, about=text, **arrays)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | Path) -> FittedModes:
         """Read what :meth:`save` wrote.
 
         Raises:

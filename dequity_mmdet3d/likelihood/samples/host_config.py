@@ -5,81 +5,31 @@ dataset is built, so mmdet3d need only lie on the disk, as the base of the
 config. What the host's datasets do with the entries is repeated here from
 ``mmengine.dataset.BaseDataset`` and ``mmdet3d.datasets.Det3DDataset``.
 """
-import argparse
 import os.path as osp
-import warnings
-from pathlib import Path
 
+from ... import config_files
+from ...config_files import type_name
 from ...messages import first_five
 from ...provenance import Provenance
-from ...sample_ids import sample_id_of
+from ...sample_ids import id_type_of, sample_id_of
 from .image_folders import image_paths
 from .info_file import read_info_file
 from .sources import Samples
 
 
 def read_config(path, cfg_options=None):
-    """Read a config file without importing what it names.
-
-    Args:
-        path (str | Path): The host's config file.
-        cfg_options (Sequence[str], optional): ``key=value`` changes, in the
-            syntax of the host's ``--cfg-options``.
+    """As :func:`dequity_mmdet3d.config_files.read_config`, as plain
+    containers.
 
     Returns:
-        dict: The config as plain containers.
-
-    Raises:
-        FileNotFoundError: If the file or one of its bases does not exist.
-        ValueError: If it cannot be read as a config.
-        ImportError: If mmengine, which reads it, is not installed.
+        dict: With lazy objects, which import on access, unbuilt.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'there is no config file {path} (looked from '
-                                f'{Path.cwd()}); correct the path')
-    Config, DictAction = _mmengine()
-    with warnings.catch_warnings():
-        # mmengine finds mmdet3d's folder through pkg_resources, which
-        # announces its end at every use
-        warnings.filterwarnings('ignore', message='pkg_resources')
-        try:
-            cfg = Config.fromfile(path, import_custom_modules=False)
-        except FileNotFoundError:
-            raise
-        except Exception as e:  # a config is code, and may raise anything
-            raise ValueError(f'{path} cannot be read as a config '
-                             f'({type(e).__name__}: {e})') from e
-    if cfg_options:
-        parser = argparse.ArgumentParser(prog='compute_likelihoods.py')
-        parser.add_argument('--cfg-options', nargs='+', action=DictAction)
-        try:
-            cfg.merge_from_dict(
-                parser.parse_args(['--cfg-options', *cfg_options]).cfg_options)
-        except (AttributeError, IndexError, KeyError, TypeError,
-                ValueError) as e:
-            raise ValueError(f'--cfg-options {" ".join(cfg_options)} does not '
-                             f'fit {path} ({e}); correct the key') from e
-    # new-style configs hold their types as objects that import on access
-    return cfg._to_lazy_dict() if hasattr(cfg, '_to_lazy_dict') else dict(cfg)
+    config = config_files.read_config(path, cfg_options)
+    return (config._to_lazy_dict()
+            if hasattr(config, '_to_lazy_dict') else dict(config))
 
 
-def _mmengine():
-    try:
-        from mmengine.config import Config, DictAction
-    except ImportError as e:
-        raise ImportError(
-            'a config is read by mmengine, which cannot be imported '
-            f'({e}); pip install mmengine, or name the images themselves '
-            'with --images') from e
-    return Config, DictAction
-
-
-def type_name(cfg):
-    """'KittiDataset' for 'mmdet3d.KittiDataset' and for a lazy object."""
-    return str(cfg.get('type')).rpartition('.')[2]
-
-
-def leaf_datasets(dataset):
+def base_datasets(dataset):
     """The datasets inside any nesting of wrappers.
 
     Args:
@@ -90,8 +40,7 @@ def leaf_datasets(dataset):
         and the ``table`` of every DequityDataset on the way.
 
     Raises:
-        ValueError: If there is something else than a dict where a dataset
-            should be.
+        ValueError: If something else than a dict stands for a dataset.
     """
     if not isinstance(dataset, dict):
         raise ValueError('a dataset must be a dict in the config, but is '
@@ -106,12 +55,12 @@ def leaf_datasets(dataset):
         inner = list(dataset['datasets'])
     else:
         return [dataset], tables
-    leaves = []
+    bases = []
     for cfg in inner:
-        more, inner_tables = leaf_datasets(cfg)
-        leaves += more
+        more, inner_tables = base_datasets(cfg)
+        bases += more
         tables += inner_tables
-    return leaves, tables
+    return bases, tables
 
 
 def samples_from_config(path, cfg_options=None, split='train'):
@@ -124,7 +73,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
             Defaults to 'train'.
 
     Returns:
-        Samples: Ids by :func:`dequity_mmdet3d.table.sample_id_of`. Their
+        Samples: Ids by :func:`.sample_id_of`. Their
         ``table_path`` is the ``table`` of the config's DequityDataset, or
         else ``<data_root>/<dataset>_likelihoods.parquet``.
 
@@ -135,19 +84,20 @@ def samples_from_config(path, cfg_options=None, split='train'):
             one id stands for different images.
         KeyError: If a sample has no id.
     """
-    leaves, tables = _leaves_of_split(path, cfg_options, split)
+    bases, tables = _bases_of_split(path, cfg_options, split)
     images, cameras = {}, {}
     id_types, names, splits, notes, again = set(), [], [], [], 0
-    for leaf in leaves:
-        infos, metainfo, ann_file = _training_infos(leaf, path)
-        found, seen_by, said = image_paths(infos, leaf.get('data_root') or '',
-                                           leaf.get('data_prefix'))
+    for base in bases:
+        infos, metainfo, ann_file = _training_infos(base, path)
+        found, seen_by, said = image_paths(infos, base.get('data_root') or '',
+                                           base.get('data_prefix'))
         notes += said
         names.append(metainfo.get('dataset'))
         splits.append(osp.basename(ann_file))
+        folder = _points_folder(base)
         for info, where, named in zip(infos, found, seen_by):
-            name = sample_id_of(info)
-            id_types.add('token' if info.get('token') else 'sample_idx')
+            name = sample_id_of(info, folder)
+            id_types.add(id_type_of(info))
             again += name in images
             cameras[name] = named
             if images.setdefault(name, where) != where:
@@ -160,8 +110,8 @@ def samples_from_config(path, cfg_options=None, split='train'):
         notes.append(f'{again} samples are listed more than once with the '
                      'same images and get one row each')
     names = sorted({str(n) for n in names if n}) or ['dataset']
-    default = osp.join(leaves[0].get('data_root') or '',
-                       '-'.join(names) + '_likelihoods.parquet')
+    default = '-'.join(names) + '_likelihoods.parquet'
+    default = osp.join(bases[0].get('data_root') or '', default)
     return Samples(
         list(images), list(images.values()),
         Provenance(
@@ -174,7 +124,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
         cameras=[cameras[name] for name in images])
 
 
-def _leaves_of_split(path, cfg_options, split):
+def _bases_of_split(path, cfg_options, split):
     cfg = read_config(path, cfg_options)
     try:
         dataset = cfg[f'{split}_dataloader']['dataset']
@@ -182,7 +132,7 @@ def _leaves_of_split(path, cfg_options, split):
         raise ValueError(
             f'{path} must have {split}_dataloader.dataset, but its keys are '
             f'{sorted(cfg)}; give the config that you train with') from None
-    return leaf_datasets(dataset)
+    return base_datasets(dataset)
 
 
 def object_counts(path, cfg_options=None, split='train'):
@@ -201,22 +151,28 @@ def object_counts(path, cfg_options=None, split='train'):
         See :func:`samples_from_config`.
     """
     counts = {}
-    for leaf in _leaves_of_split(path, cfg_options, split)[0]:
-        infos, metainfo, _ = _training_infos(leaf, path)
-        trained = (leaf.get('metainfo') or {}).get('classes')
+    for base in _bases_of_split(path, cfg_options, split)[0]:
+        infos, metainfo, _ = _training_infos(base, path)
+        trained = (base.get('metainfo') or {}).get('classes')
         names = {
             label: name
             for name, label in (metainfo.get('categories') or {}).items()
             if not trained or name in trained
         }
         for info in infos:
-            found = counts[sample_id_of(info)] = {}
+            found = counts[sample_id_of(info, _points_folder(base))] = {}
             for instance in info.get('instances') or ():
                 label = instance.get('bbox_label_3d', -1)
                 if label >= 0 and label in names:
-                    name = names[label]
-                    found[name] = found.get(name, 0) + 1
+                    found[names[label]] = found.get(names[label], 0) + 1
     return counts
+
+
+def _points_folder(base):
+    """What the host puts before ``lidar_path``."""
+    prefix = (base.get('data_prefix') or {}).get('pts')
+    root = base.get('data_root') or ''
+    return '' if prefix is None else osp.join(root, prefix)
 
 
 def _one_table(tables):
@@ -227,22 +183,22 @@ def _one_table(tables):
     return tables[0] if tables else None
 
 
-def _training_infos(leaf, config):
+def _training_infos(base, config):
     """The info dicts that the host would train on; see its BaseDataset."""
-    ann_file = leaf.get('ann_file')
+    ann_file = base.get('ann_file')
     if not ann_file or not isinstance(ann_file, str):
         raise ValueError(
-            f'{config}: dataset {type_name(leaf)} must name its info file in '
+            f'{config}: dataset {type_name(base)} must name its info file in '
             f'ann_file, but has {ann_file!r}; use --images for a plain folder')
-    root = leaf.get('data_root')
+    root = base.get('data_root')
     if root and not osp.isabs(ann_file):
         ann_file = osp.join(root, ann_file)
     infos, metainfo = read_info_file(ann_file)
-    step = leaf.get('load_interval', 1)  # WaymoDataset
+    step = base.get('load_interval', 1)  # WaymoDataset
     infos = infos[::step]
-    indices = leaf.get('indices')
+    indices = base.get('indices')
     if indices is not None:
-        if leaf.get('load_type') == 'mv_image_based':
+        if base.get('load_type') == 'mv_image_based':
             raise ValueError(
                 f'{config}: indices={indices!r} counts single images under '
                 "load_type='mv_image_based', which cut through samples; "

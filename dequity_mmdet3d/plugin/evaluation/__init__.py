@@ -8,10 +8,9 @@ from .kitti import (
 from .kitti_metric import DequityKittiMetric, ap_on
 from .nuscenes_metric import DequityNuScenesMetric
 from .rotated_iou import rotated_iou
-from .strata import STRATA, strata_of
 
 __all__ = [
-    'DequityKittiMetric', 'DequityNuScenesMetric', 'STRATA',
-    'ap_on', 'cpu_rotated_iou', 'host_can_run', 'rotated_iou', 'strata_of',
-    'use_cpu_rotated_iou', 'use_host_rotated_iou'
+    'DequityKittiMetric', 'DequityNuScenesMetric', 'ap_on',
+    'cpu_rotated_iou', 'host_can_run', 'rotated_iou', 'use_cpu_rotated_iou',
+    'use_host_rotated_iou'
 ]

@@ -2,7 +2,11 @@
 
 Shape letters: N frames, K classes.
 """
-from unittest import mock
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from mmdet3d.evaluation import KittiMetric
@@ -10,12 +14,22 @@ from mmdet3d.evaluation.functional.kitti_utils import eval as host
 from mmdet3d.registry import METRICS
 from mmengine.logging import print_log
 
+from dequity_mmdet3d.figures import (
+    DIFFICULTIES,
+    FRAMES,
+    OBJECTS,
+    Figure,
+    parse,
+    with_gap,
+)
 from dequity_mmdet3d.sample_ids import sample_id_of
+from dequity_mmdet3d.strata import BOUNDS, STRATA
 
+from ..compat import mend_host
+from ..stand_in import stand_in
 from .report import report
-from .strata import STRATA, Strata, with_gap
+from .strata import Strata
 
-DIFFICULTIES = ('easy', 'moderate', 'hard')
 POSITIONS = 41  # on the curve of precision and recall, the first one at 0
 # The host cuts N >= 200 frames into 200 parts; a last one that is empty stops
 # it, which is so where N is a multiple of this, but not of 200.
@@ -42,25 +56,28 @@ class DequityKittiMetric(KittiMetric):
         table (str): Likelihood table of the validation set; see
             :class:`.strata.Strata`.
         bounds (Sequence[float]): Shares of the frames up to which they are
-            rare, and up to which they are middle. Defaults to (0.2, 0.5).
+            rare, and up to which they are middle. Defaults to
+            :data:`dequity_mmdet3d.strata.BOUNDS`.
         **kwargs: Of ``KittiMetric``.
     """
 
-    def __init__(self, ann_file, table, bounds=(0.2, 0.5), **kwargs):
+    def __init__(self, ann_file: str, table: str,
+                 bounds: Sequence[float] = BOUNDS, **kwargs: Any):
+        mend_host()
         super().__init__(ann_file, **kwargs)
         self.strata = Strata(table, bounds)
 
-    def compute_metrics(self, results):
+    def compute_metrics(self, results: list[dict]) -> dict:
         """As the host, which loads the annotations in here."""
         self._rows = [result['sample_idx'] for result in results]
         return super().compute_metrics(results)
 
     def kitti_evaluate(self,
-                       results_dict,
-                       gt_annos,
-                       metric=None,
-                       classes=None,
-                       logger=None):
+                       results_dict: dict,
+                       gt_annos: list[dict],
+                       metric: Any = None,
+                       classes: Any = None,
+                       logger: Any = None) -> dict:
         """The host's figures, then those of the strata."""
         stratum = self.strata.of(
             [sample_id_of(self.data_infos[row]) for row in self._rows])
@@ -75,9 +92,9 @@ class DequityKittiMetric(KittiMetric):
             kind = '2D' if flat else '3D'
             print_log(
                 f'AP40 of {name} by likelihood, {kind}, strict\n' + report(
-                    found, [(f'{c} {d}', f'{c}_{kind}_AP40_{d}_strict',
-                             f'{c}_{d}_objects') for c in classes
-                            for d in DIFFICULTIES]),
+                    found, [(f'{c} {d}',
+                             Figure('', c, f'{kind}_AP40', d, 'strict'))
+                            for c in classes for d in DIFFICULTIES]),
                 logger=logger)
         return figures
 
@@ -101,21 +118,23 @@ def evaluate_strata(gt_annos, dt_annos, stratum, classes, eval_types):
     found = {}
     for i, name in enumerate(STRATA):
         rows = np.flatnonzero(stratum == i)
-        found[f'{name}/frames'] = float(len(rows))
+        found[Figure(name, '', FRAMES).name()] = float(len(rows))
         number = objects[rows].sum(0)
         for k, c in enumerate(classes):
             for j, difficulty in enumerate(DIFFICULTIES):
-                found[f'{name}/{c}_{difficulty}_objects'] = float(number[k, j])
+                found[Figure(name, c, OBJECTS, difficulty).name()] = float(
+                    number[k, j])
         if not number.any():
             continue
         ap = ap_on(gt_annos, dt_annos, rows, classes, eval_types)
         for key, value in ap.items():
-            # KITTI/Car_3D_AP40_easy_strict; the overall ones mix classes
-            c, _, kind, difficulty = key.split('/')[1].split('_')[:4]
-            if kind == 'AP40' and found.get(
-                    f'{name}/{c}_{difficulty}_objects'):
-                found[f'{name}/{key.split("/")[1]}'] = float(f'{value:.4f}')
-    return with_gap(found, '_AP40_')
+            # without upstream's KITTI/, which has the branch before it here
+            figure = replace(parse(key), stratum=name, prefix='')
+            # the overall ones, which mix classes, have no objects
+            if figure.kind.endswith('_AP40') and found.get(
+                    figure.objects().name()):
+                found[figure.name()] = float(f'{value:.4f}')
+    return with_gap(found)
 
 
 def count_objects(gt_annos, classes):
@@ -160,8 +179,7 @@ def ap_on(gt_annos, dt_annos, rows, classes, eval_types):
     if len(rows) >= 200 and not len(rows) % _PARTS and len(rows) % 200:
         gt.append(_EMPTY)
         dt.append(_EMPTY)
-    # the host's functions look it up in their module at each call
-    with mock.patch.object(host, 'get_thresholds', _enough_thresholds):
+    with stand_in(host, 'get_thresholds', _enough_thresholds):
         return host.kitti_eval(gt, dt, list(classes), list(eval_types))[1]
 
 

@@ -2,15 +2,23 @@
 
 Shape letters: N samples.
 """
-from unittest import mock
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from mmdet3d.evaluation import NuScenesMetric
 from mmdet3d.registry import METRICS
 from mmengine.logging import print_log
 
+from dequity_mmdet3d.figures import FRAMES, OBJECTS, Figure, with_gap
+from dequity_mmdet3d.strata import BOUNDS, STRATA
+
+from ..compat import mend_host
+from ..stand_in import stand_in
 from .report import report
-from .strata import STRATA, Strata, with_gap
+from .strata import Strata
 
 
 @METRICS.register_module()
@@ -33,12 +41,14 @@ class DequityNuScenesMetric(NuScenesMetric):
         table (str): Likelihood table of the validation set; see
             :class:`.strata.Strata`.
         bounds (Sequence[float]): Shares of the samples up to which they are
-            rare, and up to which they are middle. Defaults to (0.2, 0.5).
+            rare, and up to which they are middle. Defaults to
+            :data:`dequity_mmdet3d.strata.BOUNDS`.
         **kwargs: Of ``NuScenesMetric``.
     """
 
-    def __init__(self, data_root, ann_file, table, bounds=(0.2, 0.5),
-                 **kwargs):
+    def __init__(self, data_root: str, ann_file: str, table: str,
+                 bounds: Sequence[float] = BOUNDS, **kwargs: Any):
+        mend_host()
         super().__init__(data_root, ann_file, **kwargs)
         self.strata = Strata(table, bounds)
 
@@ -58,7 +68,7 @@ class DequityNuScenesMetric(NuScenesMetric):
                 made.append(self)
 
         # where the host imports it from, within this method
-        with mock.patch.object(evaluate, 'NuScenesEval', Kept):
+        with stand_in(evaluate, 'NuScenesEval', Kept):
             figures = super()._evaluate_single(result_path, classes,
                                                result_name)
         found = evaluate_strata(made[0], self.strata, classes)
@@ -66,8 +76,8 @@ class DequityNuScenesMetric(NuScenesMetric):
         figures.update({f'{prefix}/{k}': v for k, v in found.items()})
         print_log(
             f'AP of {result_name} by likelihood\n' + report(
-                found, [(c, f'{c}_AP', f'{c}_objects') for c in classes] +
-                [('mean', 'mAP', 'objects')]), 'current')
+                found, [(c, Figure('', c, 'AP')) for c in classes] +
+                [('mean', Figure('', '', 'mAP'))]), 'current')
         return figures
 
 
@@ -99,17 +109,16 @@ def evaluate_strata(evaluation, strata, classes):
                 for token in chosen:
                     some.add_boxes(token, boxes[token])
                 setattr(evaluation, attribute, some)
-            found[f'{name}/frames'] = float(len(chosen))
             annotated = [b.detection_name for b in evaluation.gt_boxes.all]
-            found[f'{name}/objects'] = float(len(annotated))
-            for c in classes:
-                found[f'{name}/{c}_objects'] = float(annotated.count(c))
-            if not annotated:
-                continue
-            ap = evaluation.evaluate()[0].mean_dist_aps
-            present = [c for c in classes if c in annotated]
-            found.update({f'{name}/{c}_AP': float(ap[c]) for c in present})
-            found[f'{name}/mAP'] = float(np.mean([ap[c] for c in present]))
+            here = {('', FRAMES): len(chosen), ('', OBJECTS): len(annotated)}
+            here.update({(c, OBJECTS): annotated.count(c) for c in classes})
+            if annotated:
+                ap = evaluation.evaluate()[0].mean_dist_aps
+                present = [c for c in classes if c in annotated]
+                here.update({(c, 'AP'): ap[c] for c in present})
+                here['', 'mAP'] = np.mean([ap[c] for c in present])
+            found.update({Figure(name, *what).name(): float(value)
+                          for what, value in here.items()})
     finally:
         evaluation.gt_boxes, evaluation.pred_boxes = everything
-    return with_gap(found, 'AP')
+    return with_gap(found)

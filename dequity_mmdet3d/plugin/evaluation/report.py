@@ -1,29 +1,31 @@
 """Figures by stratum, as a table for a terminal."""
-from .strata import STRATA
+from dequity_mmdet3d.figures import FRAMES, GAP, Figure
+from dequity_mmdet3d.strata import STRATA
 
 
 def report(figures, rows):
     """AP by stratum with the number of objects behind it.
 
     Args:
-        figures (dict[str, float]): 'rare/NAME' and so on, and 'gap/NAME'.
-        rows (list[tuple[str, str, str]]): Label, name of the AP, name of the
-            number of objects.
+        figures (dict[str, float]): Of the strata and the gap, by name.
+        rows (list[tuple[str, Figure]]): Label and AP, of any stratum.
 
     Returns:
         str: Lines; '-' where there are no objects.
     """
-    width = max(len(label) for label, _, _ in rows)
+    width = max(len(label) for label, _ in rows)
+    frames = [figures[Figure(name, '', FRAMES).name()] for name in STRATA]
     lines = [' ' * width + ''.join(
-        f'{name:>9s} {int(figures[f"{name}/frames"]):5d} f.'
-        for name in STRATA) + '      gap']
-    for label, ap, objects in rows:
-        cells = ''.join(
-            f'{_number(figures.get(f"{name}/{ap}")):>9s} '
-            f'({int(figures[f"{name}/{objects}"])})'.ljust(18)
-            for name in STRATA)
-        lines.append(f'{label:{width}s}{cells}'
-                     f'{_number(figures.get(f"gap/{ap}"), "+"):>9s}')
+        f'{name:>9s} {int(n):5d} f.' for name, n in zip(STRATA, frames))
+        + '      gap']
+    for label, figure in rows:
+        line = f'{label:{width}s}'
+        for name in STRATA:
+            here = figure.on(name)
+            line += (f'{_number(figures.get(here.name())):>9s} '
+                     f'({int(figures[here.objects().name()])})').ljust(18)
+        gap = figures.get(figure.on(GAP).name())
+        lines.append(line + f'{_number(gap, "+"):>9s}')
     lines.append('f.: frames; in brackets the annotated objects behind a '
                  'figure; gap: rare less common')
     return '\n'.join(lines)

@@ -12,6 +12,7 @@ const plain = (text) => String(text).replace(/&/g, '&amp;').replace(/</g, '&lt;'
 const sum = (values) => values.reduce((a, b) => a + b, 0);
 const number = (value) => value.toLocaleString('en', {maximumFractionDigits: 3});
 const small = (value) => Number(value.toPrecision(3)).toString();
+const counted = (n, what) => `${number(n)} ${what}${n === 1 ? '' : 's'}`;
 const percent = (value) => (100 * value).toFixed(2) + ' %';
 
 // --- weights -------------------------------------------------------------
@@ -79,7 +80,7 @@ function drawWeights(event) {
   histogram('chart-likelihood', data.p.map((p) => Math.min(p, 0.999999)), 0.02, 'likelihood');
   const size = Math.max(1, most) / 50 * 1.0001;
   histogram('chart-weight', weights, size, 'weight');
-  drawModes(total);
+  drawClusters(total);
   drawClasses(weights, total);
   for (const place of document.querySelectorAll('.weight')) {
     place.textContent = small(weight(Number(place.dataset.p)));
@@ -87,24 +88,25 @@ function drawWeights(event) {
   showFacts();
 }
 
-function drawModes(total) {
-  const modes = data.modes;
-  const names = modes.id.map((i) => `mode ${i}`);
-  const n = modes.n.slice();
-  const w = modes.p.map((p, i) => weight(p) * modes.n[i]);
-  const rest = sum(modes.rest.n);
-  if (rest) {
+function drawClusters(total) {
+  const clusters = data.clusters;
+  const names = clusters.id.map((i) => `cluster ${i}`);
+  const n = clusters.n.slice();
+  const w = clusters.p.map((p, i) => weight(p) * clusters.n[i]);
+  const rest = clusters.rest;
+  const left = sum(rest.n);
+  if (left) {
     const parts = [];
-    if (modes.rest.modes) parts.push(`${modes.rest.modes} smaller modes`);
-    if (modes.rest.lone) parts.push('without a mode');
+    if (rest.clusters) parts.push(counted(rest.clusters, 'smaller cluster'));
+    if (rest.singletons) parts.push('without a cluster');
     names.push(parts.join(', '));
-    n.push(rest);
-    w.push(sum(modes.rest.p.map((p, i) => weight(p) * modes.rest.n[i])));
+    n.push(left);
+    w.push(sum(rest.p.map((p, i) => weight(p) * rest.n[i])));
   }
   const bars = (name, values, whole, i) => ({type: 'bar', name: name, x: names,
     y: values.map((v) => whole ? 100 * v / whole : 0), marker: {color: PALETTE[i]},
     hovertemplate: '%{x}: %{y:.2f} %<extra>' + name + '</extra>'});
-  draw('chart-modes', [bars('samples', n, SAMPLES, 0), bars('weight', w, total, 1)],
+  draw('chart-clusters', [bars('samples', n, SAMPLES, 0), bars('weight', w, total, 1)],
     {barmode: 'group', bargap: 0.2, yaxis: title('share (%)'), xaxis: {type: 'category'}});
 }
 
@@ -212,7 +214,7 @@ function rarity(v) {
 function showFacts() {
   if (chosen === null) return;
   const facts = [['sample', data.id[chosen]],
-    ['mode', data.mode[chosen] < 0 ? 'none' : data.mode[chosen]],
+    ['cluster', data.cluster[chosen] < 0 ? 'none' : data.cluster[chosen]],
     ['likelihood', small(likelihoodOf(chosen))],
     ['weight', small(weight(likelihoodOf(chosen)))],
     ['rarity', rarity(data.value[chosen])]];
@@ -262,12 +264,12 @@ function ring() {
 
 function drawMap() {
   if (!data.xy) return;
-  const byMode = byId('colour').value === 'mode';
+  const byCluster = byId('colour').value === 'cluster';
   const canvas = document.createElement('canvas');
   // SVG is the sharper one, and there may be no WebGL
   const type = data.id.length > 3000 && canvas.getContext('webgl') ? 'scattergl' : 'scatter';
-  const marker = byMode ?
-    {size: 6, opacity: 0.8, color: data.mode.map((m) => m < 0 ? '#888888' : PALETTE[m % PALETTE.length])} :
+  const marker = byCluster ?
+    {size: 6, opacity: 0.8, color: data.cluster.map((c) => c < 0 ? '#888888' : PALETTE[c % PALETTE.length])} :
     {size: 6, opacity: 0.8, colorscale: RARE_TO_COMMON, showscale: true,
       color: data.value.map((v) => Math.log10(data.p[v])),
       colorbar: {title: {text: 'likelihood', side: 'right'}, thickness: 12,
@@ -276,7 +278,7 @@ function drawMap() {
   const hidden = {showticklabels: false, zeroline: false};
   draw('chart-map', [
     {type: type, mode: 'markers', x: data.xy.map((p) => p[0]), y: data.xy.map((p) => p[1]),
-      text: data.id.map(plain), customdata: data.mode.map((m) => m < 0 ? 'no mode' : `mode ${m}`),
+      text: data.id.map(plain), customdata: data.cluster.map((c) => c < 0 ? 'no cluster' : `cluster ${c}`),
       marker: marker, hovertemplate: '%{text}<extra>%{customdata}</extra>'},
   ], {shapes: ring(), showlegend: false, margin: {l: 12, r: 12, t: 36, b: 12}, hovermode: 'closest',
     dragmode: 'pan', xaxis: hidden, yaxis: hidden});

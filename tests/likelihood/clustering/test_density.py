@@ -135,7 +135,7 @@ def test_without_scikit_learn(monkeypatch, method, module):
     monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(ImportError) as e:
         method(blobs([20])[0])
-    assert r"pip install 'dequity_mmdet3d[compare]'" in str(e.value)
+    assert r"pip install 'dequity_mmdet3d[methods]'" in str(e.value)
     assert '\n' not in str(e.value)
 
 

@@ -5,6 +5,8 @@ model``, so nothing is downloaded at run time.
 
 Shape letters: B batch, D embedding size.
 """
+from __future__ import annotations
+
 import torch
 
 from ...choices import DEFAULT_ENCODER
@@ -33,14 +35,15 @@ class EfficientNetLite0:
     dim = 1280
     preprocess = Squash(_SIZE)
 
-    def __init__(self, device=None, precision=None):
+    def __init__(self, device: str | None = None,
+                 precision: str | None = None):
         self.device = pick_device(device)
         self.precision = pick_precision(precision, self.device)
         net, self.pretrained = _network()
         self.fingerprint = weights_fingerprint(net)
         self._net = place(net, self.device, self.precision)
 
-    def encode(self, batch):
+    def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, 3, 224, 224) uint8 to (B, 1280) float32."""
         x = normalise(batch, _MEAN, _STD, DTYPES[self.precision])
         return self._net.extract_features(x).float().mean(dim=(2, 3))

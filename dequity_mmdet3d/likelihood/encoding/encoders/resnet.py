@@ -2,6 +2,8 @@
 
 Shape letters: B batch, D embedding size.
 """
+from __future__ import annotations
+
 from pathlib import Path
 
 import torch
@@ -45,7 +47,8 @@ class ResNetEncoder:
     """
     preprocess = Squash((224, 224), 'bilinear')
 
-    def __init__(self, name, pretrained, device=None, precision=None):
+    def __init__(self, name: str, pretrained: str | None,
+                 device: str | None = None, precision: str | None = None):
         models = _torchvision_models()
         build = _builder(models, name)
         self.name = name
@@ -58,7 +61,7 @@ class ResNetEncoder:
         self._net = place(net, self.device, self.precision)
         self.dim = checked_dim(self, self.device, self.precision)
 
-    def encode(self, batch):
+    def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, 3, 224, 224) uint8 to (B, D) float32."""
         x = normalise(batch, _MEAN, _STD, DTYPES[self.precision])
         return self._net(x).float()

@@ -1,5 +1,6 @@
 # What every equity config shares. It sets no key that a project's own config
-# sets, so that both can stand in one `_base_` list.
+# sets, so that both can stand in one `_base_` list, as
+# 'dequity_mmdet3d::equity.py' in the configs of others.
 custom_imports = dict(
     imports=['dequity_mmdet3d.plugin'], allow_failed_imports=False)
 

@@ -1,0 +1,230 @@
+"""The folder of a comparison: what lies where, read and written here alone.
+
+::
+
+    OUT/comparison.json          its arms and seeds
+        comparison.md, .csv      its table
+    OUT/ARM/seed_K.py            what a run was made with
+    OUT/ARM/seed_K/              work dir of its training
+                   trained       the checkpoint, once training is over
+                   test/         work dir of its evaluation
+                   result.json   its figures: the run is finished
+                   train.log, test.log
+"""
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+from dequity_mmdet3d.whole_file import whole_file
+
+
+def folder_of(arm):
+    """The file name of an arm's folder.
+
+    Example:
+        >>> folder_of('equity:eta=0.5')
+        'equity_eta=0.5'
+    """
+    return re.sub(r'[^\w.+=,-]', '_', arm)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Which runs belong to a comparison, and where they lie.
+
+    Args:
+        out (Path): Its folder.
+        arms (dict[str, str]): Folder below ``out`` by name of the arm, the
+            baseline first.
+        seeds (tuple[int, ...]): One run of each arm for each.
+    """
+    out: Path
+    arms: dict[str, str]
+    seeds: tuple[int, ...]
+
+    @classmethod
+    def read(cls, out: str | Path) -> 'Comparison':
+        """The comparison that lies in a folder.
+
+        Args:
+            out (Path): ``--out`` of ``dequity compare``.
+
+        Returns:
+            Comparison: With arms and seeds of the last table written there.
+
+        Raises:
+            FileNotFoundError: If there is none.
+            ValueError: If its file is damaged.
+        """
+        path = cls._file(out)
+        try:
+            found = json.loads(path.read_text(encoding='utf-8'))
+            arms = {str(k): str(v) for k, v in found['arms'].items()}
+            return cls(Path(out), arms, tuple(map(int, found['seeds'])))
+        except (AttributeError, KeyError, TypeError, ValueError) as e:
+            raise ValueError(
+                f'{path} is not of dequity compare ({type(e).__name__}: {e})'
+                '; repeat its command with --table-only') from e
+
+    @staticmethod
+    def _file(out: str | Path) -> Path:
+        return Path(out) / 'comparison.json'
+
+    @classmethod
+    def is_in(cls, out: str | Path) -> bool:
+        """bool: Whether a folder holds a comparison."""
+        return cls._file(out).is_file()
+
+    def write(self) -> None:
+        """Say in ``out``, made if needed, which arms and seeds there are."""
+        Path(self.out).mkdir(parents=True, exist_ok=True)
+        with whole_file(self._file(self.out)) as f:
+            f.write(json.dumps(dict(arms=self.arms, seeds=list(self.seeds)),
+                               indent=1).encode())
+
+    def write_tables(self, csv: str, markdown: str) -> None:
+        """Write ``comparison.csv`` and ``comparison.md``, both texts."""
+        for suffix, text in (('csv', csv), ('md', markdown)):
+            with whole_file(Path(self.out) / f'comparison.{suffix}') as f:
+                f.write(text.encode())
+
+    def folder(self, arm: str, seed: int) -> Path:
+        """Path: Where a run lives."""
+        return Path(self.out) / self.arms[arm] / f'seed_{seed}'
+
+    def results(self) -> dict[tuple[str, int], dict]:
+        """Of the finished runs, see :func:`read_result`, by arm and seed."""
+        found = {(arm, seed): read_result(self.folder(arm, seed))
+                 for arm in self.arms for seed in self.seeds}
+        return {key: result for key, result in found.items() if result}
+
+
+def config_path(folder):
+    """Path: What a run was made with; beside its folder, into which mmengine
+    writes a copy of its own.
+    """
+    return folder.with_suffix('.py')
+
+
+def read_result(folder):
+    """What a run found.
+
+    Args:
+        folder (Path): Of the run.
+
+    Returns:
+        dict, optional: 'arm', 'seed', 'metrics' (floats by name), 'steps' of
+        training, 'seconds' that it took and 'checkpoint'; None if the run is
+        not finished.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
+    path = folder / 'result.json'
+    try:
+        result = json.loads(path.read_text(encoding='utf-8'))
+        if not isinstance(result, dict) or not isinstance(
+                result.get('metrics'), dict):
+            raise ValueError('it has no metrics')
+        return result
+    except FileNotFoundError:
+        return None
+    except ValueError as e:
+        raise ValueError(f'{path} is damaged ({e}); remove it, and the '
+                         'run is evaluated again') from e
+
+
+def write_result(folder, result):
+    """Write what :func:`read_result` reads: the run is finished."""
+    with whole_file(folder / 'result.json') as f:
+        f.write(json.dumps(result, indent=1).encode())
+
+
+class Trained(NamedTuple):
+    """A training that is over: its checkpoint (Path), seconds (float)."""
+    checkpoint: Path
+    seconds: float
+
+
+def read_trained(folder):
+    """Trained, optional: None while the run's training is not over."""
+    mark = folder / 'trained'
+    if not mark.exists():
+        return None
+    name, seconds = mark.read_text().rsplit(' ', 1)
+    return Trained(folder / name, float(seconds))
+
+
+def write_trained(folder, seconds):
+    """Note that the training is over, with mmengine's last checkpoint."""
+    last = (folder / 'last_checkpoint').read_text().strip()
+    with whole_file(folder / 'trained') as f:
+        f.write(f'{Path(last).name} {seconds:.1f}'.encode())
+
+
+def read_scalars(folder):
+    """What a training logged.
+
+    Args:
+        folder (Path): Work dir of any training.
+
+    Returns:
+        list[dict]: Lines of all its scalars.json, in the order of its parts;
+        a part that was resumed repeats steps of the one before.
+    """
+    lines = []
+    for path in sorted(folder.glob('*/vis_data/scalars.json')):
+        for text in path.read_text(encoding='utf-8').splitlines():
+            try:
+                line = json.loads(text)
+            except ValueError:
+                continue  # the last line of a killed training
+            if isinstance(line, dict):
+                lines.append(line)
+    return lines
+
+
+def last_step(folder):
+    """int: The last step of which a training logged a loss, or 0."""
+    return max((int(line['step']) for line in read_scalars(folder)
+                if 'loss' in line), default=0)
+
+
+def evaluation_folder(folder):
+    """Path: Work dir of the run's evaluation."""
+    return folder / 'test'
+
+
+def read_evaluation(folder):
+    """The figures of a run's evaluation, see :func:`read_test`."""
+    return read_test(evaluation_folder(folder))
+
+
+def read_test(folder):
+    """The figures that the last test left.
+
+    Args:
+        folder (Path): Work dir of ``tools/test.py``; others may be in it.
+
+    Returns:
+        dict[str, float], optional: By name, without times; None if there
+        are none.
+    """
+    # mmengine's name for the figures of a test: TIME/TIME.json
+    found = sorted(folder.glob('*/*.json'))
+    if not found:
+        return None
+    return {
+        name: float(value)
+        for name, value in json.loads(found[-1].read_text()).items()
+        if isinstance(value, (int, float)) and name not in (
+            'time', 'data_time')
+    }
+
+
+def last_line(log):
+    """str: The last line of a log, for a message."""
+    lines = log.read_text(errors='replace').strip().splitlines()
+    return lines[-1].strip()[:300] if lines else 'it said nothing'

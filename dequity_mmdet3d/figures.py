@@ -1,0 +1,182 @@
+"""How a figure of an evaluation is named, and what its name says.
+
+The only place that knows this grammar::
+
+    [PREFIX/][STRATUM/][CLASS_]KIND[_DIFFICULTY][_OVERLAP]
+    [PREFIX/][STRATUM/][CLASS_][DIFFICULTY_]COUNT
+
+``PREFIX`` is MMDetection3D's and names metric and branch, ``STRATUM`` is one
+of ``STRATA`` or ``gap``, and missing for a figure on all samples. ``KIND`` is
+``3D_AP40`` and the like (KITTI), ``AP`` or ``mAP`` (nuScenes), ``COUNT``
+``objects`` or ``frames``::
+
+    Kitti metric/pred_instances_3d/KITTI/rare/Car_3D_AP40_moderate_strict
+    Kitti metric/pred_instances_3d/KITTI/rare/Car_moderate_objects
+    NuScenes metric/pred_instances_3d_NuScenes/gap/traffic_cone_AP
+"""
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+
+from .strata import COMMON, RARE, STRATA
+
+GAP = 'gap'  # in place of a stratum: rare less common
+OBJECTS, FRAMES = COUNTS = ('objects', 'frames')
+DIFFICULTIES = ('easy', 'moderate', 'hard')
+# What most would read first, where the user names no figures.
+METRICS = ('*_3D_AP40_moderate_strict', '*NuScenes/*/mAP', '*_NuScenes/mAP',
+           '*_NuScenes/NDS')
+
+_PLACE = (rf'(?:(?P<prefix>.+?)/)??(?:(?P<stratum>{"|".join(STRATA)}|{GAP})/)?'
+          r'(?:(?P<cls>[^/]+?)_)??')
+_DIFFICULTY = rf'(?P<difficulty>{"|".join(DIFFICULTIES)})'
+_FIGURE = re.compile(
+    rf'{_PLACE}(?P<kind>(?:(?:3D|BEV|2D)_)?AP\d*|mAP)(?:_{_DIFFICULTY})?'
+    r'(?:_(?P<overlap>strict|loose))?')
+_COUNT = re.compile(
+    rf'{_PLACE}(?:{_DIFFICULTY}_)?(?P<kind>{"|".join(COUNTS)})')
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What the name of a figure says; '' where it says nothing.
+
+    Args:
+        stratum (str): Of ``STRATA``, or ``GAP``; '' for all samples.
+        cls (str): Name of a class; '' for all of them.
+        kind (str): What was measured, or one of ``COUNTS``.
+        difficulty (str): Of KITTI's ``DIFFICULTIES``.
+        overlap (str): Of KITTI's 'strict' and 'loose'.
+        prefix (str): Of the metric, without its last slash.
+
+    Example:
+        >>> Figure('rare', 'Car', '3D_AP40', 'moderate', 'strict').name()
+        'rare/Car_3D_AP40_moderate_strict'
+    """
+    stratum: str
+    cls: str
+    kind: str
+    difficulty: str = ''
+    overlap: str = ''
+    prefix: str = ''
+
+    def name(self) -> str:
+        """str: As it stands in logs and files."""
+        if self.is_count:
+            parts = [self.cls, self.difficulty, self.kind]
+        else:
+            parts = [self.cls, self.kind, self.difficulty, self.overlap]
+        return '/'.join(
+            filter(None, (self.prefix, self.stratum,
+                          '_'.join(filter(None, parts)))))
+
+    @property
+    def is_count(self) -> bool:
+        """bool: Whether it is a number of objects or of frames."""
+        return self.kind in COUNTS
+
+    def on(self, stratum: str) -> 'Figure':
+        """Figure: The same on another stratum."""
+        return replace(self, stratum=stratum)
+
+    def objects(self) -> 'Figure':
+        """Figure: The number of annotated objects that it rests on.
+
+        Example:
+            >>> parse('gap/Car_3D_AP40_hard_loose').objects().name()
+            'gap/Car_hard_objects'
+        """
+        return replace(self, kind=OBJECTS, overlap='')
+
+
+def parse(name: str) -> Figure | None:
+    """Read the name of a figure.
+
+    Args:
+        name (str): From a log or a file.
+
+    Returns:
+        Figure, optional: With the same ``name()``; None for a name of
+        another grammar, such as nuScenes' ``car_trans_err``.
+
+    Example:
+        >>> parse('rare/traffic_cone_AP').cls
+        'traffic_cone'
+    """
+    found = _FIGURE.fullmatch(name) or _COUNT.fullmatch(name)
+    return Figure(**found.groupdict(default='')) if found else None
+
+
+def with_gap(figures: Mapping[str, float]) -> dict[str, float]:
+    """Figures, and how far those of rare samples are from the common ones.
+
+    Args:
+        figures (dict[str, float]): By name.
+
+    Returns:
+        dict[str, float]: With the gap of each, rare less common, where there
+        are both; counts have none.
+    """
+    found = dict(figures)
+    for name, value in figures.items():
+        figure = parse(name)
+        if figure is None or figure.is_count or figure.stratum != RARE:
+            continue
+        common = figure.on(COMMON).name()
+        if common in figures:
+            found[figure.on(GAP).name()] = value - figures[common]
+    return found
+
+
+def objects_behind(name: str,
+                   figures: Mapping[str, float]) -> int | None:
+    """Number of annotated objects behind a figure.
+
+    Args:
+        name (str): Of the figure.
+        figures (dict[str, float]): Of the same evaluation, by name.
+
+    Returns:
+        int, optional: For a gap, of its smaller side; for a figure on all
+        samples, of all strata. None if the evaluation does not tell.
+    """
+    figure = parse(name)
+    if figure is None or figure.is_count:
+        return None
+    count = figure.objects()
+    strata = {GAP: (RARE, COMMON), '': STRATA}.get(
+        figure.stratum, (figure.stratum, ))
+    names = [count.on(stratum).name() for stratum in strata]
+    if not all(n in figures for n in names):
+        return None
+    numbers = [figures[n] for n in names]
+    return int(min(numbers) if figure.stratum == GAP else sum(numbers))
+
+
+def matching(names: Iterable[str],
+             patterns: Sequence[str] = METRICS) -> list[str]:
+    """The names that match a pattern with * and ?; all if none does.
+
+    Args:
+        names (Sequence[str]): Of figures.
+        patterns (Sequence[str]): As for the file names of a shell.
+
+    Returns:
+        list[str]: In their order.
+    """
+    names = list(names)
+    found = [n for n in names if any(fnmatchcase(n, p) for p in patterns)]
+    return found or names
+
+
+def shared_prefix(names: Iterable[str]) -> str:
+    """What names have in common, up to the last slash of it.
+
+    Example:
+        >>> shared_prefix(['K/rare/Car_AP', 'K/rare/Cat_AP'])
+        'K/rare/'
+    """
+    start = os.path.commonprefix(list(names))
+    return start[:start.rfind('/') + 1]
