@@ -146,12 +146,10 @@ def mend_config_reading() -> list[str]:
     utils = importlib.import_module('mmengine.utils.package_utils')
     if importlib.util.find_spec('pkg_resources') is None:
         _mend_package_utils(utils)
-    mended = []
-    if utils.is_installed is is_installed:
-        mended.append(
-            "mmengine finds 'mmdet3d::...' bases without pkg_resources, which "
-            'setuptools 82 and newer do not have')
-    return mended
+    if utils.is_installed is not is_installed:
+        return []
+    return ["bases such as 'mmdet3d::...': stock mmengine looks for them by "
+            'pkg_resources, which setuptools 82 and newer do not have']
 
 
 def _with_own_configs(find: Callable) -> Callable:

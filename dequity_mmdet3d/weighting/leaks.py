@@ -3,10 +3,15 @@
 A look at the graph of a loss, not at numbers: it needs no backward pass and
 also sees what happens to be zero in this batch.
 """
+from __future__ import annotations
+
+import torch
+
 from .gradient import ScaleGradient
 
 
-def find_leaks(term, names):
+def find_leaks(term: torch.Tensor,
+               names: dict[int, str]) -> tuple[bool, list[str]]:
     """Parameters that a loss reaches around the weights.
 
     Args:
@@ -36,7 +41,7 @@ def find_leaks(term, names):
     return weighed, sorted(leaks)
 
 
-def loss_terms(losses):
+def loss_terms(losses: dict) -> dict[str, list]:
     """The terms that a training step adds up.
 
     Args:
@@ -50,3 +55,27 @@ def loss_terms(losses):
         name: list(value) if isinstance(value, (list, tuple)) else [value]
         for name, value in losses.items() if 'loss' in name
     }
+
+
+def reached(term: torch.Tensor, nodes: dict) -> set:
+    """Which places of a graph a loss depends on.
+
+    Args:
+        term (Tensor): A loss.
+        nodes (dict): ``grad_fn`` of tensors to the set of what they are
+            called.
+
+    Returns:
+        set: What the first ones on each way back from the loss are called.
+    """
+    found, seen, todo = set(), set(), [term.grad_fn]
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node in nodes:
+            found |= nodes[node]
+        else:
+            todo += [parent for parent, _ in node.next_functions]
+    return found

@@ -19,7 +19,7 @@ from dequity_mmdet3d.likelihood.samples.sources import (
 )
 from dequity_mmdet3d.table import LikelihoodTable
 
-from .conftest import write_images
+from .helpers import write_images
 
 pytest.importorskip('faiss', reason='faiss cannot be imported')
 

@@ -10,7 +10,7 @@ from mmengine.config.lazy import LazyObject
 from mmengine.logging import HistoryBuffer
 
 from dequity_mmdet3d.plugin import compat, host_mends, mend_host
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 NAMES = ['numpy.long', "spconv's CUDA stream", "spconv's threads",
          "kitti_eval's rotated IoU", 'torch.load']
@@ -63,6 +63,13 @@ def test_what_is_needed_is_mended():
     assert [m.name for m in found] == NAMES
     for mend in found:
         assert mend.why and mend.applied == mend.needed, mend
+
+
+def test_doctor_names_what_is_mended_here_and_why():
+    from dequity_mmdet3d.commands.doctor import _plugin
+    text = _plugin().text
+    for mend in host_mends():
+        assert (f'{mend.name}: {mend.why}' in text) == mend.needed
 
 
 def test_a_place_that_works_is_left_alone(monkeypatch):
@@ -140,7 +147,7 @@ assert pickle.loads(pickle.dumps(State())).a == 1''',
 @pytest.mark.parametrize('build', BUILDS)
 def test_importing_changes_nothing_and_building_mends(build, tmp_path):
     """As in a training of another script, whose imports come first."""
-    from tests.conftest import save_table
+    from tests.helpers import save_table
     table = save_table(tmp_path / 't.parquet', {'0': 0.5, '1': 1.0})
     code = BUILDS[build].replace('{table!r}', repr(table))
     if build == 'dataset':  # any that exists
