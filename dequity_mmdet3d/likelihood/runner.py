@@ -20,6 +20,7 @@ from .choices import (
     DEFAULT_CAMERAS,
     DEFAULT_ENCODER,
     EMBEDDING_DTYPES,
+    FEATURES,
     KINDS,
     NOISE,
     SHARD_SIZE,
@@ -31,8 +32,8 @@ class Encoding:
     """How images become embeddings, and where these are kept.
 
     Args:
-        encoder, pretrained, device, precision: See :func:`.encoders.
-            build_encoder`; 'auto' is a precision, too.
+        encoder, pretrained, device, precision, features: See
+            :func:`.encoders.build_encoder`; 'auto' is a precision, too.
         batch_size, workers: See :class:`.encode.EncodeSettings`.
         skip_bad (bool): Go on without images that cannot be used.
         embeddings_dir (str, optional): Where the embeddings are kept.
@@ -43,6 +44,7 @@ class Encoding:
     pretrained: Optional[str] = None
     device: Optional[str] = None
     precision: str = 'auto'
+    features: str = FEATURES[0]
     batch_size: Optional[int] = None
     workers: Optional[int] = None
     skip_bad: bool = False
@@ -165,10 +167,12 @@ def _encode(samples, out, how, cameras, fitted, team, say):
     # machines of one run may differ in what they can do; process 0 decides
     precision = team.gather(
         pick_precision(how.precision, pick_device(device)))[0]
-    encoder = build_encoder(how.encoder, how.pretrained, device, precision)
+    encoder = build_encoder(how.encoder, how.pretrained, device, precision,
+                            how.features)
     store = ShardStore(how.embeddings_dir or embeddings_folder(out),
                        how.embedding_dtype, how.shard_size, say)
-    say(f'encoding {len(samples)} samples with {encoder.name} in '
+    say(f'encoding {len(samples)} samples with {encoder.name} ('
+        f'{encoder.features}) in '
         f'{encoder.precision} on {encoder.device}' +
         (f', {team.world} processes' if team.world > 1 else ''))
     embedded = embed_samples(
