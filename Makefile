@@ -5,13 +5,14 @@ VENV ?= .venv
 PYTHON ?= python3.11
 OUT ?= work_dirs/demo
 
-.PHONY: help setup demo test test-offline lint
+.PHONY: help setup demo test test-offline lint docs
 help:
 	@echo 'make demo   set up, then run the main job on embedded data ($(OUT))'
 	@echo 'make test   set up, then run the tests'
 	@echo 'make test-offline PYTHON=python3.13  what needs no MMDetection3D'
 	@echo 'make setup  only the environment ($(VENV))'
-	@echo 'make lint   check the style'
+	@echo 'make lint   check style and types'
+	@echo 'make docs   render the documentation (docs/_build/html)'
 
 setup:
 	@PYTHON='$(PYTHON)' bash tools/setup_env.sh '$(VENV)'
@@ -29,4 +30,10 @@ test-offline:
 	@PYTHON='$(PYTHON)' bash tools/test_offline.sh $(PYTEST_ARGS)
 
 lint: setup
-	'$(VENV)/bin/python' -m flake8 dequity_mmdet3d demo tools tests benchmarks
+	'$(VENV)/bin/python' -m ruff check
+	'$(VENV)/bin/python' -m mypy
+
+# a broken reference is an error
+docs: setup
+	'$(VENV)/bin/python' -m sphinx -q -W --keep-going docs docs/_build/html
+	@echo 'docs/_build/html/index.html'

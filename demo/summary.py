@@ -6,6 +6,7 @@ import numpy as np
 from mmdet3d.evaluation import KittiMetric
 
 from dequity_mmdet3d.figures import Figure
+from dequity_mmdet3d.plugin import mend_host
 from dequity_mmdet3d.plugin.evaluation import ap_on
 from dequity_mmdet3d.table import LikelihoodTable
 
@@ -45,6 +46,7 @@ def summary(data, table, predictions):
     Returns:
         str: Text for a terminal.
     """
+    mend_host()  # whose evaluation wants CUDA
     with open(data / 'modes.csv', newline='') as file:
         mode_of = {
             int(row['sample_id']): row['mode']

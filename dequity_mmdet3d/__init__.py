@@ -6,6 +6,6 @@ is the offline half.
 """
 from .config_files import base
 
-__version__ = '0.1.0'
+__version__ = '0.2.0.dev0'
 
 __all__ = ['base']

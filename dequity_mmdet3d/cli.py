@@ -1,6 +1,9 @@
 """What the command-line tools share: how a user's mistake ends a run."""
+from __future__ import annotations
+
 import os
 import sys
+from collections.abc import Callable
 
 from .messages import error_line
 
@@ -10,7 +13,7 @@ USER_ERRORS = (ValueError, TypeError, KeyError)
 MACHINE_ERRORS = (OSError, ImportError)
 
 
-def is_users_mistake(error):
+def is_users_mistake(error: BaseException) -> bool:
     """Whether one line tells a user more than a traceback.
 
     Args:
@@ -30,7 +33,8 @@ def is_users_mistake(error):
         'dequity_mmdet3d', '__main__')
 
 
-def run_cli(main, again='repeat the same command'):
+def run_cli(main: Callable[[], int | None],
+            again: str = 'repeat the same command') -> int:
     """Call ``main`` and turn what it raises into an exit status.
 
     Args:

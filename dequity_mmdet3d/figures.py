@@ -16,6 +16,7 @@ of ``STRATA`` or ``gap``, and missing for a figure on all samples. ``KIND`` is
 """
 import os
 import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
@@ -61,26 +62,26 @@ class Figure:
     overlap: str = ''
     prefix: str = ''
 
-    def name(self):
+    def name(self) -> str:
         """str: As it stands in logs and files."""
         if self.is_count:
-            parts = self.cls, self.difficulty, self.kind
+            parts = [self.cls, self.difficulty, self.kind]
         else:
-            parts = self.cls, self.kind, self.difficulty, self.overlap
+            parts = [self.cls, self.kind, self.difficulty, self.overlap]
         return '/'.join(
             filter(None, (self.prefix, self.stratum,
                           '_'.join(filter(None, parts)))))
 
     @property
-    def is_count(self):
+    def is_count(self) -> bool:
         """bool: Whether it is a number of objects or of frames."""
         return self.kind in COUNTS
 
-    def on(self, stratum):
+    def on(self, stratum: str) -> 'Figure':
         """Figure: The same on another stratum."""
         return replace(self, stratum=stratum)
 
-    def objects(self):
+    def objects(self) -> 'Figure':
         """Figure: The number of annotated objects that it rests on.
 
         Example:
@@ -90,7 +91,7 @@ class Figure:
         return replace(self, kind=OBJECTS, overlap='')
 
 
-def parse(name):
+def parse(name: str) -> Figure | None:
     """Read the name of a figure.
 
     Args:
@@ -105,10 +106,10 @@ def parse(name):
         'traffic_cone'
     """
     found = _FIGURE.fullmatch(name) or _COUNT.fullmatch(name)
-    return found and Figure(**found.groupdict(default=''))
+    return Figure(**found.groupdict(default='')) if found else None
 
 
-def with_gap(figures):
+def with_gap(figures: Mapping[str, float]) -> dict[str, float]:
     """Figures, and how far those of rare samples are from the common ones.
 
     Args:
@@ -129,7 +130,8 @@ def with_gap(figures):
     return found
 
 
-def objects_behind(name, figures):
+def objects_behind(name: str,
+                   figures: Mapping[str, float]) -> int | None:
     """Number of annotated objects behind a figure.
 
     Args:
@@ -143,15 +145,18 @@ def objects_behind(name, figures):
     figure = parse(name)
     if figure is None or figure.is_count:
         return None
-    if figure.stratum == GAP:
-        strata, joined = (RARE, COMMON), min
-    else:
-        strata, joined = [figure.stratum] if figure.stratum else STRATA, sum
-    numbers = [figures.get(figure.on(s).objects().name()) for s in strata]
-    return None if None in numbers else int(joined(numbers))
+    count = figure.objects()
+    strata = {GAP: (RARE, COMMON), '': STRATA}.get(
+        figure.stratum, (figure.stratum, ))
+    names = [count.on(stratum).name() for stratum in strata]
+    if not all(n in figures for n in names):
+        return None
+    numbers = [figures[n] for n in names]
+    return int(min(numbers) if figure.stratum == GAP else sum(numbers))
 
 
-def matching(names, patterns=METRICS):
+def matching(names: Iterable[str],
+             patterns: Sequence[str] = METRICS) -> list[str]:
     """The names that match a pattern with * and ?; all if none does.
 
     Args:
@@ -161,11 +166,12 @@ def matching(names, patterns=METRICS):
     Returns:
         list[str]: In their order.
     """
+    names = list(names)
     found = [n for n in names if any(fnmatchcase(n, p) for p in patterns)]
-    return found or list(names)
+    return found or names
 
 
-def shared_prefix(names):
+def shared_prefix(names: Iterable[str]) -> str:
     """What names have in common, up to the last slash of it.
 
     Example:

@@ -1,12 +1,15 @@
 """This machine: cores, threads, memory."""
+from __future__ import annotations
+
 import ctypes
 import os
+from collections.abc import MutableMapping
 
 # glibc, malloc.h
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
 
 
-def tune_for_cpu(threads=False):
+def tune_for_cpu(threads: bool = False) -> None:
     """Let torch share two cores and keep its memory. Call it before torch.
 
     Threads of GNU's OpenMP spin while they wait for each other, by default
@@ -46,14 +49,14 @@ def tune_for_cpu(threads=False):
             mallopt(M_ARENA_MAX, 1)
 
 
-def cores_of_process():
+def cores_of_process() -> tuple[int, ...]:
     """Numbers of the cores that this process may use."""
     if hasattr(os, 'sched_getaffinity'):
         return tuple(sorted(os.sched_getaffinity(0)))
     return tuple(range(os.cpu_count() or 1))
 
 
-def usable_cores(quota='/sys/fs/cgroup/cpu.max'):
+def usable_cores(quota: str = '/sys/fs/cgroup/cpu.max') -> int:
     """Cores' worth of time that this process may use, >= 1.
 
     Fewer than there are where it is bound to some, or in a container with a
@@ -72,7 +75,7 @@ def usable_cores(quota='/sys/fs/cgroup/cpu.max'):
     return max(1, cores)
 
 
-def free_threads(env=None):
+def free_threads(env: MutableMapping[str, str] | None = None) -> None:
     """Undo that torchrun limits every process to one OpenMP thread.
 
     It does so, aloud, where the user has set nothing, which would leave the

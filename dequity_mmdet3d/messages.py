@@ -1,14 +1,17 @@
 """How this package words what it tells a user."""
+from __future__ import annotations
+
+from collections.abc import Iterable
 
 
-def first_five(items) -> str:
+def first_five(items: Iterable) -> str:
     """Name the first five of many things: ``'a', 'b', ... (9 in all)``."""
     items = list(items)
     shown = ', '.join(repr(i) for i in items[:5])
     return shown if len(items) <= 5 else f'{shown}, ... ({len(items)} in all)'
 
 
-def counted(n, what) -> str:
+def counted(n: int, what: str) -> str:
     """A number of things, the last word in the number that it needs.
 
     Example:
@@ -18,7 +21,7 @@ def counted(n, what) -> str:
     return f'{n} {what}' if n == 1 else f'{n} {what}s'
 
 
-def error_line(error):
+def error_line(error: BaseException) -> str:
     """One line of text for an exception.
 
     Args:

@@ -3,12 +3,16 @@
 Processes share the work by shard numbers and meet on the file system; what
 they tell each other directly is small. No GPU is needed for that.
 """
+from __future__ import annotations
+
 import contextlib
 import os
 import re
 import socket
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from .machine import cores_of_process
 
@@ -36,7 +40,8 @@ class Ranks:
     port: int = 0
 
 
-def find_ranks(launcher='auto', env=None):
+def find_ranks(launcher: str = 'auto',
+               env: Mapping[str, str] | None = None) -> Ranks:
     """Read what the launcher left in the environment.
 
     Args:
@@ -78,13 +83,13 @@ def find_ranks(launcher='auto', env=None):
     return found
 
 
-def _pytorch(env):
+def _pytorch(env: Mapping[str, str]) -> Ranks:
     rank = int(env['RANK'])
     return Ranks(rank, int(env['WORLD_SIZE']), int(env.get('LOCAL_RANK', 0)),
                  env['MASTER_ADDR'], int(env['MASTER_PORT']))
 
 
-def _slurm(env):
+def _slurm(env: Mapping[str, str]) -> Ranks:
     world = env.get('SLURM_STEP_NUM_TASKS') or env['SLURM_NTASKS']
     nodes = env.get('SLURM_STEP_NODELIST') or env['SLURM_JOB_NODELIST']
     job, step = int(env['SLURM_JOB_ID']), int(env.get('SLURM_STEP_ID', 0))
@@ -95,7 +100,7 @@ def _slurm(env):
         int(env.get('MASTER_PORT', 20000 + (job * 31 + step) % 20000)))
 
 
-def first_host(nodes):
+def first_host(nodes: str) -> str:
     """First name of a node list of Slurm's.
 
     Example:
@@ -104,19 +109,19 @@ def first_host(nodes):
         >>> first_host('a1,a2')
         'a1'
     """
-    return re.sub(r'\[(\w+)[^\]]*\]', r'\1', re.match(
-        r'(?:[^,\[]|\[[^\]]*\])+', nodes)[0])
+    first = re.match(r'(?:[^,\[]|\[[^\]]*\])+', nodes)
+    return re.sub(r'\[(\w+)[^\]]*\]', r'\1', first[0]) if first else nodes
 
 
 class Alone:
     """A run of one process; also what several processes have in common."""
     rank, world, local_rank, sharing = 0, 1, 0, 1
 
-    def gather(self, value):
+    def gather(self, value: Any) -> list:
         """Tell all processes; what each of them said, in their order."""
         return [value]
 
-    def agree(self, values):
+    def agree(self, values: dict) -> None:
         """Raise ValueError in every process unless all say the same dict."""
         said = self.gather(values)
         for other, theirs in enumerate(said):
@@ -128,7 +133,7 @@ class Alone:
                     f'process 0 has {said[0][key]!r} and process {other} '
                     f'{theirs.get(key)!r}; start them with one command')
 
-    def device(self, device):
+    def device(self, device: str | None) -> str | None:
         """The device for this process: its own GPU, where there are any."""
         if self.world > 1 and device in (None, 'cuda'):
             import torch
@@ -140,7 +145,7 @@ class Alone:
 class Team(Alone):
     """One of several connected processes. Made by :func:`connect`."""
 
-    def __init__(self, ranks, distributed):
+    def __init__(self, ranks: Ranks, distributed: Any):
         self.rank, self.world = ranks.rank, ranks.world
         self.local_rank = ranks.local_rank
         self._distributed = distributed
@@ -148,8 +153,9 @@ class Team(Alone):
         here = (socket.gethostname(), cores_of_process())
         self.sharing = self.gather(here).count(here)
 
-    def gather(self, value):
-        said = [None] * self.world
+    def gather(self, value: Any) -> list:
+        """Tell all processes; what each of them said, in their order."""
+        said: list = [None] * self.world
         try:
             self._distributed.all_gather_object(said, value)
         except RuntimeError as e:  # gloo: the connection is closed, or waited
@@ -162,7 +168,7 @@ class Team(Alone):
 
 
 @contextlib.contextmanager
-def connect(ranks):
+def connect(ranks: Ranks) -> Iterator[Alone]:
     """Join the other processes of this run.
 
     Args:
@@ -198,6 +204,6 @@ def connect(ranks):
         dist.destroy_process_group()
 
 
-def _short(error):
+def _short(error: BaseException) -> str:
     """What gloo says, without where in its source it says so."""
     return re.sub(r'^\[[^\]]*\] *', '', str(error).splitlines()[0])[:60]

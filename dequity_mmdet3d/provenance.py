@@ -2,6 +2,9 @@
 
 The fields are those of the JSON in the file, see :mod:`.table`.
 """
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timezone
 from typing import List, Optional
@@ -19,8 +22,9 @@ class Provenance:
 
     Args:
         source (str): 'config', 'images', 'embeddings' or 'cluster_info'.
-        id_type (str): What the ids are: 'sample_idx', 'token' (or both,
-            'sample_idx-token'), 'relative_path', 'given' or 'row'.
+        id_type (str): What the ids are: one of :data:`.sample_ids.ID_TYPES`
+            (or several, 'sample_idx-token'), 'relative_path', 'given' or
+            'row'.
         dataset (str, optional): The info file's ``metainfo['dataset']``.
         split (str, optional): Names of the annotation files.
         encoder (dict, optional): ``name``, ``pretrained``,
@@ -67,7 +71,8 @@ class Provenance:
     versions: Optional[dict] = None
     date: Optional[str] = None
 
-    def completed(self, ids, versions):
+    def completed(self, ids: Sequence[str],
+                  versions: dict[str, str]) -> Provenance:
         """With what is known when the table is.
 
         Args:
@@ -85,7 +90,7 @@ class Provenance:
             versions=versions,
             date=datetime.now(timezone.utc).isoformat(timespec='seconds'))
 
-    def as_dict(self):
+    def as_dict(self) -> dict:
         """dict: JSON-able, for :class:`.table.LikelihoodTable`."""
         # who did not cluster has no seed, who took the authors' has None
         nulls = _NULLS + (('seed', ) if self.clustering is not None else ())

@@ -1,48 +1,90 @@
 """By what a sample is named, offline and in training."""
+from __future__ import annotations
+
 import hashlib
 from collections import Counter
+from collections.abc import Iterable
+from typing import Any
 
 from .messages import first_five
 
+# By which entry of an info a sample is named; the first that it has counts.
+ID_TYPES = ('token', 'sample_idx', 'sample_id', 'lidar_path')
 
-def sample_id_of(info: dict) -> str:
+
+def sample_id_of(info: dict, points_folder: str = '') -> str:
     """The id by which the host names a sample for good.
 
+    The first of these that the info has:
+
+    1. ``token`` (nuScenes, Lyft, whose ``sample_idx`` is a row number);
+    2. ``sample_idx``, a number without leading zeros (KITTI: '134' for
+       frame 000134; Waymo);
+    3. ``sample_id``, as it stands, since SemanticKITTI joins the numbers of
+       sequence and frame in it: '015' is not '15';
+    4. ``lidar_points.lidar_path``, the file of the points (ScanNet:
+       'scene0191_00.bin'; SUN RGB-D, S3DIS), below the data set's folder
+       of points where it lies there.
+
     Args:
-        info (dict): One entry of an info file's ``data_list`` (version 1.1).
-            Not what ``get_data_info`` returns: the host puts the row number
-            into ``sample_idx`` there.
+        info (dict): One entry of an info file's ``data_list`` (version 1.1),
+            or what a data set holds of it. Not what ``get_data_info``
+            returns: the host puts the row number into ``sample_idx`` there.
+        points_folder (str): The data set's ``data_prefix['pts']`` with its
+            ``data_root``, which the host puts before ``lidar_path`` when it
+            reads the file. Defaults to none.
 
     Returns:
-        str: ``token`` if there is one (nuScenes, whose ``sample_idx`` is a
-        row number), else ``sample_idx`` (KITTI: '134' for frame 000134).
+        str: The id.
 
     Raises:
-        KeyError: If the info has neither.
+        KeyError: If the info has none of these.
     """
-    token = info.get('token')
-    if token is not None and token != '':
-        return str(token)
-    index = info.get('sample_idx')
-    if index is None:
-        raise KeyError(
-            "a sample needs 'token' or 'sample_idx' to be found in the "
-            f'likelihood table, but has only {sorted(map(str, info))}; '
-            'convert the info file to version 1.1')
+    kind = id_type_of(info)
+    if kind in ('token', 'sample_id'):
+        return str(info[kind])
+    if kind == 'lidar_path':
+        return _below(str(info['lidar_points'][kind]), points_folder)
     try:
-        return str(int(index))
+        return str(int(info[kind]))
     except ValueError:
         # some converters write names such as 'scene0000_00'
-        return str(index)
+        return str(info[kind])
 
 
-def ids_fingerprint(ids) -> str:
+def id_type_of(info: dict) -> str:
+    """Which of ``ID_TYPES`` names a sample; see :func:`sample_id_of`.
+
+    Raises:
+        KeyError: If the info has none of them.
+    """
+    points = info.get('lidar_points')
+    found = dict(info, lidar_path=points.get('lidar_path') if isinstance(
+        points, dict) else None)
+    for kind in ID_TYPES:
+        # 0 is a number of a frame, and an empty token is none
+        if found.get(kind) is not None and found[kind] != '':
+            return kind
+    raise KeyError(
+        "a sample needs 'token', 'sample_idx', 'sample_id' or "
+        "'lidar_points.lidar_path' to be found in the likelihood table, but "
+        f'has only {sorted(map(str, info))}; write one of them, unique, into '
+        'each entry of the info file')
+
+
+def _below(path, folder):
+    """A path relative to a folder that it lies in, else as it is."""
+    start = folder if not folder or folder.endswith('/') else f'{folder}/'
+    return path[len(start):] if path.startswith(start) else path
+
+
+def ids_fingerprint(ids: Iterable[str]) -> str:
     """SHA-256 of the sorted ids, one a line: do two tables cover the same?"""
     text = '\n'.join(sorted(ids))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def check_ids(ids) -> list:
+def check_ids(ids: Iterable[str]) -> list[str]:
     """Check sample ids.
 
     Args:
@@ -67,7 +109,8 @@ def check_ids(ids) -> list:
     return ids
 
 
-def checked_id(value):
+def checked_id(value: Any) -> str:
+    """One sample id, checked; see :func:`check_ids`."""
     if not isinstance(value, str):
         raise TypeError('a sample id must be a string, but got '
                         f'{value!r} of type {type(value).__name__}; see '

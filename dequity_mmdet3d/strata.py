@@ -2,6 +2,8 @@
 
 Shape letters: N samples.
 """
+from collections.abc import Sequence
+
 import numpy as np
 
 STRATA = RARE, MIDDLE, COMMON = ('rare', 'middle', 'common')
@@ -10,7 +12,7 @@ STRATA = RARE, MIDDLE, COMMON = ('rare', 'middle', 'common')
 BOUNDS = (0.2, 0.5)
 
 
-def check_bounds(bounds):
+def check_bounds(bounds: Sequence[float]) -> None:
     """Raise ValueError for bounds that are not two rising shares."""
     numbers = (isinstance(bounds, (list, tuple)) and len(bounds) == 2
                and all(isinstance(b, (int, float)) for b in bounds))
@@ -20,7 +22,8 @@ def check_bounds(bounds):
             f'(0, 1), such as {BOUNDS}, but got {bounds!r}')
 
 
-def strata_of(likelihood, bounds=BOUNDS):
+def strata_of(likelihood: np.ndarray,
+              bounds: Sequence[float] = BOUNDS) -> np.ndarray:
     """Strata by share of samples, from the least likely up.
 
     Samples of equal likelihood, a cluster's, stay together: a bound moves to

@@ -17,8 +17,10 @@ runs no code that the file brings.
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
@@ -54,7 +56,7 @@ class LikelihoodTable:
     cluster_size: np.ndarray
     metadata: dict = field(default_factory=dict)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         ids = np.empty(len(self.sample_id), dtype=object)
         ids[:] = check_ids(self.sample_id)
         columns = dict(
@@ -79,7 +81,8 @@ class LikelihoodTable:
         except (TypeError, ValueError) as e:
             raise TypeError(f'metadata must be JSON-able: {e}') from e
 
-    def _refuse(self, bad, rule, values):
+    def _refuse(self, bad: np.ndarray, rule: str,
+                values: np.ndarray) -> None:
         if bad.any():
             rows = np.flatnonzero(bad)
             raise ValueError(
@@ -87,7 +90,7 @@ class LikelihoodTable:
                 + ', '.join(f'{self.sample_id[i]!r} has {values[i]}'
                             for i in rows[:5]) + f'; {REMAKE}')
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.sample_id)
 
     @property
@@ -96,10 +99,10 @@ class LikelihoodTable:
         return len(np.unique(self.cluster_id[self.cluster_id >= 0]))
 
     @cached_property
-    def _rows(self):
+    def _rows(self) -> dict[str, int]:
         return {i: row for row, i in enumerate(self.sample_id.tolist())}
 
-    def index(self, ids) -> np.ndarray:
+    def index(self, ids: Iterable[str]) -> np.ndarray:
         """Rows of the given ids.
 
         Args:
@@ -116,7 +119,7 @@ class LikelihoodTable:
         return np.array([self._rows.get(checked_id(i), -1) for i in ids],
                         dtype=np.int64)
 
-    def likelihood_of(self, ids) -> np.ndarray:
+    def likelihood_of(self, ids: Iterable[str]) -> np.ndarray:
         """Likelihoods of the given ids.
 
         Args:
@@ -128,7 +131,7 @@ class LikelihoodTable:
         rows = self.index(ids)
         return np.where(rows < 0, np.nan, self.likelihood[rows])
 
-    def save(self, path) -> None:
+    def save(self, path: str | Path) -> None:
         """Write the table; the file is complete or not there at all.
 
         Args and errors: see :func:`.table_file.write_table`.
@@ -137,7 +140,7 @@ class LikelihoodTable:
                     self.metadata)
 
     @classmethod
-    def load(cls, path) -> LikelihoodTable:
+    def load(cls, path: str | Path) -> LikelihoodTable:
         """Read a table and check all of it.
 
         Args and errors: see :func:`.table_file.read_table`; ValueError also
@@ -145,12 +148,12 @@ class LikelihoodTable:
         """
         columns, metadata = read_table(path)
         try:
-            return cls(*(columns[c] for c in COLUMNS), metadata)
+            return cls(**columns, metadata=metadata)
         except ValueError as e:
             raise ValueError(f'{path}: {e}') from e
 
 
-def _column(values, dtype, name):
+def _column(values: np.ndarray, dtype: type, name: str) -> np.ndarray:
     values = np.asarray(values)
     kinds = 'f' if dtype is np.float64 else 'iu'
     if values.ndim != 1 or (values.dtype.kind not in kinds and len(values)):

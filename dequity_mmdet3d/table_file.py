@@ -3,12 +3,18 @@
 The layout is described in :mod:`dequity_mmdet3d.table`, whose class is what
 others use.
 """
+from __future__ import annotations
+
 import json
 import os
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from .whole_file import whole_file
+
+if TYPE_CHECKING:
+    import numpy as np
 
 FORMAT_VERSION = 1
 COLUMNS = ('sample_id', 'likelihood', 'cluster_id', 'cluster_size')
@@ -16,7 +22,8 @@ REMAKE = 'make it again with tools/compute_likelihoods.py'
 METADATA_KEY = b'dequity_mmdet3d'
 
 
-def write_table(path, columns, metadata):
+def write_table(path: str | Path, columns: dict[str, np.ndarray],
+                metadata: dict) -> None:
     """Write the columns; the file is complete or not there at all.
 
     Args:
@@ -45,14 +52,14 @@ def write_table(path, columns, metadata):
         raise _unwritable(path, e) from e
 
 
-def check_writable(path):
+def check_writable(path: str | Path) -> None:
     """Raise OSError unless a table could be saved at ``path``.
 
     Tries it for real, as permissions alone do not tell, and leaves no trace:
     to be asked before the long work, not after it.
     """
     _arrow()
-    made = []
+    made: list[Path] = []
     try:
         target = _target(path)
         for folder in [*reversed(target.parent.parents), target.parent]:
@@ -68,7 +75,7 @@ def check_writable(path):
             folder.rmdir()
 
 
-def _target(path):
+def _target(path: str | Path) -> Path:
     """The file behind a link; OSError unless it is a file or not there."""
     path = Path(os.path.realpath(path))
     if path.is_dir():
@@ -80,7 +87,7 @@ def _target(path):
     return path
 
 
-def read_table(path):
+def read_table(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
     """Read the columns of a table and check their types.
 
     Args:
@@ -126,7 +133,7 @@ def read_table(path):
     return {c: table.column(c).to_numpy() for c in COLUMNS}, metadata
 
 
-def _metadata(path, raw):
+def _metadata(path: Path, raw: dict[bytes, bytes]) -> dict:
     try:
         metadata = json.loads(raw[METADATA_KEY])
     except (KeyError, ValueError):  # ValueError: no JSON, or no UTF-8
@@ -145,7 +152,7 @@ def _metadata(path, raw):
     return metadata
 
 
-def _arrow():
+def _arrow() -> tuple[Any, Any]:
     try:
         import pyarrow
         import pyarrow.parquet
@@ -156,7 +163,7 @@ def _arrow():
     return pyarrow, pyarrow.parquet
 
 
-def _unwritable(path, error):
+def _unwritable(path: str | Path, error: OSError) -> OSError:
     return OSError(f'cannot write the likelihood table {path}: '
                    f'{error.strerror or error}; give a file in a folder that '
                    'you can write to')

@@ -2,10 +2,19 @@
 
 Shape letters: N samples.
 """
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+Values = TypeVar('Values', float, 'np.ndarray', 'torch.Tensor')
 
 
-def check_eta_gamma(eta, gamma, of=''):
+def check_eta_gamma(eta: float, gamma: float, of: str = '') -> None:
     """Raise ValueError unless ``eta`` and ``gamma`` are usable.
 
     Args:
@@ -20,14 +29,16 @@ def check_eta_gamma(eta, gamma, of=''):
                              f'but got {value!r}')
 
 
-def check_normalize(normalize, of=''):
+def check_normalize(normalize: str | None, of: str = '') -> None:
     """Raise ValueError unless ``normalize`` is None or 'mean'."""
     if normalize not in (None, 'mean'):
         raise ValueError(f"normalize{of} must be None or 'mean', but got "
                          f'{normalize!r}')
 
 
-def dequity_weight(likelihood, eta=1.0, gamma=5.0):
+def dequity_weight(likelihood: Values,
+                   eta: float = 1.0,
+                   gamma: float = 5.0) -> Values:
     r"""Weight of a sample's loss, the "Generalized Focal Loss".
 
     .. math:: w = (\eta + (1 - p)^\gamma) / (\eta + 1)
@@ -66,7 +77,11 @@ def dequity_weight(likelihood, eta=1.0, gamma=5.0):
     return (eta + (1 - likelihood)**gamma) / (eta + 1)
 
 
-def mean_weight(likelihood, eta=1.0, gamma=5.0, normalize=None, counts=None):
+def mean_weight(likelihood: np.ndarray,
+                eta: float = 1.0,
+                gamma: float = 5.0,
+                normalize: str | None = None,
+                counts: np.ndarray | None = None) -> float:
     """Mean weight of an epoch.
 
     Args:
@@ -98,11 +113,11 @@ def mean_weight(likelihood, eta=1.0, gamma=5.0, normalize=None, counts=None):
     return float(mean)
 
 
-def sample_weights(likelihood,
-                   eta=1.0,
-                   gamma=5.0,
-                   normalize=None,
-                   epoch=None):
+def sample_weights(likelihood: np.ndarray,
+                   eta: float = 1.0,
+                   gamma: float = 5.0,
+                   normalize: str | None = None,
+                   epoch: np.ndarray | None = None) -> np.ndarray:
     """Weights of the samples of a training set.
 
     Args:
@@ -130,7 +145,11 @@ def sample_weights(likelihood,
     return weights_given_mean(likelihood, mean, eta, gamma, normalize)
 
 
-def weights_given_mean(likelihood, mean, eta=1.0, gamma=5.0, normalize=None):
+def weights_given_mean(likelihood: np.ndarray,
+                       mean: float,
+                       eta: float = 1.0,
+                       gamma: float = 5.0,
+                       normalize: str | None = None) -> np.ndarray:
     """:func:`sample_weights` where the mean weight of the epoch is known.
 
     Args:

@@ -1,16 +1,21 @@
 """Files that are there whole or not at all, and locks that die with us."""
+from __future__ import annotations
+
 import contextlib
 import os
 import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
 
 try:
     import fcntl
 except ImportError:  # Windows: no lock, whose place the atomic rename takes
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 
 @contextlib.contextmanager
-def whole_file(path):
+def whole_file(path: Path) -> Iterator[BinaryIO]:
     """Write a file that nobody ever sees in part.
 
     Args:
@@ -34,7 +39,7 @@ def whole_file(path):
             os.unlink(temporary)
 
 
-def remove_leftovers(folder):
+def remove_leftovers(folder: Path) -> None:
     """Remove what killed processes left; only for the holder of the lock."""
     for path in folder.glob('.*.tmp'):
         with contextlib.suppress(FileNotFoundError):
@@ -42,7 +47,7 @@ def remove_leftovers(folder):
 
 
 @contextlib.contextmanager
-def lock(path, busy):
+def lock(path: Path, busy: str) -> Iterator[int | None]:
     """Hold a lock that the system takes back when the process dies.
 
     Args:

@@ -14,7 +14,7 @@ OFFLINE = ('cli', 'commands', 'figures', 'machine', 'messages', 'processes',
 HOST = ('mmdet3d', 'mmdet', 'mmcv')
 
 # Any import of these is an error, however deep it is hidden.
-BLOCK = '''
+_BLOCK = '''
 import sys
 
 class Block:
@@ -24,6 +24,11 @@ class Block:
 
 sys.meta_path.insert(0, Block())
 '''
+
+
+def block(*names):
+    """Code that makes imports of these packages an error."""
+    return _BLOCK.format(names=names)
 
 
 def run(code):
@@ -46,7 +51,7 @@ def test_offline_rooms_import_without_the_host():
     names = [name for room in OFFLINE for name in modules_of(room)]
     assert 'dequity_mmdet3d.likelihood.encoding.encoders.clip' in names
     lines = '\n'.join(f'import {name}' for name in names)
-    done = run(BLOCK.format(names=HOST) + lines + '\nprint("fine")')
+    done = run(block(*HOST) + lines + '\nprint("fine")')
     assert done.stdout == 'fine\n', done.stderr
 
 
@@ -62,13 +67,13 @@ from dequity_mmdet3d.likelihood.catalog import open_catalog
 content.bad_images('no.parquet')
 content.stability({})
 print('fine')'''
-    done = run(BLOCK.format(names=(*HOST, 'torch', 'mmengine')) + lines)
+    done = run(block(*HOST, 'torch', 'mmengine') + lines)
     assert done.stdout == 'fine\n', done.stderr
 
 
 @pytest.mark.parametrize('name', ['mmdet3d.structures', 'torch.nn'])
 def test_the_block_blocks(name):
-    done = run(BLOCK.format(names=(*HOST, 'torch')) + f'import {name}')
+    done = run(block(*HOST, 'torch') + f'import {name}')
     assert f'blocked: {name.split(".")[0]}' in done.stderr
 
 

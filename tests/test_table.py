@@ -257,14 +257,32 @@ def test_a_link_stays_a_link(tmp_path):
     (dict(sample_idx='scene0000_00'), 'scene0000_00'),
     (dict(sample_idx=3, token='ca9a'), 'ca9a'),
     (dict(sample_idx=3, token=''), '3'),
+    # SemanticKITTI: sequence 0, frame 15, which is not 1 and 5
+    (dict(sample_id='015', lidar_points=dict(lidar_path='a.bin')), '015'),
+    (dict(lidar_points=dict(lidar_path='scene0191_00.bin')),
+     'scene0191_00.bin'),
+    (dict(sample_idx=0, lidar_points=dict(lidar_path='a.bin')), '0'),
 ])
 def test_sample_id_of(info, name):
     assert sample_id_of(info) == name
 
 
-def test_sample_id_of_nothing():
+@pytest.mark.parametrize('path, folder, name', [
+    ('data/points/a/b.bin', 'data/points', 'a/b.bin'),
+    ('data/points/a/b.bin', 'data/points/', 'a/b.bin'),
+    ('a/b.bin', 'data/points', 'a/b.bin'),
+    ('data/points_2/b.bin', 'data/points', 'data/points_2/b.bin'),
+    ('/x/b.bin', '', '/x/b.bin'),
+])
+def test_file_of_points_below_its_folder(path, folder, name):
+    info = dict(lidar_points=dict(lidar_path=path))
+    assert sample_id_of(info, folder) == name
+
+
+@pytest.mark.parametrize('points', [{}, None, dict(lidar_path=None)])
+def test_sample_id_of_nothing(points):
     with pytest.raises(KeyError, match=r"only \['lidar_points'\]"):
-        sample_id_of(dict(lidar_points={}))
+        sample_id_of(dict(lidar_points=points))
 
 
 def test_small_helpers():

@@ -60,6 +60,15 @@ BESIDE = """Beside the table:
 - Heads of the host's `projects/`, which are not installed with it: BEVFusion's
   TransFusionHead, DETR3DHead and PETRHead, in `tests/zoo/test_projects.py`,
   with a clone of the host (`MMDET3D=/path/to/clone`): the same checks hold.
+- Data of these: each sample is found in the table by an id of its info file
+  ([likelihood_table.md](likelihood_table.md) has the rule). KITTI and Waymo
+  have `sample_idx`, nuScenes and Lyft `token`, SemanticKITTI `sample_id`;
+  ScanNet, S3DIS and SUN RGB-D (VoteNet, H3DNet, GroupFree3D, FCAF3D,
+  ImVoteNet, ImVoxelNet) have none of them and go by the name of their file
+  of points. Checked with upstream's classes in
+  `tests/plugin/test_named_by_file.py`. The infos of ScanNet, S3DIS and
+  SemanticKITTI list no images: their likelihoods come from embeddings of
+  your own (`--embeddings`, `--ids`).
 """
 
 

@@ -3,7 +3,7 @@
 A template fills the unit box (x, y in [-0.5, 0.5], z in [0, 1], facing +x);
 `actor_mesh` scales it by the box's length, width and height.
 """
-from functools import lru_cache
+from functools import cache
 
 import numpy as np
 
@@ -144,7 +144,7 @@ def _cyclist(style: int) -> Mesh:
     return merge(parts)
 
 
-@lru_cache(maxsize=None)
+@cache
 def template(kind: str, style: int) -> Mesh:
     """Shape number `style` of class `kind`, in the unit box."""
     makers = {'Car': _car, 'Pedestrian': _pedestrian, 'Cyclist': _cyclist}

@@ -1,6 +1,6 @@
 """Boxes as labels have them, and whether two of them overlap."""
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Sequence, Tuple
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Box:
     rotation_y: float
 
     @property
-    def at(self) -> Tuple[float, float, float]:
+    def at(self) -> tuple[float, float, float]:
         """Centre of the bottom in the world frame."""
         return self.z, -self.x, CAMERA_HEIGHT - self.y
 
@@ -77,12 +77,13 @@ def box_from_world(kind: str, size: Sequence[float], at: Sequence[float],
                round(float(wrap(-yaw - np.pi / 2)), 2))
 
 
-Footprint = Tuple[float, float, float, float, float]
+Footprint = tuple[float, float, float, float, float]
 
 
 def separated(one: Footprint, two: Footprint) -> bool:
     """Whether two rectangles (x, y, yaw, length, width) have no point in
-    common, by the separating axis theorem."""
+    common, by the separating axis theorem.
+    """
     dx, dy = two[0] - one[0], two[1] - one[1]
     reach = np.hypot(one[3], one[4]) + np.hypot(two[3], two[4])
     if dx * dx + dy * dy > reach * reach / 4:

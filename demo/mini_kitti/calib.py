@@ -8,7 +8,6 @@ in the world is upright in a label. The numbers are made up, of KITTI's size.
 """
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Tuple
 
 import numpy as np
 
@@ -39,6 +38,7 @@ class Calib:
 
     @property
     def p2(self) -> np.ndarray:
+        """(3, 4), of the left colour camera."""
         return self.projections[2]
 
     @property
@@ -63,7 +63,7 @@ def _rotation(roll: float, pitch: float, yaw: float) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def make_calib(image_size: Tuple[int, int]) -> Calib:
+def make_calib(image_size: tuple[int, int]) -> Calib:
     """The rig's calibration for an image of `image_size` (width, height).
 
     An image of another size shows what the full one shows: P0 to P3 are
@@ -92,7 +92,8 @@ def make_calib(image_size: Tuple[int, int]) -> Calib:
 
 def _as_written(calib: Calib) -> Calib:
     """Round to the digits of the file, so that what the renderer uses is
-    what a reader gets."""
+    what a reader gets.
+    """
     return parse_calib(format_calib(calib))
 
 

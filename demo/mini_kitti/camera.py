@@ -1,6 +1,6 @@
 """Camera 2: rays through pixels, and the picture they make."""
-from functools import lru_cache
-from typing import NamedTuple, Tuple
+from functools import cache, lru_cache
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -18,7 +18,8 @@ _NOISE = np.float32(0.006)
 
 class Picture(NamedTuple):
     """image (H, W, 3) uint8 RGB; owner (h, w): the box seen by each ray of
-    the rendered grid, -1 for none."""
+    the rendered grid, -1 for none.
+    """
     image: np.ndarray
     owner: np.ndarray
 
@@ -35,12 +36,12 @@ def directions(calib: Calib, u: np.ndarray, v: np.ndarray) -> np.ndarray:
     return np.float32(rays / np.linalg.norm(rays, axis=1, keepdims=True))
 
 
-def _grid_size(size: Tuple[int, int], step: int) -> Tuple[int, int]:
+def _grid_size(size: tuple[int, int], step: int) -> tuple[int, int]:
     return -(-size[0] // step), -(-size[1] // step)
 
 
 @lru_cache(maxsize=2)
-def _grid_rays(calib: Calib, size: Tuple[int, int], step: int) -> np.ndarray:
+def _grid_rays(calib: Calib, size: tuple[int, int], step: int) -> np.ndarray:
     width, height = _grid_size(size, step)
     v, u = np.mgrid[:height, :width]
     # A block's middle, in pixels of the full picture.
@@ -49,7 +50,7 @@ def _grid_rays(calib: Calib, size: Tuple[int, int], step: int) -> np.ndarray:
 
 
 def render(scene: Scene, look: Look, road: Road, calib: Calib,
-           size: Tuple[int, int], step: int,
+           size: tuple[int, int], step: int,
            rng: np.random.Generator) -> Picture:
     """Take the picture.
 
@@ -127,7 +128,7 @@ def _develop(colour: np.ndarray, exposure: float,
     return _curve()[index.astype(np.uint16)]
 
 
-@lru_cache(maxsize=None)
+@cache
 def _curve() -> np.ndarray:
     """8-bit values for evenly spaced square roots of the light."""
     light = np.linspace(0, _BRIGHTEST**0.5, _CURVE_SIZE)**2

@@ -7,11 +7,11 @@ import os
 import shutil
 import signal
 import threading
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 from .frames import Settings, frame_files
 from .plan import (
@@ -71,12 +71,12 @@ def remove_data_set(root: Path) -> None:
 
 def make_data_set(root: Path,
                   settings: Settings,
-                  counts: Dict[str, int],
+                  counts: dict[str, int],
                   workers: int = 1,
                   overwrite: bool = False,
-                  progress: Optional[Callable[[int, int], None]] = None,
+                  progress: Callable[[int, int], None] | None = None,
                   balanced: Sequence[str] = ()
-                  ) -> List[Sample]:
+                  ) -> list[Sample]:
     """Make the data set, or what is missing of it.
 
     Args:
@@ -137,7 +137,7 @@ def _json(description) -> bytes:
     return (json.dumps(description, indent=2) + '\n').encode()
 
 
-def _write_lists(root: Path, samples: List[Sample]) -> None:
+def _write_lists(root: Path, samples: list[Sample]) -> None:
     """ImageSets, then modes.csv as the mark of a finished data set."""
     names = {
         split: [s.name for s in samples if s.split == split]
@@ -157,7 +157,8 @@ def _write_lists(root: Path, samples: List[Sample]) -> None:
 @contextmanager
 def _interrupts_ignored() -> Iterator[None]:
     """Processes started in here leave Ctrl-C, which the terminal sends to
-    all of them, to their parent."""
+    all of them, to their parent.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # Python lets only the main thread change this.
         return
@@ -168,7 +169,7 @@ def _interrupts_ignored() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
 
 
-def _made(root: Path, settings: Settings, samples: List[Sample],
+def _made(root: Path, settings: Settings, samples: list[Sample],
           workers: int) -> Iterator[int]:
     """Make frames, here or in processes; yields as they are finished."""
     if workers == 1 or len(samples) < 2:

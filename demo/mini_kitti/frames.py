@@ -1,6 +1,5 @@
 """One frame, from its mode and its seed to the bytes of its files."""
 from dataclasses import dataclass
-from typing import Dict, List, Tuple
 
 import cv2
 import numpy as np
@@ -28,7 +27,7 @@ class Settings:
         lidar_fov (float): Degrees in front that the lidar sweeps.
     """
     seed: int = 0
-    image_size: Tuple[int, int] = (1242, 375)
+    image_size: tuple[int, int] = (1242, 375)
     render_step: int = 3
     azimuth_step: float = 0.2
     lidar_fov: float = 100.0
@@ -41,7 +40,7 @@ class Frame:
     calib: Calib
     picture: camera.Picture
     scan: lidar.Scan
-    labels: List[Label]
+    labels: list[Label]
 
 
 def make_frame(settings: Settings, index: int, mode: str) -> Frame:
@@ -65,7 +64,7 @@ def make_frame(settings: Settings, index: int, mode: str) -> Frame:
 
 
 def frame_files(settings: Settings, index: int, mode: str,
-                with_labels: bool = True) -> Dict[str, bytes]:
+                with_labels: bool = True) -> dict[str, bytes]:
     """The content of a frame's files by the folder they go to."""
     frame = make_frame(settings, index, mode)
     ok, png = cv2.imencode('.png', frame.picture.image[:, :, ::-1],

@@ -1,6 +1,6 @@
 """KITTI labels: what a person would draw around what the sensors see."""
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import List, Sequence, Tuple
 
 import numpy as np
 
@@ -30,13 +30,13 @@ class Label:
         care (bool): False writes a DontCare row.
     """
     box: Box
-    bbox: Tuple[float, float, float, float]
+    bbox: tuple[float, float, float, float]
     truncated: float
     occluded: int
     care: bool
 
 
-def image_box(box: Box, calib: Calib, size: Tuple[int, int]):
+def image_box(box: Box, calib: Calib, size: tuple[int, int]):
     """2D box of the projected corners, uncut and cut by the image.
 
     Returns:
@@ -50,7 +50,7 @@ def image_box(box: Box, calib: Calib, size: Tuple[int, int]):
 
 
 def visibility(scene: Scene, calib: Calib,
-               cut: Sequence[np.ndarray]) -> Tuple[np.ndarray, np.ndarray]:
+               cut: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """How much of each object can be seen.
 
     A grid of rays through each 2D box: those that meet the object at all
@@ -82,8 +82,8 @@ def visibility(scene: Scene, calib: Calib,
     return seen / np.maximum(met, 1), seen
 
 
-def make_labels(scene: Scene, calib: Calib, size: Tuple[int, int],
-                hits: np.ndarray) -> List[Label]:
+def make_labels(scene: Scene, calib: Calib, size: tuple[int, int],
+                hits: np.ndarray) -> list[Label]:
     """Label the objects that the camera sees.
 
     Nothing of an object in the picture: no row. Too little of it, or too

@@ -1,5 +1,5 @@
 """Where cars, pedestrians and cyclists stand."""
-from typing import Callable, List, Optional, Sequence, Tuple
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -20,10 +20,10 @@ _NEAREST = 5.0
 _VIEW = 0.86
 
 # s, d, yaw against the road's, z
-Spot = Tuple[float, float, float, float]
+Spot = tuple[float, float, float, float]
 
 
-def _size(kind: str, rng: np.random.Generator) -> List[float]:
+def _size(kind: str, rng: np.random.Generator) -> list[float]:
     return [
         float(np.clip(rng.normal(mean, sigma), mean - 2.2 * sigma,
                       mean + 2.2 * sigma)) for mean, sigma in _SIZES[kind]
@@ -79,7 +79,7 @@ def _riding(mode: Mode, road: Road, rng: np.random.Generator) -> Spot:
 
 def _try_to_place(kind: str, propose: Callable, mode: Mode, road: Road,
                   taken: Sequence[Footprint],
-                  rng: np.random.Generator) -> Optional[Box]:
+                  rng: np.random.Generator) -> Box | None:
     size = _size(kind, rng)
     for _ in range(30):
         s, d, yaw, z = propose(mode, road, rng)
@@ -102,14 +102,14 @@ def _try_to_place(kind: str, propose: Callable, mode: Mode, road: Road,
     return None
 
 
-def footprint(box: Box, room: Tuple[float, float] = (0.0, 0.0)) -> Footprint:
+def footprint(box: Box, room: tuple[float, float] = (0.0, 0.0)) -> Footprint:
     """The box seen from above, grown by `room` in length and width."""
     x, y, _ = box.at
     return x, y, box.yaw, box.l + room[0], box.w + room[1]
 
 
 def place_objects(mode: Mode, road: Road, obstacles: Sequence[Footprint],
-                  rng: np.random.Generator) -> List[Box]:
+                  rng: np.random.Generator) -> list[Box]:
     """Draw the objects of one frame; none overlaps another or an obstacle.
 
     A street too full for its draw gets fewer objects: after 30 tries one is
@@ -124,7 +124,7 @@ def place_objects(mode: Mode, road: Road, obstacles: Sequence[Footprint],
     Returns:
         list[Box]: In the camera's view, or cut by its edge.
     """
-    boxes: List[Box] = []
+    boxes: list[Box] = []
     taken = list(obstacles)
     for kind, mean, propose in (('Cyclist', mode.cyclists, _riding),
                                 ('Pedestrian', mode.pedestrians, _walking),

@@ -21,14 +21,16 @@ MAX_ERROR = 4.0
 
 class Scan(NamedTuple):
     """points (N, 4) float32: x, y, z in the velodyne frame, reflectance in
-    [0, 1). triangle (N,) is what each hit, -1 for drops in the air."""
+    [0, 1). triangle (N,) is what each hit, -1 for drops in the air.
+    """
     points: np.ndarray
     triangle: np.ndarray
 
 
 def beam_elevations() -> np.ndarray:
     """Elevations of the HDL-64E's lasers in rad, (64,), from the top: 32 of
-    them 1/3 degree apart from +2 degrees, 32 below, 1/2 degree apart."""
+    them 1/3 degree apart from +2 degrees, 32 below, 1/2 degree apart.
+    """
     upper = 2.0 - np.arange(32) / 3
     lower = upper[-1] - 0.5 - np.arange(32) / 2
     return np.radians(np.concatenate([upper, lower]))

@@ -4,12 +4,11 @@ Every number a mode differs by is in `MODES`. A pair (low, high) is the range
 a frame draws from, uniformly; colours are linear RGB in [0, 1].
 """
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
 
 import numpy as np
 
-Range = Tuple[float, float]
-Colour = Tuple[float, float, float]
+Range = tuple[float, float]
+Colour = tuple[float, float, float]
 
 # Frequencies follow rank ** -POWER: 60 % for the first of six, 2.9 % for
 # the last.
@@ -54,7 +53,7 @@ class Mode:
     rain: Range = (0.0, 0.0)
     lamps: float = 0.0
     exposure: Range = (0.85, 1.15)
-    lanes: Tuple[int, int] = (1, 2)
+    lanes: tuple[int, int] = (1, 2)
     lane_width: float = 3.2
     median: float = 0.0
     shoulder: float = 2.3
@@ -103,7 +102,7 @@ MODES = (
          reach=38.0),
 )
 
-BY_NAME: Dict[str, Mode] = {mode.name: mode for mode in MODES}
+BY_NAME: dict[str, Mode] = {mode.name: mode for mode in MODES}
 
 
 def frequencies(power: float = POWER) -> np.ndarray:
@@ -118,7 +117,7 @@ def equal_shares() -> np.ndarray:
     return np.full(len(MODES), 1 / len(MODES))
 
 
-def mode_counts(total: int, share: Optional[np.ndarray] = None) -> List[int]:
+def mode_counts(total: int, share: np.ndarray | None = None) -> list[int]:
     """Split `total` frames over the modes by largest remainder.
 
     Where `total` allows it, no mode is left out: one that would get none

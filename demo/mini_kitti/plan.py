@@ -1,8 +1,9 @@
 """Which frames a data set has, and what folder it may go to."""
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Dict, List, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -26,14 +27,16 @@ class Sample:
 
     @property
     def name(self) -> str:
+        """Of its files, without their suffix."""
         return f'{self.index:06d}'
 
     @property
     def folder(self) -> str:
+        """KITTI's top folder for it."""
         return 'testing' if self.split == 'test' else 'training'
 
     @property
-    def files(self) -> Dict[str, str]:
+    def files(self) -> dict[str, str]:
         """Path below the data set's root, by KITTI's folder."""
         kinds = {'image_2': 'png', 'velodyne': 'bin', 'calib': 'txt'}
         if self.split != 'test':
@@ -44,9 +47,9 @@ class Sample:
         }
 
 
-def plan_samples(counts: Dict[str, int],
+def plan_samples(counts: dict[str, int],
                  seed: int,
-                 balanced: Sequence[str] = ()) -> List[Sample]:
+                 balanced: Sequence[str] = ()) -> list[Sample]:
     """Number all frames and give each its mode.
 
     Frames are numbered through train, val and test. Within a split the
@@ -69,7 +72,7 @@ def plan_samples(counts: Dict[str, int],
         if counts[split] < least:
             raise ValueError(f'--{split} must be at least {least}, got '
                              f'{counts[split]}')
-    samples: List[Sample] = []
+    samples: list[Sample] = []
     for number, split in enumerate(SPLITS):
         names = np.repeat([mode.name for mode in MODES],
                           mode_counts(
@@ -82,8 +85,8 @@ def plan_samples(counts: Dict[str, int],
 
 
 def describe(settings: Settings,
-             counts: Dict[str, int],
-             balanced: Sequence[str] = ()) -> Dict[str, Any]:
+             counts: dict[str, int],
+             balanced: Sequence[str] = ()) -> dict[str, Any]:
     """What `mini_kitti.json` says: all that decides the data's bytes."""
     # Left out where empty: data sets made before there was a choice.
     extra = {'balanced': sorted(balanced)} if balanced else {}
@@ -103,7 +106,7 @@ def describe(settings: Settings,
 
 
 def check_folder(root: Path,
-                 description: Dict[str, Any],
+                 description: dict[str, Any],
                  overwrite: bool = False) -> None:
     """Stop unless `root` is new, empty, or a part of this very data set.
 
@@ -141,7 +144,7 @@ def check_folder(root: Path,
             'it, or give another folder')
 
 
-def _difference(found: Dict[str, Any], wanted: Dict[str, Any]) -> str:
+def _difference(found: dict[str, Any], wanted: dict[str, Any]) -> str:
     """Name each value that differs: 'settings.seed: 0 there, 1 asked'."""
 
     def flat(tree, prefix=''):

@@ -5,7 +5,6 @@ camera 0. Road frame: `s` is the world's x, `d` the distance from the line
 between the two directions, positive to the left. People drive on the right.
 """
 from dataclasses import dataclass
-from typing import Optional, Tuple
 
 import numpy as np
 
@@ -35,8 +34,8 @@ class Road:
     median: float
     shoulder: float
     sidewalk: float
-    crossing: Optional[float]
-    zebra: Optional[float]
+    crossing: float | None
+    zebra: float | None
     ego_lane: int
 
     @property
@@ -54,6 +53,7 @@ class Road:
         return self.median / 2 + (lane + 0.5) * self.lane_width
 
     def slope(self, x):
+        """Derivative dy/dx of the road at x, both in metres."""
         return self.heading + self.curvature * x
 
     def middle(self, x):
@@ -63,10 +63,11 @@ class Road:
 
     def offset(self, x, y):
         """d of a point. Exact for a straight road; on the curve the error
-        is second order in curvature * d (millimetres here)."""
+        is second order in curvature * d (millimetres here).
+        """
         return (y - self.middle(x)) / np.sqrt(1 + self.slope(x)**2)
 
-    def point(self, s, d) -> Tuple[float, float, float]:
+    def point(self, s, d) -> tuple[float, float, float]:
         """World x, y and the road's yaw at (s, d)."""
         slope = self.slope(s)
         return s, self.middle(s) + d * np.sqrt(1 + slope**2), np.arctan(slope)

@@ -2,7 +2,8 @@
 
 Shape letters: T triangles, R rays. World frame, metres.
 """
-from typing import List, NamedTuple, Sequence
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import open3d as o3d
@@ -18,7 +19,8 @@ from .street import build_street
 
 class Hits(NamedTuple):
     """First hits of R rays. `triangle` is -1 and `distance` inf for a miss;
-    `normal` (R, 3) looks towards the ray's origin."""
+    `normal` (R, 3) looks towards the ray's origin.
+    """
     distance: np.ndarray
     triangle: np.ndarray
     normal: np.ndarray
@@ -36,7 +38,7 @@ class Scene:
 
     def __init__(self, parts: Sequence[Mesh], actors: Sequence[Mesh],
                  boxes: Sequence[Box], lamps: np.ndarray) -> None:
-        self.boxes: List[Box] = list(boxes)
+        self.boxes: list[Box] = list(boxes)
         self.lamps = lamps
         self.caster = o3d.t.geometry.RaycastingScene(nthreads=1)
         meshes = list(parts) + list(actors)
@@ -65,7 +67,8 @@ class Scene:
 
     def cast(self, origins: np.ndarray, directions: np.ndarray) -> Hits:
         """First hits; directions (R, 3) have unit length, origins are (3,)
-        or (R, 3)."""
+        or (R, 3).
+        """
         found = self.caster.cast_rays(
             self._rays(origins, directions), nthreads=1)
         distance = found['t_hit'].numpy()
@@ -79,7 +82,8 @@ class Scene:
     def blocked(self, origins: np.ndarray, directions: np.ndarray,
                 reach: float) -> np.ndarray:
         """Whether anything lies within `reach` metres, (R,) bool; origins
-        (R, 3), directions (3,) or (R, 3)."""
+        (R, 3), directions (3,) or (R, 3).
+        """
         return self.caster.test_occlusions(
             self._rays(origins, directions), 0.0, reach, nthreads=1).numpy()
 

@@ -6,9 +6,9 @@ triangle faces does not matter: the ray caster turns its normal to the ray.
 
 Shape letters: V vertices, T triangles, K corners of a polygon.
 """
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Dict, Sequence, Tuple
+from functools import cache
 
 import numpy as np
 
@@ -17,7 +17,7 @@ import numpy as np
 class Material:
     """`reflectance` is the lidar's (905 nm), 0 to 1; `glow` scales lights."""
     name: str
-    rgb: Tuple[float, float, float]
+    rgb: tuple[float, float, float]
     reflectance: float
     glow: float = 0.0
 
@@ -43,7 +43,7 @@ MATERIALS = (
     Material('lamp', (0.8, 0.75, 0.6), 0.30, 2.0),
     Material('sign', (0.6, 0.05, 0.05), 0.95),
 )
-INDEX: Dict[str, int] = {m.name: i for i, m in enumerate(MATERIALS)}
+INDEX: dict[str, int] = {m.name: i for i, m in enumerate(MATERIALS)}
 RGB = np.float32([m.rgb for m in MATERIALS])
 REFLECTANCE = np.float32([m.reflectance for m in MATERIALS])
 GLOW = np.float32([m.glow for m in MATERIALS])
@@ -52,7 +52,8 @@ GLOW = np.float32([m.glow for m in MATERIALS])
 @dataclass(frozen=True)
 class Mesh:
     """vertices (V, 3) float32; triangles (T, 3) int64; material (T,) int64;
-    rgb (T, 3) float32."""
+    rgb (T, 3) float32.
+    """
     vertices: np.ndarray
     triangles: np.ndarray
     material: np.ndarray
@@ -86,7 +87,7 @@ def place(part: Mesh, at=(0, 0, 0), yaw: float = 0.0, size=(1, 1, 1)) -> Mesh:
     return replace(part, vertices=np.float32(moved))
 
 
-def repaint(part: Mesh, colours: Dict[str, Sequence[float]]) -> Mesh:
+def repaint(part: Mesh, colours: dict[str, Sequence[float]]) -> Mesh:
     """Give the named materials another colour."""
     rgb = part.rgb.copy()
     for name, colour in colours.items():
@@ -96,7 +97,8 @@ def repaint(part: Mesh, colours: Dict[str, Sequence[float]]) -> Mesh:
 
 def fit_unit_box(part: Mesh) -> Mesh:
     """Scale to fill x, y in [-0.5, 0.5] and z in [0, 1] exactly, so that a
-    shape scaled by a box's size touches all six sides of that box."""
+    shape scaled by a box's size touches all six sides of that box.
+    """
     low, high = part.vertices.min(0), part.vertices.max(0)
     unit = (part.vertices - low) / (high - low) - np.float32([0.5, 0.5, 0])
     return replace(part, vertices=np.float32(unit))
@@ -199,8 +201,8 @@ def rim(centre, radius: float, width: float = 0.05, n: int = 14) -> Mesh:
     return mesh(np.concatenate(rings) + np.asarray(centre), faces, 'tyre')
 
 
-@lru_cache(maxsize=None)
-def _icosphere(level: int) -> Tuple[np.ndarray, np.ndarray]:
+@cache
+def _icosphere(level: int) -> tuple[np.ndarray, np.ndarray]:
     """Unit sphere of 20 * 4 ** level triangles."""
     g = (1 + 5**0.5) / 2
     points = [(-1, g, 0), (1, g, 0), (-1, -g, 0), (1, -g, 0), (0, -1, g),

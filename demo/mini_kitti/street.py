@@ -1,6 +1,7 @@
 """What stands still: ground, kerbs, houses, trees, lamps, signs, rails."""
-from functools import lru_cache
-from typing import List, NamedTuple, Sequence
+from collections.abc import Sequence
+from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,9 +22,10 @@ _SIGNS = ((0.55, 0.03, 0.03), (0.03, 0.10, 0.45), (0.60, 0.42, 0.03))
 
 class Street(NamedTuple):
     """Args: parts: meshes; obstacles: footprints that objects keep clear
-    of; lamps: (L, 3) positions of the street lamps, metres."""
-    parts: List[Mesh]
-    obstacles: List[Footprint]
+    of; lamps: (L, 3) positions of the street lamps, metres.
+    """
+    parts: list[Mesh]
+    obstacles: list[Footprint]
     lamps: np.ndarray
 
 
@@ -44,7 +46,7 @@ def ribbon(road: Road, s: Sequence[float], start, end, material: str,
     return mesh(np.concatenate(rows), faces, material, rgb)
 
 
-def _stretches(road: Road) -> List[np.ndarray]:
+def _stretches(road: Road) -> list[np.ndarray]:
     """The s of kerbs: all along, but for the crossing street."""
     if road.crossing is None:
         return [np.linspace(-6, _FAR, 40)]
@@ -53,7 +55,7 @@ def _stretches(road: Road) -> List[np.ndarray]:
             np.linspace(road.crossing + half, _FAR, 32)]
 
 
-def _ground(road: Road) -> List[Mesh]:
+def _ground(road: Road) -> list[Mesh]:
     corners = [(-40, -300, 0), (700, -300, 0), (700, 300, 0), (-40, 300, 0)]
     parts = [mesh(corners, [(0, 1, 2), (0, 2, 3)], 'road')]
     for s in _stretches(road):
@@ -102,7 +104,7 @@ def _house(road: Road, s: float, side: int, length: float, setback: float,
     return place(merge(parts), (x, y, 0), yaw)
 
 
-def _houses(mode: Mode, road: Road, rng: np.random.Generator) -> List[Mesh]:
+def _houses(mode: Mode, road: Road, rng: np.random.Generator) -> list[Mesh]:
     parts = []
     for side in (-1, 1):
         s = rng.uniform(-4, 6)
@@ -120,7 +122,7 @@ def _houses(mode: Mode, road: Road, rng: np.random.Generator) -> List[Mesh]:
     return parts
 
 
-@lru_cache(maxsize=None)
+@cache
 def _tree(style: int) -> Mesh:
     """A tree of unit height; the style seeds its ragged crown."""
     rng = np.random.default_rng(style)
@@ -133,8 +135,8 @@ def _tree(style: int) -> Mesh:
     return merge(parts)
 
 
-def _trees(mode: Mode, road: Road, rng: np.random.Generator, parts: List,
-           obstacles: List) -> None:
+def _trees(mode: Mode, road: Road, rng: np.random.Generator, parts: list,
+           obstacles: list) -> None:
     for side in (-1, 1):
         for _ in range(int(rng.poisson(mode.trees * 9))):
             s, height = rng.uniform(9, 100), rng.uniform(4.5, 9)
@@ -152,7 +154,7 @@ def _trees(mode: Mode, road: Road, rng: np.random.Generator, parts: List,
             obstacles.append((x, y, 0.0, 0.5, 0.5))
 
 
-@lru_cache(maxsize=None)
+@cache
 def _lamp_post(side: int) -> Mesh:
     """Its arm reaches over the road from the side with this sign."""
     return merge([
@@ -162,7 +164,7 @@ def _lamp_post(side: int) -> Mesh:
     ])
 
 
-@lru_cache(maxsize=None)
+@cache
 def _sign(colour: int, corners: int) -> Mesh:
     return merge([
         limb((0, 0, 0), (0, 0, 2.9), 0.035, 0.035, 'metal', 4),
@@ -171,8 +173,8 @@ def _sign(colour: int, corners: int) -> Mesh:
     ])
 
 
-def _posts(mode: Mode, road: Road, rng: np.random.Generator, parts: List,
-           obstacles: List) -> np.ndarray:
+def _posts(mode: Mode, road: Road, rng: np.random.Generator, parts: list,
+           obstacles: list) -> np.ndarray:
     lamps = []
     gap = 0.35 if road.sidewalk > 0 else 1.2
     for side in (-1, 1):
@@ -198,7 +200,7 @@ def _posts(mode: Mode, road: Road, rng: np.random.Generator, parts: List,
 def build_street(mode: Mode, road: Road, rng: np.random.Generator) -> Street:
     """All that stands still in one frame."""
     parts = _ground(road) + _houses(mode, road, rng)
-    obstacles: List[Footprint] = []
+    obstacles: list[Footprint] = []
     lamps = _posts(mode, road, rng, parts, obstacles)
     _trees(mode, road, rng, parts, obstacles)
     return Street(parts, obstacles, lamps)

@@ -3,7 +3,7 @@
 Shape letter: R points. Colours (linear RGB) and vectors are (3, R) float32:
 numpy is many times faster with the long axis last.
 """
-from functools import lru_cache
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -22,16 +22,18 @@ _TILE = 512
 
 class Surface(NamedTuple):
     """What light falls on: colour (3, R), share of mirrored sky (R,), and
-    whether it is a pane that may be lit from inside, (R,) in [0, 1]."""
+    whether it is a pane that may be lit from inside, (R,) in [0, 1].
+    """
     albedo: np.ndarray
     mirror: np.ndarray
     pane: np.ndarray
 
 
-@lru_cache(maxsize=None)
+@cache
 def _tile() -> np.ndarray:
     """A (512, 512) field that repeats, uniform in [0, 1], with the 1/f
-    spectrum of natural textures."""
+    spectrum of natural textures.
+    """
     rng = np.random.default_rng(20)
     f = np.hypot(*np.meshgrid(np.fft.fftfreq(_TILE), np.fft.rfftfreq(_TILE),
                               indexing='ij'))

@@ -19,6 +19,7 @@ COMMANDS = {
     'report': 'a page of a likelihood table and of what training made of it',
     'export': 'a likelihood table for other tools',
     'create-data': 'info files and ground-truth database of KITTI or nuScenes',
+    'doctor': 'what is installed here, and can it train?',
 }
 
 

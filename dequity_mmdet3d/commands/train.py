@@ -39,13 +39,13 @@ def parse_args(argv):
     add('--gamma', type=float, help='focus on rare samples (default: 5)')
     add('--normalize', choices=('none', 'mean'),
         help="'mean' divides the weights by their mean (default: none)")
-    add('--sampler', action='store_true', help='draw rare samples more often '
-        'in place of weighting their losses')
+    add('--sampler', action='store_true', default=None, help='draw rare '
+        'samples more often in place of weighting their losses')
     ours, rest = parser.parse_known_args(argv)
     if {'-h', '--help'} & {*rest}:
         print(f"{parser.format_help()}\nthe host's flags:\n", flush=True)
     given = [name for name in ('eta', 'gamma', 'normalize', 'sampler')
-             if getattr(ours, name) not in (None, False)]
+             if getattr(ours, name) is not None]
     if given and ours.table is None:
         parser.error(f'--{given[0]} belongs to --table; the weights of a '
                      'config that has them are changed by --cfg-options')
@@ -78,7 +78,7 @@ def use_weighted_config(args, ours):
     config = read_config(args.config, args.cfg_options)
     numbers = {name: getattr(ours, name) for name in ('eta', 'gamma')
                if getattr(ours, name) is not None}
-    weigh(config, ours.table, sampler=ours.sampler,
+    weigh(config, ours.table, sampler=bool(ours.sampler),
           normalize='mean' if ours.normalize == 'mean' else None, **numbers)
     # where the host would train it, and where mmengine writes its copy
     stem = Path(args.config).stem

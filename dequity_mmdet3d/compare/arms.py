@@ -10,7 +10,9 @@
 import copy
 from dataclasses import dataclass, field
 
+from dequity_mmdet3d.config_files import type_name
 from dequity_mmdet3d.weight import check_eta_gamma, check_normalize
+from dequity_mmdet3d.weighted_config import datasets_of, hooks_of
 
 from .run_folder import folder_of
 
@@ -103,7 +105,9 @@ def arm_config(config, arm):
     Returns:
         Config: A copy with the arm's changes. 'baseline' and 'cbgs' have
         nothing of this package in their training: the data set stands
-        without its wrapper, and the hook is gone.
+        without its wrapper, and the hook is gone. Where the config has a
+        ``DequityProbe``, it measures in these arms too, and the wrapper
+        stays, which brings it the likelihoods and weights nothing.
 
     Raises:
         ValueError: If the config is not weighted, has a hook with weights of
@@ -111,9 +115,9 @@ def arm_config(config, arm):
     """
     config = copy.deepcopy(config)
     loader = config.train_dataloader
-    hook = _find_hook(config)
-    datasets = list(_datasets(loader.dataset))
-    weighted = [d for d in datasets if _is(d, 'DequityDataset')]
+    hook = _find_hook(config, 'DequityHook')
+    datasets = list(datasets_of(loader.dataset))
+    weighted = [d for d in datasets if type_name(d) == 'DequityDataset']
     if not weighted or hook is None:
         missing = 'DequityHook' if weighted else 'DequityDataset'
         raise ValueError(
@@ -124,12 +128,13 @@ def arm_config(config, arm):
         for dataset in weighted:
             dataset.update(arm.options)
     else:
-        loader.dataset = _unwrapped(loader.dataset)
+        if _find_hook(config, 'DequityProbe') is None:
+            loader.dataset = _unwrapped(loader.dataset)
         _remove_hook(config)
     if 'sampling' in arm.strategies:
         loader.sampler = dict(type='DequitySampler')
     if 'cbgs' in arm.strategies:
-        if any(_is(d, 'CBGSDataset') for d in datasets):
+        if any(type_name(d) == 'CBGSDataset' for d in datasets):
             raise ValueError(
                 f'arm {arm.name!r} adds CBGSDataset, but the config has it '
                 'already; leave cbgs out, or compare with a config without')
@@ -138,17 +143,9 @@ def arm_config(config, arm):
     return config
 
 
-def _datasets(node):
-    """The config of a data set, and of all that it wraps."""
-    yield node
-    for part in [node.get('dataset'), *(node.get('datasets') or [])]:
-        if isinstance(part, dict):
-            yield from _datasets(part)
-
-
 def _unwrapped(node):
     """The config of a data set without ``DequityDataset``, at any depth."""
-    if _is(node, 'DequityDataset'):
+    if type_name(node) == 'DequityDataset':
         return _unwrapped(node['dataset'])
     if isinstance(node.get('dataset'), dict):
         node['dataset'] = _unwrapped(node['dataset'])
@@ -157,25 +154,17 @@ def _unwrapped(node):
     return node
 
 
-def _is(node, name):
-    kind = node.get('type')
-    kind = kind if isinstance(kind, str) else getattr(kind, '__name__', '')
-    return kind.split('.')[-1] == name
-
-
-def _find_hook(config):
-    hooks = [*(config.get('default_hooks') or {}).values(),
-             *(config.get('custom_hooks') or [])]
-    return next((h for h in hooks if h and _is(h, 'DequityHook')), None)
+def _find_hook(config, name):
+    return next((h for h in hooks_of(config) if type_name(h) == name), None)
 
 
 def _remove_hook(config):
     for name, hook in list((config.get('default_hooks') or {}).items()):
-        if hook and _is(hook, 'DequityHook'):
+        if hook and type_name(hook) == 'DequityHook':
             del config.default_hooks[name]
     if config.get('custom_hooks'):
         config.custom_hooks = [
-            h for h in config.custom_hooks if not _is(h, 'DequityHook')
+            h for h in config.custom_hooks if type_name(h) != 'DequityHook'
         ]
 
 

@@ -1,5 +1,7 @@
 """The folder of a comparison: what lies where, read and written here alone.
 
+::
+
     OUT/comparison.json          its arms and seeds
         comparison.md, .csv      its table
     OUT/ARM/seed_K.py            what a run was made with
@@ -13,7 +15,7 @@ import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Dict, NamedTuple, Tuple
+from typing import NamedTuple
 
 from dequity_mmdet3d.whole_file import whole_file
 
@@ -39,11 +41,11 @@ class Comparison:
         seeds (tuple[int, ...]): One run of each arm for each.
     """
     out: Path
-    arms: Dict[str, str]
-    seeds: Tuple[int, ...]
+    arms: dict[str, str]
+    seeds: tuple[int, ...]
 
     @classmethod
-    def read(cls, out):
+    def read(cls, out: str | Path) -> 'Comparison':
         """The comparison that lies in a folder.
 
         Args:
@@ -59,42 +61,41 @@ class Comparison:
         path = cls._file(out)
         try:
             found = json.loads(path.read_text(encoding='utf-8'))
-            return cls(out, {str(k): str(v) for k, v in found['arms'].items()},
-                       tuple(map(int, found['seeds'])))
+            arms = {str(k): str(v) for k, v in found['arms'].items()}
+            return cls(Path(out), arms, tuple(map(int, found['seeds'])))
         except (AttributeError, KeyError, TypeError, ValueError) as e:
             raise ValueError(
                 f'{path} is not of dequity compare ({type(e).__name__}: {e})'
                 '; repeat its command with --table-only') from e
 
     @staticmethod
-    def _file(out):
+    def _file(out: str | Path) -> Path:
         return Path(out) / 'comparison.json'
 
     @classmethod
-    def is_in(cls, out):
+    def is_in(cls, out: str | Path) -> bool:
         """bool: Whether a folder holds a comparison."""
         return cls._file(out).is_file()
 
-    def write(self):
+    def write(self) -> None:
         """Say in ``out``, made if needed, which arms and seeds there are."""
         Path(self.out).mkdir(parents=True, exist_ok=True)
         with whole_file(self._file(self.out)) as f:
             f.write(json.dumps(dict(arms=self.arms, seeds=list(self.seeds)),
                                indent=1).encode())
 
-    def write_tables(self, csv, markdown):
+    def write_tables(self, csv: str, markdown: str) -> None:
         """Write ``comparison.csv`` and ``comparison.md``, both texts."""
         for suffix, text in (('csv', csv), ('md', markdown)):
             with whole_file(Path(self.out) / f'comparison.{suffix}') as f:
                 f.write(text.encode())
 
-    def folder(self, arm, seed):
+    def folder(self, arm: str, seed: int) -> Path:
         """Path: Where a run lives."""
         return Path(self.out) / self.arms[arm] / f'seed_{seed}'
 
-    def results(self):
-        """dict[tuple[str, int], dict]: Those of the finished runs, see
-        :func:`read_result`, by arm and seed."""
+    def results(self) -> dict[tuple[str, int], dict]:
+        """Of the finished runs, see :func:`read_result`, by arm and seed."""
         found = {(arm, seed): read_result(self.folder(arm, seed))
                  for arm in self.arms for seed in self.seeds}
         return {key: result for key, result in found.items() if result}
@@ -102,7 +103,8 @@ class Comparison:
 
 def config_path(folder):
     """Path: What a run was made with; beside its folder, into which mmengine
-    writes a copy of its own."""
+    writes a copy of its own.
+    """
     return folder.with_suffix('.py')
 
 
@@ -196,17 +198,22 @@ def evaluation_folder(folder):
 
 
 def read_evaluation(folder):
-    """The figures that an evaluation left.
+    """The figures of a run's evaluation, see :func:`read_test`."""
+    return read_test(evaluation_folder(folder))
+
+
+def read_test(folder):
+    """The figures that the last test left.
 
     Args:
-        folder (Path): Of the run.
+        folder (Path): Work dir of ``tools/test.py``; others may be in it.
 
     Returns:
         dict[str, float], optional: By name, without times; None if there
         are none.
     """
     # mmengine's name for the figures of a test: TIME/TIME.json
-    found = sorted(evaluation_folder(folder).glob('*/*.json'))
+    found = sorted(folder.glob('*/*.json'))
     if not found:
         return None
     return {

@@ -33,7 +33,7 @@ class Encoding:
 
     Args:
         encoder, pretrained, device, precision, features: See
-            :func:`.encoders.build_encoder`; 'auto' is a precision, too.
+            :func:`.build_encoder`; 'auto' is a precision, too.
         batch_size, workers: See :class:`.encode.EncodeSettings`.
         skip_bad (bool): Go on without images that cannot be used.
         embeddings_dir (str, optional): Where the embeddings are kept.
@@ -70,8 +70,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
             class's.
         cameras (str): One of ``CAMERAS``, where samples have several images.
         clustering (ClusterSettings, optional): Defaults to the class's.
-        kind (str): One of ``KINDS``, see :func:`.estimate.
-            likelihood_from_labels`.
+        kind (str): One of ``KINDS``, see :func:`.likelihood_from_labels`.
         apply (str | Path, optional): A finished table; nothing is fitted
             then, but the samples are assigned to its clusters.
         team (Alone, optional): The processes that share the encoding, see

@@ -12,7 +12,7 @@ from dequity_mmdet3d.weight import (
 )
 
 from ..weighting.schedule import Schedule
-from .dataset import LIKELIHOOD_KEY, WEIGHT_KEY
+from .equity_pipeline import LIKELIHOOD_KEY, WEIGHT_KEY
 
 
 class BatchWeighting:

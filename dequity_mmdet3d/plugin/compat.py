@@ -1,54 +1,128 @@
 """Places in which the installed host stops or errs, and nothing beyond them.
 
-Each is mended only where it would fail, so that on a machine on which the
-stock host works nothing of it changes.
+Importing this package changes nothing. :func:`mend_host` mends each place
+where it would fail on this machine, so that where the stock host works
+nothing of it changes; :func:`host_mends` tells what there is to mend, what is
+mended, and why.
 """
 import functools
 import importlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 import torch
-from mmengine.logging import HistoryBuffer
-
-from .evaluation import use_cpu_rotated_iou
+from mmengine.config import ConfigDict
+from mmengine.dist import is_main_process
+from mmengine.logging import HistoryBuffer, print_log
 
 SPCONV_OPS = ('get_indice_pairs', 'indice_conv', 'indice_conv_backward',
               'indice_maxpool', 'indice_maxpool_backward')
 
 
-def mend_host():
+@dataclass(frozen=True)
+class Mend:
+    """A place of the host that fails on some machines.
+
+    Args:
+        name (str): What is replaced, or added.
+        why (str): What goes wrong without, and where.
+        needed (bool): Whether it would fail on this machine.
+        applied (bool): Whether it is mended in this process.
+    """
+    name: str
+    why: str
+    needed: bool
+    applied: bool
+
+
+def host_mends():
+    """The places that :func:`mend_host` knows; asking changes nothing.
+
+    Returns:
+        list[Mend]: All of them, needed here or not.
+    """
+    return [
+        Mend(place.name, place.why, bool(place.needed()),
+             bool(place.applied())) for place in _PLACES
+    ]
+
+
+def mend_host(quiet=False):
     """Let stock configs train and be evaluated on this machine.
 
-    - ``ObjectSample`` asks for ``np.long``, which numpy 1.24 to 1.26 do not
-      have.
-    - spconv's CPU build asks for a CUDA stream in its backward pass, and
-      does not use it; and its threads race for the same sums, so that its
-      features and gradients differ by about 5 % from call to call on two
-      cores. It gets one thread, with which it is right, and faster.
-    - KITTI's rotated IoU exists for CUDA only.
-    - PyTorch 2.6 and newer refuse the log history in mmengine's
-      checkpoints, so that no run can be resumed or tested.
+    ``tools/train.py`` and ``tools/test.py`` call it, and so do
+    ``DequityDataset``, ``DequityHook``, ``DequityProbe`` and the metrics when
+    they are built, which a training does before it loads a sample or a
+    checkpoint. It may be called any number of times.
 
-    May be called any number of times.
+    Args:
+        quiet (bool): Whether to leave the log alone. Defaults to False: a
+            line for each place that this call mended.
+
+    Returns:
+        list[Mend]: What this call mended.
     """
-    if 'long' not in vars(np):  # hasattr would warn
-        np.long = int
-    if not torch.cuda.is_available():
-        _mend_spconv()
-    use_cpu_rotated_iou()
-    _allow_log_history()
+    mended = []
+    for place in _PLACES:
+        if place.needed() and not place.applied():
+            place.apply()
+            mended.append(Mend(place.name, place.why, True, True))
+    # before the processes of a launcher know of each other, this tells them
+    first = is_main_process() and os.environ.get('RANK', '0') == '0'
+    for mend in mended if first and not quiet else ():
+        print_log(f'mended for this machine: {mend.name}; {mend.why}',
+                  'current')
+    return mended
 
 
-def _mend_spconv():
+def _add_numpy_long():
+    np.long = int
+
+
+def _own_numpy_long():
+    # hasattr would warn where numpy only tells that it is gone
+    return vars(np).get('long') is int
+
+
+def _spconv_ops():
+    """spconv's operators where its CPU build is used, else None."""
+    if torch.cuda.is_available():
+        return None
     try:
-        ops = importlib.import_module('spconv.pytorch.ops')
+        return importlib.import_module('spconv.pytorch.ops')
     except ImportError:  # an option of the host: mmcv's own ops serve then
-        return
-    ops.get_current_stream = _no_stream
-    for name in SPCONV_OPS:
-        function = getattr(ops, name, None)
-        if function is not None and not hasattr(function, '__wrapped__'):
-            setattr(ops, name, _one_thread(function))
+        return None
+
+
+def _no_stream():
+    return 0
+
+
+def _put_no_stream():
+    _spconv_ops().get_current_stream = _no_stream
+
+
+def _has_no_stream():
+    return getattr(_spconv_ops(), 'get_current_stream', None) is _no_stream
+
+
+def _put_one_thread():
+    ops = _spconv_ops()
+    for name in _threaded(ops):
+        setattr(ops, name, _one_thread(getattr(ops, name)))
+
+
+def _threaded(ops):
+    """Names of spconv's operators that would use all threads."""
+    return [name for name in SPCONV_OPS if hasattr(ops, name)
+            and not hasattr(getattr(ops, name), '__wrapped__')]
+
+
+def _has_one_thread():
+    ops = _spconv_ops()
+    return ops is not None and not _threaded(ops)
 
 
 def _one_thread(function):
@@ -65,21 +139,26 @@ def _one_thread(function):
     return call
 
 
-def _no_stream():
-    return 0
+def _kitti():
+    # here, since the metrics of that package import this module
+    from .evaluation import kitti
+    return kitti
 
 
-def _allow_log_history():
+def _refuses_checkpoints():
+    return torch.__version__ >= (2, 6)
+
+
+def _allow_checkpoints():
     """Name what mmengine's checkpoints hold beside tensors as safe.
 
-    Loading stays restricted: a checkpoint still cannot run code.
+    Loading stays restricted: a checkpoint still cannot run code. A
+    ``ConfigDict`` is a dict of what is allowed by itself.
     """
-    if not hasattr(torch.serialization, 'add_safe_globals'):
-        return
     multiarray = importlib.import_module(
         'numpy._core.multiarray' if hasattr(np, '_core') else
         'numpy.core.multiarray')
-    allowed = [HistoryBuffer, np.ndarray, np.dtype]
+    allowed = [HistoryBuffer, ConfigDict, np.ndarray, np.dtype]
     allowed += {type(np.dtype(t)) for t in 'bhilqBHILQefd?US'}
     for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
         allowed += [(getattr(multiarray, name), f'{module}.{name}')
@@ -89,8 +168,48 @@ def _allow_log_history():
     torch.serialization.add_safe_globals(allowed)
 
 
+def _checkpoints_allowed():
+    found = torch.serialization.get_safe_globals()
+    return HistoryBuffer in found and ConfigDict in found
+
+
 def _history_method(owner, name):
     if owner is not HistoryBuffer or name.startswith('_'):
         raise ValueError(f'the checkpoint asks for {owner!r}.{name}, which a '
                          "log history does not hold; it is not mmengine's")
     return getattr(owner, name)
+
+
+@dataclass(frozen=True)
+class _Place:
+    name: str
+    why: str
+    needed: Callable
+    applied: Callable
+    apply: Callable
+
+
+_PLACES = (
+    _Place('numpy.long',
+           'ObjectSample asks for it, and numpy 1.24 to 1.26 lack it',
+           lambda: 'long' not in vars(np) or _own_numpy_long(),
+           _own_numpy_long, _add_numpy_long),
+    _Place("spconv's CUDA stream",
+           'the backward pass of its CPU build asks for one, which fails '
+           'without CUDA, and does not use it',
+           _spconv_ops, _has_no_stream, _put_no_stream),
+    _Place("spconv's threads",
+           'those of its CPU build race for the same sums, so that features '
+           'and gradients differ by about 5 % from call to call; with one it '
+           'is right, and faster',
+           _spconv_ops, _has_one_thread, _put_one_thread),
+    _Place("kitti_eval's rotated IoU",
+           'it exists for CUDA only, and numba finds none',
+           lambda: not _kitti().host_can_run(), lambda: _kitti().in_use(),
+           lambda: _kitti().use_cpu_rotated_iou()),
+    _Place('torch.load',
+           'PyTorch 2.6 and newer refuse the log history and the ConfigDicts '
+           "in mmengine's checkpoints, so that no run can be resumed or "
+           'tested; they are data, and nothing else is allowed',
+           _refuses_checkpoints, _checkpoints_allowed, _allow_checkpoints),
+)

@@ -7,7 +7,6 @@ import logging
 
 import numpy as np
 from mmdet3d.registry import DATASETS
-from mmengine.dataset import Compose
 from mmengine.logging import print_log
 
 from dequity_mmdet3d.table import LikelihoodTable
@@ -17,65 +16,16 @@ from dequity_mmdet3d.weight import (
     sample_weights,
 )
 
+from .compat import mend_host
+from .equity_pipeline import EquityPipeline, info_with_equity
 from .walk import (
+    base_datasets,
     by_index,
-    check_leaves,
-    ids_of_leaf,
-    leaves_of,
+    check_joinable,
+    ids_of,
     pipeline_of,
     show_pipeline,
 )
-
-LIKELIHOOD_KEY = 'dequity_likelihood'
-WEIGHT_KEY = 'dequity_weight'
-
-
-def _info_with_equity(get_data_info, equity, idx):
-    """``get_data_info`` of a leaf, joined by the leaf's own index.
-
-    A data set that draws another sample, because its pipeline refused one,
-    asks here again: the join holds for the sample that comes out.
-    """
-    info = get_data_info(idx)
-    info[LIKELIHOOD_KEY], info[WEIGHT_KEY] = equity[idx].tolist()
-    return info
-
-
-class EquityPipeline(Compose):
-    """A data set's pipeline that lets likelihood and weight pass.
-
-    Args:
-        pipeline (Callable): The data set's own pipeline.
-    """
-
-    def __init__(self, pipeline):
-        self.pipeline = pipeline
-
-    @property
-    def transforms(self):
-        """list: The transforms of the data set's own pipeline."""
-        return self.pipeline.transforms
-
-    def __call__(self, data):
-        if WEIGHT_KEY not in data:
-            raise KeyError(
-                f'the info dict that entered the pipeline has no '
-                f'{WEIGHT_KEY}; expected the data set to take it from '
-                'get_data_info, as BaseDataset does')
-        equity = {k: data[k] for k in (LIKELIHOOD_KEY, WEIGHT_KEY)}
-        results = self.pipeline(data)
-        if results is not None:
-            _set_metainfo(results.get('data_samples'), equity)
-        return results
-
-
-def _set_metainfo(data_samples, equity):
-    """Write to one data sample or to each of a test-time augmentation."""
-    if isinstance(data_samples, (list, tuple)):
-        for data_sample in data_samples:
-            _set_metainfo(data_sample, equity)
-    elif hasattr(data_samples, 'set_metainfo'):
-        data_samples.set_metainfo(equity)
 
 
 @DATASETS.register_module()
@@ -122,6 +72,7 @@ class DequityDataset:
                  normalize=None,
                  missing='error',
                  lazy_init=False):
+        mend_host()
         check_eta_gamma(eta, gamma, ' of DequityDataset')
         check_normalize(normalize, ' of DequityDataset')
         if missing not in ('error', 'neutral'):
@@ -142,6 +93,11 @@ class DequityDataset:
         if not lazy_init:
             self.full_init()
 
+    def __setstate__(self, state):
+        # a worker that is not forked starts with the host as it comes
+        mend_host(quiet=True)
+        vars(self).update(state)
+
     @property
     def metainfo(self):
         """dict: The meta information of the wrapped data set."""
@@ -149,61 +105,64 @@ class DequityDataset:
 
     @property
     def pipeline(self):
-        """Callable: The pipeline below, for hooks of the host that change
-        its transforms or replace it."""
-        return pipeline_of(leaves_of(self))
+        """Callable: The pipeline below, for hooks of the host that change it.
+
+        They change its transforms, or replace it.
+        """
+        return pipeline_of(base_datasets(self))
 
     @pipeline.setter
     def pipeline(self, pipeline):
         self.full_init()
-        for leaf in leaves_of(self):
-            leaf.pipeline = EquityPipeline(pipeline)
+        for base in base_datasets(self):
+            base.pipeline = EquityPipeline(pipeline)
 
     def full_init(self):
         """Read the wrapped data set and join it with the table."""
         if self._fully_initialized:
             return
         self.dataset.full_init()
-        leaves = leaves_of(self)
-        if any(isinstance(leaf.pipeline, EquityPipeline) for leaf in leaves):
+        bases = base_datasets(self)
+        if any(isinstance(base.pipeline, EquityPipeline) for base in bases):
             raise ValueError('a data set stands under two DequityDatasets; '
                              'leave one of them out')
-        leaf_ids = {id(leaf): ids_of_leaf(leaf) for leaf in leaves}
-        check_leaves(leaves, leaf_ids, self._likelihoods.metadata)
+        ids = {id(base): ids_of(base) for base in bases}
+        check_joinable(bases, ids, self._likelihoods.metadata)
         likelihood_of = self._look_up(
-            np.unique(np.concatenate(list(leaf_ids.values()))))
+            np.unique(np.concatenate(list(ids.values()))))
         self.likelihood = np.array([
             likelihood_of[key]
-            for key in by_index(self.dataset, lambda d: leaf_ids.get(id(d)))
+            for key in by_index(self.dataset, lambda d: ids.get(id(d)))
             .tolist()
         ])
         self.weight = self._weights(self.likelihood)
         self._log(likelihood_of)
-        for leaf in leaves:
+        for base in bases:
             likelihood = np.array(
-                [likelihood_of[key] for key in leaf_ids[id(leaf)].tolist()])
+                [likelihood_of[key] for key in ids[id(base)].tolist()])
             equity = np.stack([likelihood, self._weights(likelihood)], 1)
-            leaf.get_data_info = functools.partial(_info_with_equity,
-                                                   leaf.get_data_info, equity)
-            leaf.pipeline = EquityPipeline(leaf.pipeline)
-            if not hasattr(leaf, 'show_ins_var'):
+            base.get_data_info = functools.partial(info_with_equity,
+                                                   base.get_data_info, equity)
+            base.pipeline = EquityPipeline(base.pipeline)
+            if not hasattr(base, 'show_ins_var'):
                 # the host forgets it where its lazy_init is True
-                leaf.show_ins_var = False
+                base.show_ins_var = False
         show_pipeline(self.dataset, self.pipeline)
         self._fully_initialized = True
 
     def _look_up(self, ids):
-        """Likelihoods of the distinct ids (N,) of the data set."""
+        """Likelihoods of the distinct ids (N,) of the data set, by id."""
         table = self._likelihoods
-        position = table.index(ids)
-        absent = ids[position < 0].tolist()
+        likelihood = table.likelihood_of(ids)
+        absent = ids[np.isnan(likelihood)].tolist()
         if absent and (self.missing == 'error' or len(absent) == len(ids)):
             raise ValueError(
                 f'{len(absent)} of {len(ids)} samples are not in the '
-                f'likelihood table {self.table} ({len(table)} samples), '
-                f'first {absent[:5]}; compute the table from this training '
-                'set with tools/compute_likelihoods.py, or, if some are '
-                "left out on purpose, set missing='neutral'")
+                f'likelihood table {self.table} ({len(table)} samples, such '
+                f'as {table.sample_id[0]!r}), first {absent[:5]}; compute '
+                'the table from this training set with '
+                'tools/compute_likelihoods.py, or, if some are left out on '
+                "purpose, set missing='neutral'")
         if absent:
             print_log(
                 f'DequityDataset: {len(absent)} of {len(ids)} samples are '
@@ -211,7 +170,7 @@ class DequityDataset:
                 f'{absent[:5]}',
                 'current',
                 level=logging.WARNING)
-        foreign = len(table) - (position >= 0).sum()
+        foreign = len(table) - (len(ids) - len(absent))
         if foreign:
             print_log(
                 f'DequityDataset: {foreign} of the {len(table)} samples of '
@@ -220,8 +179,6 @@ class DequityDataset:
                 'table belongs to another data set',
                 'current',
                 level=logging.WARNING)
-        likelihood = np.where(position < 0, np.nan,
-                              table.likelihood[position])
         return dict(zip(ids.tolist(), likelihood.tolist()))
 
     def _weights(self, likelihood):

@@ -5,6 +5,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 
+from .compat import mend_host
 from .dataset import DequityDataset
 from .examine import examine
 from .sampler import DequitySampler
@@ -52,6 +53,7 @@ class DequityHook(Hook):
     """
 
     def __init__(self, loss=dict()):
+        mend_host()
         self.loss = MODELS.build(dict(dict(type='DequityLoss'), **loss))
         self._attached = False
         self._weighs = True

@@ -7,6 +7,7 @@ import torch
 from dequity_mmdet3d import __version__
 from dequity_mmdet3d.config_files import mend_config_reading
 
+from .compat import mend_host
 from .convert import host_tools
 
 
@@ -15,7 +16,7 @@ def run_host_tool(name, prepare=None):
 
     Its flags, in ``sys.argv``, its log and its exit status are the host's;
     before it starts the plugin is registered, so that configs need no
-    ``custom_imports``.
+    ``custom_imports``, and the host is mended.
 
     Args:
         name (str): File name in the host's ``tools``, such as 'train.py'.
@@ -34,6 +35,7 @@ def run_host_tool(name, prepare=None):
     if prepare is not None:
         prepare(args)
     mend_config_reading()
+    mend_host()
     tool.parse_args = lambda: args
     tool.main()
 

@@ -5,7 +5,6 @@ Shape letters: B samples of a batch, N samples of an epoch.
 import contextlib
 import copy
 import logging
-from unittest import mock
 
 import numpy as np
 import torch
@@ -21,8 +20,10 @@ from torch.nn.parallel import DistributedDataParallel
 from ..strata import BOUNDS, COMMON, RARE, STRATA, check_bounds, strata_of
 from ..weighting.randomness import no_trace
 from .batch import metas_in, take
-from .dataset import LIKELIHOOD_KEY
+from .compat import mend_host
+from .equity_pipeline import LIKELIHOOD_KEY
 from .hook import equity_datasets
+from .stand_in import stand_in
 
 DONE = 'dequity_probe_done'  # where the message hub keeps what is measured
 
@@ -47,8 +48,10 @@ def aside(model):
         for module in modules:
             if isinstance(module, _BatchNorm):
                 module.eval()
-        with torch.no_grad(), no_trace(), mock.patch.object(
-                torch.distributed, 'is_initialized', lambda: False):
+        # upstream's reduce_mean and norms ask this before they wait for
+        # other processes
+        with torch.no_grad(), no_trace(), stand_in(
+                torch.distributed, 'is_initialized', _no_other_process):
             yield
     finally:
         for module, (attributes, buffers) in zip(modules, before):
@@ -59,6 +62,10 @@ def aside(model):
         with torch.no_grad():
             for buffer, value in values:
                 buffer.copy_(value)
+
+
+def _no_other_process():
+    return False
 
 
 def loss_alone(model, data_batch, rows, context=contextlib.nullcontext):
@@ -109,9 +116,9 @@ def edges_of(likelihood, bounds):
 class DequityProbe(Hook):
     """Shows the loss of rare samples against that of common ones.
 
-    One line over a config with :class:`.DequityDataset`, whatever else it
-    does: weigh, draw by weight, or neither (``gamma=0``), so that such runs
-    can be compared::
+    One line over a config with :class:`.DequityDataset`, whether its losses
+    are weighted, its samples drawn by weight, or neither (without
+    ``DequityHook``), so that such runs can be compared::
 
         default_hooks = dict(probe=dict(type='DequityProbe'))
 
@@ -142,6 +149,7 @@ class DequityProbe(Hook):
             raise ValueError('interval of DequityProbe must be a whole number '
                              f'of steps, >= 1, but got {interval!r}')
         check_bounds(bounds)
+        mend_host()
         self.interval, self.bounds = interval, bounds
         self._edges = None
 

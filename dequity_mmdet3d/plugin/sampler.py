@@ -2,6 +2,11 @@
 
 Shape letters: N items of the data set, n draws of an epoch.
 """
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from mmdet3d.registry import DATA_SAMPLERS
 from mmengine.dataset import DefaultSampler
@@ -15,17 +20,17 @@ from .walk import epoch_weights
 class DequitySampler(DefaultSampler):
     """Draws each sample as often as its weight says, n w_i / sum(w) times.
 
-    The other way to use a likelihood table: in place of weighing the loss
+    The other way to use a likelihood table: in place of weighting the loss
     of a rare sample, show it more often. An epoch has n = len(dataset)
     draws, as with ``DefaultSampler``, and sample i, of weight w_i
     (``DequityDataset.weight``), is drawn e_i = n w_i / sum(w) times on
-    average. On a config that weighs it takes one line; the config's
+    average. On a weighted config it takes one line; the config's
     ``DequityHook`` then leaves the losses alone, since rare samples would
     count twice::
 
         train_dataloader = dict(sampler=dict(type='DequitySampler'))
 
-    The draw is systematic (:func:`systematic_draw`): a sample appears
+    The draw is systematic (:func:`.systematic_draw`): a sample appears
     floor(e_i) or ceil(e_i) times in each epoch, so that its count varies by
     at most 1/4 (variance) where n independent draws would vary by about
     e_i. With equal weights it is a plain shuffle; independent draws would
@@ -39,7 +44,7 @@ class DequitySampler(DefaultSampler):
     every world_size-th index of one common draw.
 
     Args:
-        dataset (Dataset): A :class:`DequityDataset`, or wrappers of the
+        dataset (Dataset): A :class:`.DequityDataset`, or wrappers of the
             host (RepeatDataset, ConcatDataset, CBGSDataset,
             ClassBalancedDataset) over such.
         shuffle (bool): Only True: draws are random. It is an argument since
@@ -55,7 +60,8 @@ class DequitySampler(DefaultSampler):
             weights, or the weights cannot be drawn from.
     """
 
-    def __init__(self, dataset, shuffle=True, seed=None, round_up=True):
+    def __init__(self, dataset: Any, shuffle: bool = True,
+                 seed: int | None = None, round_up: bool = True):
         if not shuffle:
             raise ValueError(
                 f'DequitySampler draws at random, but got shuffle={shuffle!r}'
@@ -72,7 +78,7 @@ class DequitySampler(DefaultSampler):
             f'count of an item {expected.min():.4f} to {expected.max():.4f}',
             'current')
 
-    def __iter__(self):
+    def __iter__(self) -> Iterator[int]:
         """Indices of this process in the current epoch."""
         rng = np.random.default_rng((self.seed, self.epoch))
         draw = systematic_draw(self.weights, len(self.weights), rng)

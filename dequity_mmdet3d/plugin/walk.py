@@ -8,20 +8,20 @@ from collections import Counter
 import numpy as np
 from mmengine.dataset import Compose
 
-from dequity_mmdet3d.sample_ids import sample_id_of
+from dequity_mmdet3d.sample_ids import id_type_of, sample_id_of
 
 
 def wrapped_by(dataset):
-    """Data sets directly under a wrapper; an empty list for a leaf."""
+    """Data sets directly under a wrapper; none under a base dataset."""
     if hasattr(dataset, 'datasets'):
         return list(dataset.datasets)
     return [dataset.dataset] if hasattr(dataset, 'dataset') else []
 
 
-def leaves_of(dataset):
+def base_datasets(dataset):
     """The host's data sets below all wrappers, from left to right."""
     below = wrapped_by(dataset)
-    return [leaf for d in below for leaf in leaves_of(d)] or [dataset]
+    return [base for d in below for base in base_datasets(d)] or [dataset]
 
 
 def by_index(dataset, values_of):
@@ -51,17 +51,17 @@ def by_index(dataset, values_of):
             'stands for (no _get_ori_dataset_idx, as the wrappers of '
             'mmengine and mmdet3d have); give it this method, put '
             'DequityDataset under it, or leave it out')
-    return below[0][[
-        dataset._get_ori_dataset_idx(i) for i in range(len(dataset))
-    ]]
+    rows = [dataset._get_ori_dataset_idx(i) for i in range(len(dataset))]
+    return below[0][rows]
 
 
 def unweighted(dataset):
     """ValueError: A data set of the host stands under no DequityDataset."""
     return ValueError(
         f'{name_of(dataset)} stands under no DequityDataset, so its samples '
-        'carry no weight; wrap train_dataloader.dataset in DequityDataset, '
-        'or leave equity (default_hooks.dequity, DequitySampler) out')
+        'have neither likelihood nor weight for DequityHook, DequityProbe '
+        'and DequitySampler; wrap train_dataloader.dataset in '
+        'DequityDataset, or leave these out of the config')
 
 
 def epoch_weights(dataset):
@@ -93,77 +93,106 @@ def epoch_weights(dataset):
     return by_index(dataset, weights_of)
 
 
-def stored_info(leaf, idx):
-    """The info dict as the data set holds it.
+def stored_info(base, idx):
+    """The info dict as a base dataset holds it.
 
     ``BaseDataset.get_data_info`` overwrites ``sample_idx``, by which KITTI
     names a frame, with the row number.
     """
-    if not leaf.serialize_data:
-        return leaf.data_list[idx]
-    begin = 0 if idx == 0 else leaf.data_address[idx - 1]
+    if not base.serialize_data:
+        return base.data_list[idx]
+    begin = 0 if idx == 0 else base.data_address[idx - 1]
     # the host's own dump of it, in memory
     return pickle.loads(
-        memoryview(leaf.data_bytes[begin:leaf.data_address[idx]]))
+        memoryview(base.data_bytes[begin:base.data_address[idx]]))
 
 
-def ids_of_leaf(leaf):
+def ids_of(base):
     """Ids of the samples of one of the host's data sets.
 
     Args:
-        leaf (BaseDataset): A data set of the host.
+        base (BaseDataset): A data set of the host.
 
     Returns:
         np.ndarray: (N,) ids by index. A data set with one item a camera
-        has the id of the sample once a camera.
+        has the id of the sample once a camera; a ``Seg3DDataset`` has the
+        id of a scene as often as its ``scene_idxs`` show it.
 
     Raises:
+        KeyError: If a sample has no id.
         ValueError: If an id names two items.
     """
-    infos = (stored_info(leaf, i) for i in range(len(leaf)))
-    items = [(sample_id_of(info), *info.get('images', ())) for info in infos]
+    folder = _points_folder(base)
+    repeats = hasattr(base, 'scene_idxs')
+    ids, items = [], []
+    for i in range(len(base)):
+        info = stored_info(base, i)
+        ids.append(sample_id_of(info, folder))
+        items.append((ids[-1], _points_file(info)) if repeats else
+                     (ids[-1], *info.get('images', ())))
+    if repeats:  # the same file again is meant, another of that id is not
+        items = [(name, ) for name, _ in set(items)]
     twice = [item[0] for item, count in Counter(items).items() if count > 1]
     if twice:
         raise ValueError(
-            f'{name_of(leaf)} holds {len(twice)} sample ids more than once, '
+            f'{name_of(base)} holds {len(twice)} sample ids more than once, '
             f'first {twice[:5]}; an id must name one sample: mend the info '
             'file')
-    return np.array([item[0] for item in items], dtype=str)
+    return np.array(ids, dtype=str)
 
 
-def name_of(leaf):
+def _points_folder(base):
+    """What the host put before ``lidar_path`` when it read the info file."""
+    return getattr(base, 'data_prefix', {}).get('pts', '')
+
+
+def _points_file(info):
+    return (info.get('lidar_points') or {}).get('lidar_path')
+
+
+def _home_of(base):
+    """Where the ids of a base dataset name one sample each.
+
+    Numbers and tokens do so below ``data_root``, files in their folder.
+    """
+    by_file = len(base) and id_type_of(stored_info(base, 0)) == 'lidar_path'
+    return _points_folder(base) if by_file else base.data_root
+
+
+def name_of(base):
     """What a message calls one of the host's data sets."""
-    return f'{type(leaf).__name__} of {getattr(leaf, "ann_file", "?")}'
+    return f'{type(base).__name__} of {getattr(base, "ann_file", "?")}'
 
 
-def check_leaves(leaves, leaf_ids, provenance):
+def check_joinable(bases, ids, provenance):
     """Raise ValueError where samples cannot be joined with a table by id.
 
     Args:
-        leaves (list): The host's data sets.
-        leaf_ids (dict[int, np.ndarray]): ``id(leaf)`` to its (N,) ids.
+        bases (list): The host's data sets.
+        ids (dict[int, np.ndarray]): ``id(base)`` to its (N,) ids.
         provenance (dict): Metadata of the likelihood table.
     """
-    root_of = {}
-    for leaf in leaves:
-        name = name_of(leaf)
-        if getattr(leaf, 'test_mode', False):
+    home_of = {}
+    for base in bases:
+        name = name_of(base)
+        if getattr(base, 'test_mode', False):
             raise ValueError(
                 f'{name} has test_mode=True, and weights are for training: '
                 'use DequityDataset in train_dataloader only')
-        made_for = provenance.get('dataset')
-        here = leaf.metainfo.get('dataset')
-        if made_for and here and made_for != here:
+        computed_from = provenance.get('dataset')
+        here = base.metainfo.get('dataset')
+        if computed_from and here and computed_from != here:
             raise ValueError(
                 f'{name} is a {here!r} data set, but the likelihood table '
-                f'was computed from {made_for!r}; compute one from this '
+                f'was computed from {computed_from!r}; compute one from this '
                 'training set with tools/compute_likelihoods.py')
-        for key in leaf_ids[id(leaf)].tolist():
-            if root_of.setdefault(key, leaf.data_root) != leaf.data_root:
+        home = _home_of(base)
+        for key in set(ids[id(base)].tolist()):
+            if home_of.setdefault(key, home) != home:
                 raise ValueError(
                     f'sample id {key!r} occurs in two data sets, under '
-                    f'{root_of[key]} and {leaf.data_root}; give each its '
-                    'own DequityDataset with its own table')
+                    f'{home_of[key]} and {home}; give each its own '
+                    'DequityDataset with its own table')
 
 
 class _Transforms(Compose):
@@ -173,11 +202,11 @@ class _Transforms(Compose):
         self.transforms = [t for p in pipelines for t in p.transforms]
 
 
-def pipeline_of(leaves):
-    """The pipeline of one leaf, or a view of all transforms of several."""
-    if len(leaves) == 1:
-        return leaves[0].pipeline
-    return _Transforms([leaf.pipeline for leaf in leaves])
+def pipeline_of(bases):
+    """The pipeline of one base dataset, or a view of those of several."""
+    if len(bases) == 1:
+        return bases[0].pipeline
+    return _Transforms([base.pipeline for base in bases])
 
 
 def show_pipeline(dataset, pipeline):

@@ -121,10 +121,10 @@ def bad_images(table_path):
 
 
 def printable(name):
-    """A file's name as text: what is no UTF-8 in it is replaced.
+    r"""A file's name as text: what is no UTF-8 in it is replaced.
 
     Example:
-        >>> printable('a\\udcff.png')
+        >>> printable('a\udcff.png')
         'a�.png'
     """
     return os.fsencode(name).decode('utf-8', 'replace')

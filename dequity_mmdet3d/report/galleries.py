@@ -1,6 +1,5 @@
 """Which images show a cluster."""
 from dataclasses import dataclass
-from typing import List
 
 import numpy as np
 
@@ -21,7 +20,7 @@ class Gallery:
     samples: int
     likelihood: float
     highest: float
-    rows: List[int]
+    rows: list[int]
 
 
 def galleries(table, rows, vectors=None):

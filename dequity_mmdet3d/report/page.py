@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 from pathlib import Path
-from typing import List, NamedTuple
+from typing import NamedTuple
 
 from dequity_mmdet3d import __version__
 from dequity_mmdet3d.weight import dequity_weight
@@ -168,7 +168,7 @@ class _Thumbnails(NamedTuple):
     text: str
     embedded: int
     linked: int
-    unreadable: List[int]
+    unreadable: list[int]
 
 
 def _thumbnails(table, catalog, rows, budget, progress):
@@ -200,7 +200,8 @@ def _thumbnails(table, catalog, rows, budget, progress):
 
 def _that_fit(paths, budget, progress):
     """list[str]: Thumbnails of the first images, as many as have room; ''
-    for one that cannot be read."""
+    for one that cannot be read.
+    """
     if not paths:
         return []
     texts, used = [], 0

@@ -3,12 +3,12 @@ import math
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Dict, List
 
 from dequity_mmdet3d.compare.run_folder import (
     Comparison,
     read_result,
     read_scalars,
+    read_test,
 )
 from dequity_mmdet3d.compare.summary import compare
 from dequity_mmdet3d.figures import (
@@ -38,11 +38,11 @@ class Runs:
             (its folder), 'x' (steps) and 'y'.
     """
     name: str
-    arms: List[str]
+    arms: list[str]
     shared: str = ''
-    rows: List[dict] = field(default_factory=list)
-    seeds: List[int] = field(default_factory=list)
-    curves: Dict[str, list] = field(default_factory=dict)
+    rows: list[dict] = field(default_factory=list)
+    seeds: list[int] = field(default_factory=list)
+    curves: dict[str, list] = field(default_factory=dict)
 
 
 def read_runs(folder):
@@ -82,7 +82,8 @@ def read_runs(folder):
             '--table-only writes it) nor */vis_data/scalars.json (of a '
             'training); correct --runs')
     _add_curves(curves, name, name, lines)
-    figures = result['metrics'] if result else _last_evaluation(lines)
+    figures = result['metrics'] if result else (
+        read_test(folder) or _last_evaluation(lines))
     return Runs(name, [name], *_shortened(_rows_of_one(figures)),
                 curves=curves)
 

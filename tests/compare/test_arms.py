@@ -39,6 +39,25 @@ def test_baseline_has_nothing_of_this_package():
     assert cfg.pretty_text == before
 
 
+@pytest.mark.parametrize('where', ['default_hooks', 'custom_hooks'])
+@pytest.mark.parametrize('text', ['baseline', 'cbgs'])
+def test_a_probe_measures_where_nothing_is_weighted(text, where):
+    """It needs the likelihoods, which only the wrapper has."""
+    cfg = config()
+    probe = dict(type='DequityProbe')
+    if where == 'default_hooks':
+        cfg.default_hooks.probe = probe
+    else:
+        cfg.custom_hooks = [probe]
+    dataset = cfg.train_dataloader.dataset
+    arm = made(text, cfg)
+    assert 'DequityHook' not in arm.pretty_text
+    assert 'DequityProbe' in arm.pretty_text
+    assert arm.train_dataloader.dataset == (
+        dataset if text == 'baseline' else
+        dict(type='CBGSDataset', dataset=dataset))
+
+
 def test_equity_is_the_config_but_for_its_options():
     assert made('equity').pretty_text == config().pretty_text
     arm = made('equity:eta=0.5,gamma=2,normalize=mean')

@@ -7,6 +7,8 @@ import pytest
 
 from tests.conftest import ROOT, run_tool, save_table
 
+pytestmark = pytest.mark.slow
+
 CONFIG = ROOT / 'configs/study_mini_kitti.py'
 
 
@@ -57,6 +59,18 @@ def test_pairs_then_nothing_twice(tmp_path, data):
     assert last.startswith('error: ') and 'begun with another config' in last
 
 
+def test_a_probe_in_the_baseline(tmp_path, data):
+    done = compare(
+        tmp_path, data, '--arms', 'baseline', '--seeds', 4, '--cfg-options',
+        'train_cfg.max_iters=2', 'default_hooks.checkpoint.interval=2',
+        'default_hooks.probe.type=DequityProbe',
+        'default_hooks.probe.interval=1')
+    assert done.returncode == 0, done.stdout[-3000:]
+    log = (tmp_path / 'baseline/seed_4/train.log').read_text()
+    assert 'DequityProbe: step 1: loss of ' in log
+    assert 'DequityLoss' not in log
+
+
 @pytest.mark.parametrize('args, message', [
     ((CONFIG, CONFIG, '--arms', 'equity'), '--arms are made from one CONFIG'),
     ((CONFIG, '--seeds', 1, 1), 'are given twice'),
@@ -70,7 +84,7 @@ def test_wrong_arguments(args, message):
 
 def test_mistakes_are_said_before_anything_is_trained(tmp_path, data):
     done = run_tool('compare.py', tmp_path / 'no.py')
-    assert done.returncode == 1 and 'no.py is not there' in done.stdout
+    assert done.returncode == 1 and 'no config file' in done.stdout
     done = compare(tmp_path, data, '--arms', 'baseline', 'equaty')
     assert done.returncode == 1 and 'an arm is one of' in done.stdout
     assert not list(tmp_path.iterdir())

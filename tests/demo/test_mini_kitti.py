@@ -124,7 +124,7 @@ def test_balanced_split_has_all_modes_alike():
     usual = plan.plan_samples(counts, 5)
     samples = plan.plan_samples(counts, 5, balanced=('val', ))
     found = Counter(s.mode for s in samples if s.split == 'val')
-    assert found == {name: 3 for name in MODE_NAMES}
+    assert found == dict.fromkeys(MODE_NAMES, 3)
     assert samples[:60] == usual[:60]
     settings = SMALL
     assert 'balanced' not in plan.describe(settings, counts)

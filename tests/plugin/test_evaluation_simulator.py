@@ -14,9 +14,9 @@ import pytest
 from dequity_mmdet3d.plugin.evaluation import rotated_iou
 
 # Looked up, not imported: this process has no use for it.
-pytestmark = pytest.mark.skipif(
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(
     importlib.util.find_spec('numba.cuda.simulator') is None,
-    reason="this numba has no CUDA simulator to run the host's kernel")
+    reason="this numba has no CUDA simulator to run the host's kernel")]
 
 # Loads the one file: importing mmdet3d would take far longer.
 KERNEL = """

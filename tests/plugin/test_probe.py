@@ -211,6 +211,19 @@ def check_event_file(folder, probed):
         }, rel=1e-6)
 
 
+def test_the_wrapper_alone_changes_nothing(tmp_path, table):
+    """What a baseline keeps of this package so that a probe measures."""
+    stock = dict(loader(table), dataset=Toys(pipeline=[noisy]))
+    models = [train(tmp_path / name, table, restless(), probe, dequity=False,
+                    data=data).model
+              for name, probe, data in (
+                  ('stock', None, stock),
+                  ('wrapped', dict(interval=1), loader(table)))]
+    assert measured(tmp_path / 'wrapped')[0]
+    for name, value in models[0].state_dict().items():
+        assert torch.equal(value, models[1].state_dict()[name]), name
+
+
 def test_interval_and_resume(tmp_path, table):
     """Where it is due each is measured at its first occurrence, once."""
     order = []
@@ -385,7 +398,8 @@ def test_arguments(wrong):
 
 
 def test_no_equity_data_set(tmp_path, table):
-    with pytest.raises(ValueError, match='wrap train_dataloader.dataset'):
+    with pytest.raises(ValueError, match='DequityProbe.* wrap '
+                       'train_dataloader.dataset'):
         train(tmp_path, table, restless(), {}, dequity=False,
               data=dict(loader(table), dataset=Toys(pipeline=[pack])))
 

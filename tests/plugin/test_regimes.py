@@ -17,6 +17,8 @@ from tests.plugin import toys
 from tests.plugin.test_examine import WEIGHTS, assert_same, slow, weighed
 from tests.zoo import Reads, total_loss
 
+pytestmark = pytest.mark.slow
+
 
 def attached(model, batch, **kwargs):
     loss = DequityLoss(**kwargs)

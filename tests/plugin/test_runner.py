@@ -20,6 +20,8 @@ from tests.conftest import save_table
 from tests.plugin import toys
 from tests.plugin.test_examine import weighed
 
+pytestmark = pytest.mark.slow
+
 N = 8
 LR = 0.01
 LIKELIHOOD = 1 / np.arange(1, N + 1)

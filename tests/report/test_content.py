@@ -289,6 +289,11 @@ def test_runs_of_one_training(tmp_path):
     assert run.curves['dequity_loss_rare'][0]['x'] == [2]
     with pytest.raises(FileNotFoundError, match='neither comparison.json'):
         read_runs(tmp_path / 'a')
+    # a test in the same work dir has the last word
+    (tmp_path / 'b').mkdir()
+    (tmp_path / 'b/b.json').write_text(json.dumps({FIGURE: 30.5, 'time': 1}))
+    assert [row['cells'][0]['mean'] for row in read_runs(tmp_path).rows] == [
+        30.5]
     for text in ('a,b\n1,2\n', '', '[]', '{"arms": {}}'):
         (tmp_path / 'comparison.json').write_text(text)
         with pytest.raises(ValueError, match='is not of dequity compare'):

@@ -12,6 +12,8 @@ from tests.conftest import run_tool
 
 from . import browser
 
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
 
 class Keys:
     """As in selenium.webdriver.common.keys."""
@@ -256,8 +258,9 @@ def test_looks(chrome, page, width, dark, tmp_path):
 
 def rgb(text):
     """'#e6edf3' as 'rgb(230, 237, 243)'."""
-    return 'rgb(%d, %d, %d)' % tuple(
-        int(text[i:i + 2], 16) for i in (1, 3, 5)) if text[0] == '#' else text
+    if text[0] != '#':
+        return text
+    return f'rgb{tuple(int(text[i:i + 2], 16) for i in (1, 3, 5))}'
 
 
 def luminance(colour):

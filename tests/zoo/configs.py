@@ -14,9 +14,10 @@ from mmdet3d.registry import MODELS
 from mmdet3d.utils import register_all_modules
 from mmengine.config import Config
 
-import dequity_mmdet3d.plugin  # noqa: F401  mends the host
+from dequity_mmdet3d.plugin import mend_host
 
 register_all_modules()
+mend_host()  # there are heads and losses without a training around them
 ROOT = Path(mmdet3d.__file__).parent / '.mim/configs'
 
 # Those from images only are built on the base classes of 2D detectors.

@@ -18,6 +18,8 @@ from . import (
 )
 from .checks import COUPLED, WEIGHTS, Checked, check, one_factor
 
+pytestmark = [pytest.mark.slow, pytest.mark.zoo]
+
 # A minute or more each on two cores: here it is only seen that every term of
 # their losses is weighed; tools/zoo_coverage.py checks them as the others.
 SLOW = ('mvfcos3d', 'imvoxelnet', 'fcos3d_r101', 'pgd_r101', 'imvotenet',

@@ -16,6 +16,8 @@ from torch.nn.functional import conv2d
 
 from . import cpu_ops
 
+pytestmark = pytest.mark.zoo
+
 CPU_SOURCES = Path(mmcv.__file__).parent / 'ops/csrc/pytorch/cpu'
 
 

@@ -12,8 +12,8 @@ from mmdet3d.registry import TASK_UTILS
 from .checks import Checked, check
 from .projects import PROJECTS, project, reason_not_here, stop_checkpointing
 
-pytestmark = pytest.mark.skipif(
-    reason_not_here() is not None, reason=str(reason_not_here()))
+pytestmark = [pytest.mark.slow, pytest.mark.zoo, pytest.mark.skipif(
+    reason_not_here() is not None, reason=str(reason_not_here()))]
 LAYERS = 6  # of the decoders of DETR3D and PETR
 
 

@@ -22,6 +22,8 @@ from . import (
     zoo_configs,
 )
 
+pytestmark = [pytest.mark.slow, pytest.mark.zoo]
+
 FCAF3D = [name for name in zoo_configs() if name.startswith('fcaf3d')]
 
 

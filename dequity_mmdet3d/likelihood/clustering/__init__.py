@@ -39,7 +39,7 @@ class ClusterSettings:
     seed: int = 0
     noise: str = 'single'
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, known in (('method', METHODS), ('noise', NOISE)):
             if getattr(self, name) not in known:
                 raise ValueError(f'{name} must be one of {known}, but got '

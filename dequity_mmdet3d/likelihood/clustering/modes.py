@@ -2,6 +2,8 @@
 
 Shape letters: N samples, D embedding size, Q dimensions, K cells.
 """
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import Optional
 
@@ -10,7 +12,7 @@ import numpy as np
 from .cells import make_cells
 from .faiss_kmeans import nearest_rows
 from .merge import merge_cells
-from .subspace import Subspace, principal_subspace
+from .subspace import Rows, Subspace, principal_subspace
 from .viewpoint import directions
 
 # A new sample this many times as far from its nearest cell as the farthest
@@ -40,7 +42,7 @@ class Modes:
     level: float
     viewpoint: Optional[np.ndarray] = None
 
-    def place(self, vectors):
+    def place(self, vectors: Rows) -> np.ndarray:
         """Where samples lie among the cells.
 
         Args:
@@ -54,7 +56,7 @@ class Modes:
             return rows
         return directions(rows, self.viewpoint)
 
-    def assign(self, vectors):
+    def assign(self, vectors: Rows) -> np.ndarray:
         """The mode of new samples.
 
         Args:
@@ -66,7 +68,7 @@ class Modes:
         """
         return self.assign_rows(self.place(vectors))
 
-    def assign_rows(self, rows):
+    def assign_rows(self, rows: np.ndarray) -> np.ndarray:
         """As :meth:`assign`, for what :meth:`place` returned."""
         cell, far = nearest_rows(rows, self.cells)
         return np.where(far > REACH * self.reach[cell] + 1e-6, -1,

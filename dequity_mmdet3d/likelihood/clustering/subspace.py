@@ -2,7 +2,11 @@
 
 Shape letters: N samples, D embedding size, Q dimensions of the subspace.
 """
+from __future__ import annotations
+
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -13,6 +17,21 @@ _LONG = 2048
 MAX_AXES = 128
 # Axes beyond this share of the variance hold what no two scenes share.
 EXPLAINED = 0.99
+
+
+class Rows(Protocol):
+    """Embeddings that are read block by block, as ``UnitVectors`` are.
+
+    Attributes:
+        dim (int): D.
+    """
+    dim: int
+
+    def __len__(self) -> int:
+        """N."""
+
+    def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
+        """First row and (B, D) float32 of each block, in order."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +46,7 @@ class Subspace:
     centre: np.ndarray
     axes: np.ndarray
 
-    def project(self, vectors):
+    def project(self, vectors: Rows) -> np.ndarray:
         """Coordinates of embeddings.
 
         Args:

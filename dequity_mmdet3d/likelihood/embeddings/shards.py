@@ -10,13 +10,15 @@ Nothing is ever unpickled.
 
 Shape letters: M images, m images of one shard, D embedding size.
 """
+from __future__ import annotations
+
 import contextlib
 import hashlib
 import io
 import json
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Optional
@@ -49,7 +51,7 @@ class ShardStore:
     shard_size: int = SHARD_SIZE
     say: Optional[Callable] = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.dtype not in EMBEDDING_DTYPES:
             raise ValueError(f'dtype must be one of {EMBEDDING_DTYPES}, but '
                              f'is {self.dtype!r}')
@@ -59,7 +61,8 @@ class ShardStore:
                              f'but is {self.shard_size!r}')
 
     @contextlib.contextmanager
-    def open(self, identity, paths, lead=True):
+    def open(self, identity: dict, paths: Sequence[str],
+             lead: bool = True) -> Iterator[Shards]:
         """Make the shards of one identity ready for writing.
 
         Args:
@@ -141,17 +144,18 @@ class Shards(Sequence):
         size (int): Images in every shard but the last.
     """
 
-    def __init__(self, folder, paths, dim, dtype, size):
+    def __init__(self, folder: Path, paths: Sequence[str], dim: int,
+                 dtype: str, size: int):
         self.folder = Path(folder)
         self.paths = paths
         self.dim = dim
         self.dtype = np.dtype(dtype)
         self.size = size
 
-    def __len__(self):
+    def __len__(self) -> int:
         return -(-len(self.paths) // self.size)
 
-    def __getitem__(self, k):
+    def __getitem__(self, k: Any) -> Any:
         if isinstance(k, slice):
             return [self[i] for i in range(*k.indices(len(self)))]
         if not -len(self) <= k < len(self):
@@ -159,21 +163,22 @@ class Shards(Sequence):
         return np.load(
             self.path(k % len(self)), mmap_mode='r', allow_pickle=False)
 
-    def path(self, k):
+    def path(self, k: int) -> Path:
         """File of shard ``k``."""
         return self.folder / f'{k:06d}.npy'
 
-    def span(self, k):
+    def span(self, k: int) -> tuple[int, int]:
         """First image of shard ``k``, and the one behind its last."""
         return k * self.size, min((k + 1) * self.size, len(self.paths))
 
     @property
-    def nbytes(self):
+    def nbytes(self) -> int:
         """Bytes on disk."""
         return sum(
             self.path(k).stat().st_size for k in range(len(self)))
 
-    def write(self, k, embeddings, failures, stamp):
+    def write(self, k: int, embeddings: np.ndarray,
+              failures: list[tuple[int, str]], stamp: str) -> None:
         """Save a shard.
 
         Args:
@@ -187,12 +192,12 @@ class Shards(Sequence):
         """
         embeddings = np.ascontiguousarray(embeddings, dtype=self.dtype)
         record = dict(
-            crc32=zlib.crc32(embeddings), failures=failures, stamp=stamp)
+            crc32=zlib.crc32(embeddings.data), failures=failures, stamp=stamp)
         content = _content_of(embeddings, record)
         with _explained(self.folder), whole_file(self.path(k)) as f:
             f.write(content)
 
-    def read(self, k):
+    def read(self, k: int) -> dict | None:
         """The record of a shard, once it has proved to be whole.
 
         Args:
@@ -216,7 +221,7 @@ class Shards(Sequence):
                 AttributeError, MemoryError):
             return None  # cut off, or something else's file
 
-    def stamp(self, k):
+    def stamp(self, k: int) -> str:
         """Digest of the sizes and times of change of a shard's images."""
         digest = hashlib.sha256()
         for path in self.paths[slice(*self.span(k))]:
@@ -235,7 +240,7 @@ def _content_of(embeddings, record):
     content = io.BytesIO()
     np.save(content, embeddings, allow_pickle=False)
     np.save(content, np.frombuffer(json.dumps(record).encode(), np.uint8))
-    return content.getbuffer()
+    return content.getvalue()
 
 
 def _content_from(path):

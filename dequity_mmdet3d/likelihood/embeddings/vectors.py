@@ -2,7 +2,10 @@
 
 Shape letters: N samples, D embedding size.
 """
+from __future__ import annotations
+
 import mmap
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -31,7 +34,9 @@ class UnitVectors:
         TypeError: If they are not real numbers.
     """
 
-    def __init__(self, parts, names=None, keep=None):
+    def __init__(self, parts: np.ndarray | Sequence[np.ndarray],
+                 names: Sequence[str] | None = None,
+                 keep: np.ndarray | None = None):
         self.parts = [parts] if isinstance(parts, np.ndarray) else parts
         self.names = names
         shapes = []
@@ -57,7 +62,7 @@ class UnitVectors:
             ends = np.cumsum([0] + [len(k) for k in self._keep])
         self._ends = ends
 
-    def __len__(self):
+    def __len__(self) -> int:
         return int(self._ends[-1])
 
     def _read(self, part, a, b):
@@ -74,7 +79,7 @@ class UnitVectors:
                                         min(start + _BLOCK, end) - first)
                 _release(self.parts[part])
 
-    def blocks(self):
+    def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield all rows in order.
 
         Yields:
@@ -88,7 +93,7 @@ class UnitVectors:
             self._refuse({why: start + r for why, r in bad.items()})
             yield start, unit
 
-    def take(self, rows):
+    def take(self, rows: np.ndarray) -> np.ndarray:
         """Some rows.
 
         Args:
@@ -112,7 +117,7 @@ class UnitVectors:
         self._refuse({why: rows[r] for why, r in bad.items()})
         return unit
 
-    def check(self):
+    def check(self) -> UnitVectors:
         """Look at all rows, so that a message counts all the bad ones.
 
         Returns:
@@ -122,7 +127,7 @@ class UnitVectors:
             ValueError: If rows hold NaN, inf or only zeros; they are counted
                 and the first five are named.
         """
-        found = {}
+        found: dict[str, list] = {}
         for start, block in self._raw_blocks():
             for why, rows in _unit(block)[1].items():
                 found.setdefault(why, []).append(start + rows)

@@ -1,4 +1,6 @@
 """Images that cannot be used: an error that counts, a file that lists."""
+from __future__ import annotations
+
 import contextlib
 import os
 import re
@@ -17,7 +19,8 @@ class UnreadableImages(ValueError):
         listed (str | Path, optional): File that lists all of them.
     """
 
-    def __init__(self, failures, total, listed=None):
+    def __init__(self, failures: list[tuple[str, str]], total: int,
+                 listed: str | Path | None = None):
         self.failures = failures
         shown = '; '.join(f'{path}: {why}' for path, why in failures[:5])
         more = '; ...' if len(failures) > 5 else ''
@@ -31,11 +34,11 @@ class UnreadableImages(ValueError):
 
 
 def write_bad_images(path, failures):
-    """List bad images, one a line: path, tab, reason.
+    r"""List bad images, one a line: path, tab, reason.
 
     Args:
         path (str | Path): Text file, written whole. In the list a backslash,
-            tab or line break of a name is written as in Python (``\\n``),
+            tab or line break of a name is written as in Python (``\n``),
             and a name that is no UTF-8 with its own bytes.
         failures (list[tuple[str, str]]): Path and reason.
 

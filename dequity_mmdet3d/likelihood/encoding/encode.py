@@ -38,7 +38,7 @@ class EncodeSettings:
     workers: Optional[int] = None
     progress: Optional[bool] = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, low in (('batch_size', 1), ('workers', 0)):
             value = getattr(self, name)
             if value is None:
@@ -84,7 +84,8 @@ def encode_images(paths, encoder, settings, store, team=None):
         settings (EncodeSettings): None takes the class's defaults.
         store (ShardStore): Where the embeddings go.
         team (Alone, optional): The processes that share the work, see
-            :mod:`.ranks`; all of them call this, and get the same.
+            :mod:`dequity_mmdet3d.processes`; all of them call this, and
+            get the same.
 
     Returns:
         Encoded: The same bits whatever the number of workers and processes.

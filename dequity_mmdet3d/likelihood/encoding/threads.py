@@ -11,16 +11,20 @@ what processes would, without passing pixels between them.
 
 Shape letters: B batch, H and W input size in pixels, D embedding size.
 """
+from __future__ import annotations
+
 import contextlib
 import threading
 import warnings
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from PIL import Image
 
+from .encoders import Encoder
 from .images import ImageError, load_rgb
 
 
@@ -35,7 +39,7 @@ class BatchEncoder:
         encoder (Encoder): See :mod:`.encoders`.
     """
 
-    def __init__(self, encoder):
+    def __init__(self, encoder: Encoder):
         self.encoder = encoder
         self.stop = threading.Event()
         self._on_gpu = encoder.device.type == 'cuda'
@@ -44,7 +48,9 @@ class BatchEncoder:
         self._turn = threading.BoundedSemaphore(
             2) if self._on_gpu else contextlib.nullcontext()
 
-    def __call__(self, paths):
+    def __call__(
+            self,
+            paths: Sequence[str]) -> tuple[np.ndarray, list[tuple[int, str]]]:
         """Embed one batch.
 
         Args:

@@ -2,6 +2,8 @@
 
 Shape letters: N samples.
 """
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
 from typing import List, Optional
 
@@ -55,7 +57,7 @@ class Diagnosis:
     repeated: Optional[List[int]] = None
     weight: Optional[float] = None
 
-    def lines(self):
+    def lines(self) -> list[str]:
         """list[str]: For people."""
         if not self.clusters:
             return [f'{counted(self.samples, "sample")}; {self.rare} of them '
@@ -94,7 +96,7 @@ class Diagnosis:
         if self.samples < FEW:
             lines.append(f'{self.samples} samples are too few to tell how '
                          'common each is')
-        elif self.correlation is not None:
+        elif self.correlation is not None and self.repeated is not None:
             low = min(self.correlation)
             word = ('stable' if low >= STABLE else 'rough' if low >= ROUGH
                     else 'UNSTABLE, do not trust them')
@@ -105,7 +107,7 @@ class Diagnosis:
                 f'{", ".join(map(str, self.repeated))} clusters)')
         return lines
 
-    def as_dict(self):
+    def as_dict(self) -> dict:
         """dict: JSON-able."""
         return asdict(self)
 

@@ -4,12 +4,14 @@
 
 Shape letters: V samples of a view, D embedding size, K cells.
 """
+from __future__ import annotations
+
 import json
 import os
 import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Dict
+from typing import TYPE_CHECKING, Dict
 
 import numpy as np
 
@@ -19,7 +21,11 @@ from ..beside import modes_path
 from ..clustering import Modes, Soft
 from ..clustering.soft_count import SoftCount
 from ..clustering.subspace import Subspace
+from ..embeddings.vectors import UnitVectors
 from .estimate import Columns
+
+if TYPE_CHECKING:  # its module loads torch
+    from ..encoding.embed import Embedded
 
 _ARRAYS = ('centre', 'axes', 'cells', 'cell_mode', 'reach', 'sizes')
 # By the method 'soft' also these, and numbers in `about`
@@ -67,7 +73,7 @@ class FittedModes:
     about: dict
     soft: Dict[str, SoftFit] = field(default_factory=dict)
 
-    def check(self, embedded):
+    def check(self, embedded: Embedded) -> None:
         """Raise ValueError unless these embeddings can be compared."""
         self.check_encoder(embedded.provenance.encoder)
         for view in embedded.views:
@@ -81,7 +87,7 @@ class FittedModes:
                     f'the table was made from embeddings of {d} numbers, but '
                     f'these have {view.vectors.dim}')
 
-    def check_encoder(self, theirs):
+    def check_encoder(self, theirs: dict | None) -> None:
         """Raise ValueError unless these come from the same encoder.
 
         Args:
@@ -96,7 +102,7 @@ class FittedModes:
                  f'images, by {ours["name"]}') + ', but these samples are ' +
                 ('embeddings' if theirs is None else 'images') +
                 '; give the same kind as for the table')
-        if ours is None:
+        if ours is None or theirs is None:
             return
         # tables before 0.2 do not say it: there was nothing else
         ours, theirs = (dict(dict(features='pooled'), **e)
@@ -109,7 +115,7 @@ class FittedModes:
                     f'encoder, but these samples come with {theirs[key]!r}; '
                     'give the same options as for the table')
 
-    def columns(self, name, vectors):
+    def columns(self, name: str, vectors: UnitVectors) -> Columns:
         """What the table's clusters say of the samples of a view.
 
         Args:
@@ -136,7 +142,7 @@ class FittedModes:
         return Columns(
             np.minimum(size / whole, 1.0), labels, size, len(sizes))
 
-    def save(self, path):
+    def save(self, path: str | Path) -> None:
         """Write to ``path``, whole or not at all.
 
         Raises:
@@ -162,7 +168,7 @@ class FittedModes:
             np.savez(f, about=text, **arrays)
 
     @classmethod
-    def load(cls, path):
+    def load(cls, path: str | Path) -> FittedModes:
         """Read what :meth:`save` wrote.
 
         Raises:

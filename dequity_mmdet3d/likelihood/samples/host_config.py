@@ -11,7 +11,7 @@ from ... import config_files
 from ...config_files import type_name
 from ...messages import first_five
 from ...provenance import Provenance
-from ...sample_ids import sample_id_of
+from ...sample_ids import id_type_of, sample_id_of
 from .image_folders import image_paths
 from .info_file import read_info_file
 from .sources import Samples
@@ -40,8 +40,7 @@ def leaf_datasets(dataset):
         and the ``table`` of every DequityDataset on the way.
 
     Raises:
-        ValueError: If there is something else than a dict where a dataset
-            should be.
+        ValueError: If something else than a dict stands for a dataset.
     """
     if not isinstance(dataset, dict):
         raise ValueError('a dataset must be a dict in the config, but is '
@@ -74,7 +73,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
             Defaults to 'train'.
 
     Returns:
-        Samples: Ids by :func:`dequity_mmdet3d.table.sample_id_of`. Their
+        Samples: Ids by :func:`.sample_id_of`. Their
         ``table_path`` is the ``table`` of the config's DequityDataset, or
         else ``<data_root>/<dataset>_likelihoods.parquet``.
 
@@ -95,9 +94,10 @@ def samples_from_config(path, cfg_options=None, split='train'):
         notes += said
         names.append(metainfo.get('dataset'))
         splits.append(osp.basename(ann_file))
+        folder = _points_folder(leaf)
         for info, where, named in zip(infos, found, seen_by):
-            name = sample_id_of(info)
-            id_types.add('token' if info.get('token') else 'sample_idx')
+            name = sample_id_of(info, folder)
+            id_types.add(id_type_of(info))
             again += name in images
             cameras[name] = named
             if images.setdefault(name, where) != where:
@@ -110,8 +110,8 @@ def samples_from_config(path, cfg_options=None, split='train'):
         notes.append(f'{again} samples are listed more than once with the '
                      'same images and get one row each')
     names = sorted({str(n) for n in names if n}) or ['dataset']
-    default = osp.join(leaves[0].get('data_root') or '',
-                       '-'.join(names) + '_likelihoods.parquet')
+    default = '-'.join(names) + '_likelihoods.parquet'
+    default = osp.join(leaves[0].get('data_root') or '', default)
     return Samples(
         list(images), list(images.values()),
         Provenance(
@@ -160,13 +160,19 @@ def object_counts(path, cfg_options=None, split='train'):
             if not trained or name in trained
         }
         for info in infos:
-            found = counts[sample_id_of(info)] = {}
+            found = counts[sample_id_of(info, _points_folder(leaf))] = {}
             for instance in info.get('instances') or ():
                 label = instance.get('bbox_label_3d', -1)
                 if label >= 0 and label in names:
-                    name = names[label]
-                    found[name] = found.get(name, 0) + 1
+                    found[names[label]] = found.get(names[label], 0) + 1
     return counts
+
+
+def _points_folder(leaf):
+    """What the host puts before ``lidar_path``."""
+    prefix = (leaf.get('data_prefix') or {}).get('pts')
+    root = leaf.get('data_root') or ''
+    return '' if prefix is None else osp.join(root, prefix)
 
 
 def _one_table(tables):

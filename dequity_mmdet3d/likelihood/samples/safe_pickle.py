@@ -25,13 +25,13 @@ class _Refused(Exception):
 class UnreadArray:
     """Stands where the pickle has a numpy array."""
 
-    def __init__(self, *args):
+    def __init__(self, *args: object):
         pass
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: object) -> None:
         pass
 
-    def __repr__(self):
+    def __repr__(self) -> str:
         return '<array, not read>'
 
 

@@ -39,13 +39,13 @@ class Samples:
     notes: List[str] = field(default_factory=list)
     cameras: Optional[List[Tuple[str, ...]]] = None
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         check_ids(self.ids)  # now, not after hours of encoding
         if self.cameras is None:
             numbers = [tuple(map(str, range(len(i)))) for i in self.images]
             object.__setattr__(self, 'cameras', numbers)
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.ids)
 
 

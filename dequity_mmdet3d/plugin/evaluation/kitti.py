@@ -21,7 +21,7 @@ from .rotated_iou import INTERSECTION, rotated_iou
 
 _REPLACED = ('bev_box_overlap', 'd3_box_overlap')
 # Filled while ours are in place: what to put back.
-_originals = {}
+_originals: dict = {}
 
 
 def bev_box_overlap(boxes, qboxes, criterion: int = -1) -> np.ndarray:
@@ -31,13 +31,13 @@ def bev_box_overlap(boxes, qboxes, criterion: int = -1) -> np.ndarray:
         boxes (np.ndarray): (N, 5): x, z, size along x, size along z [m],
             ``rotation_y`` [rad], in the camera frame.
         qboxes (np.ndarray): (K, 5), likewise.
-        criterion (int): See :func:`rotated_iou`.
+        criterion (int): See :func:`.rotated_iou.rotated_iou`.
 
     Returns:
         np.ndarray: (N, K) float64.
 
     Raises:
-        TypeError, ValueError: See :func:`rotated_iou`.
+        TypeError, ValueError: See :func:`.rotated_iou.rotated_iou`.
     """
     _say_once()
     return rotated_iou(boxes, qboxes, criterion)
@@ -53,13 +53,13 @@ def d3_box_overlap(boxes, qboxes, criterion: int = -1) -> np.ndarray:
             along x (length), y (height), z (width) [m], ``rotation_y``
             [rad], in the camera frame, whose y points down.
         qboxes (np.ndarray): (K, 7), likewise.
-        criterion (int): As in :func:`rotated_iou`, with volumes.
+        criterion (int): As in :func:`.rotated_iou.rotated_iou`, with volumes.
 
     Returns:
         np.ndarray: (N, K) float64.
 
     Raises:
-        TypeError, ValueError: See :func:`rotated_iou`.
+        TypeError, ValueError: See :func:`.rotated_iou.rotated_iou`.
     """
     _say_once()
     seen_from_above = [0, 2, 3, 5, 6]
@@ -102,6 +102,11 @@ def use_cpu_rotated_iou(force: bool = False) -> bool:
     return True
 
 
+def in_use() -> bool:
+    """Whether the overlaps of this module are in place."""
+    return bool(_originals)
+
+
 def use_host_rotated_iou() -> None:
     """Put the host's own functions back, if they were replaced."""
     while _originals:
@@ -124,7 +129,7 @@ def cpu_rotated_iou():
             use_host_rotated_iou()
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _say_once() -> None:
     print_log(
         'KITTI evaluation: rotated overlaps come from dequity_mmdet3d, in '

@@ -3,7 +3,6 @@
 Shape letters: N frames, K classes.
 """
 from dataclasses import replace
-from unittest import mock
 
 import numpy as np
 from mmdet3d.evaluation import KittiMetric
@@ -22,6 +21,8 @@ from dequity_mmdet3d.figures import (
 from dequity_mmdet3d.sample_ids import sample_id_of
 from dequity_mmdet3d.strata import BOUNDS, STRATA
 
+from ..compat import mend_host
+from ..stand_in import stand_in
 from .report import report
 from .strata import Strata
 
@@ -57,6 +58,7 @@ class DequityKittiMetric(KittiMetric):
     """
 
     def __init__(self, ann_file, table, bounds=BOUNDS, **kwargs):
+        mend_host()
         super().__init__(ann_file, **kwargs)
         self.strata = Strata(table, bounds)
 
@@ -172,8 +174,7 @@ def ap_on(gt_annos, dt_annos, rows, classes, eval_types):
     if len(rows) >= 200 and not len(rows) % _PARTS and len(rows) % 200:
         gt.append(_EMPTY)
         dt.append(_EMPTY)
-    # the host's functions look it up in their module at each call
-    with mock.patch.object(host, 'get_thresholds', _enough_thresholds):
+    with stand_in(host, 'get_thresholds', _enough_thresholds):
         return host.kitti_eval(gt, dt, list(classes), list(eval_types))[1]
 
 

@@ -2,8 +2,6 @@
 
 Shape letters: N samples.
 """
-from unittest import mock
-
 import numpy as np
 from mmdet3d.evaluation import NuScenesMetric
 from mmdet3d.registry import METRICS
@@ -12,6 +10,8 @@ from mmengine.logging import print_log
 from dequity_mmdet3d.figures import FRAMES, OBJECTS, Figure, with_gap
 from dequity_mmdet3d.strata import BOUNDS, STRATA
 
+from ..compat import mend_host
+from ..stand_in import stand_in
 from .report import report
 from .strata import Strata
 
@@ -43,6 +43,7 @@ class DequityNuScenesMetric(NuScenesMetric):
 
     def __init__(self, data_root, ann_file, table, bounds=BOUNDS,
                  **kwargs):
+        mend_host()
         super().__init__(data_root, ann_file, **kwargs)
         self.strata = Strata(table, bounds)
 
@@ -62,7 +63,7 @@ class DequityNuScenesMetric(NuScenesMetric):
                 made.append(self)
 
         # where the host imports it from, within this method
-        with mock.patch.object(evaluate, 'NuScenesEval', Kept):
+        with stand_in(evaluate, 'NuScenesEval', Kept):
             figures = super()._evaluate_single(result_path, classes,
                                                result_name)
         found = evaluate_strata(made[0], self.strata, classes)

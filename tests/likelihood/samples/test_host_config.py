@@ -6,6 +6,7 @@ import pytest
 
 from dequity_mmdet3d.likelihood.samples.host_config import (
     leaf_datasets,
+    object_counts,
     samples_from_config,
 )
 from dequity_mmdet3d.likelihood.samples.image_folders import image_paths
@@ -167,10 +168,29 @@ def test_samples_without_images_or_ids(kitti_root, write_config):
     with pytest.raises(ValueError, match='1 of 2 .* no img_path.*: rows 1'):
         samples_from_config(write_config(kitti(kitti_root)))
     nameless = kitti_info(0)
-    del nameless['sample_idx']
+    del nameless['sample_idx'], nameless['lidar_points']
     write_infos(infos, [nameless])
-    with pytest.raises(KeyError, match="'token' or 'sample_idx'"):
+    with pytest.raises(KeyError, match="'token', 'sample_idx', 'sample_id'"):
         samples_from_config(write_config(kitti(kitti_root)))
+
+
+def test_samples_named_by_their_files(tmp_path, write_config):
+    """SUN RGB-D: its info files have no id but the name of the points."""
+    write_images(tmp_path / 'sunrgbd_trainval' / 'image', 3)
+    write_infos(tmp_path / 'infos.pkl', [
+        dict(lidar_points=dict(lidar_path=path),
+             images=dict(CAM0=dict(img_path=f'{i:06d}.png')), instances=[])
+        for i, path in ((1, '000001.bin'),
+                        (2, f'{tmp_path}/points/000002.bin'))
+    ], dataset='sunrgbd')
+    config = write_config(dict(
+        type='SUNRGBDDataset', data_root=f'{tmp_path}/', ann_file='infos.pkl',
+        data_prefix=dict(pts='points', img='sunrgbd_trainval/image')))
+    samples = samples_from_config(config)
+    assert samples.ids == ['000001.bin', '000002.bin']
+    assert samples.provenance.id_type == 'lidar_path'
+    assert samples.provenance.dataset == 'sunrgbd'
+    assert list(object_counts(config)) == samples.ids
 
 
 def test_leaf_datasets_of_a_tree():

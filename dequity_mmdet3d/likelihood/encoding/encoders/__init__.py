@@ -22,7 +22,8 @@ def build_encoder(name=DEFAULT_ENCODER,
         device (str, optional): None takes cuda where there is one.
         precision (str, optional): See :func:`.precision.pick_precision`.
         features (str): 'stages' for the channels' means and standard
-            deviations in all stages of the network (:mod:`.stages`), 'pooled' for its last layer alone.
+            deviations in all stages of the network (:mod:`.stages`),
+            'pooled' for its last layer alone.
 
     Returns:
         Encoder: Ready to encode.

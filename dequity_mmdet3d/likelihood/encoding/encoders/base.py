@@ -2,6 +2,8 @@
 
 Shape letters: B batch, H and W input size in pixels, D embedding size.
 """
+from __future__ import annotations
+
 import hashlib
 from dataclasses import dataclass
 from typing import Protocol, Tuple, runtime_checkable
@@ -38,7 +40,7 @@ class Squash:
     size: Tuple[int, int]
     resample: str = 'bicubic'
 
-    def __call__(self, image):
+    def __call__(self, image: Image.Image) -> torch.Tensor:
         """PIL image in RGB to a (3, H, W) uint8 tensor, channels last.
 
         Not yet normalised: a quarter of the bytes, and a whole batch can be
@@ -53,7 +55,7 @@ class Squash:
         pixels = np.array(image.resize(self.size, resample))
         return torch.from_numpy(pixels).permute(2, 0, 1)
 
-    def describe(self):
+    def describe(self) -> str:
         """Everything that can change a pixel, as text."""
         return (f'{self.resample} to {self.size[0]}x{self.size[1]} by '
                 f'{"torch" if _TORCH_RESIZES else "Pillow"}')
@@ -84,7 +86,7 @@ class Encoder(Protocol):
     preprocess: Squash
     device: torch.device
 
-    def encode(self, batch):
+    def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) uint8 on ``device`` to (B, D) float32."""
 
 

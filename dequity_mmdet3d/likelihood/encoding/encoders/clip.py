@@ -2,6 +2,8 @@
 
 Shape letters: B batch, D embedding size.
 """
+from __future__ import annotations
+
 import contextlib
 import difflib
 import logging
@@ -49,13 +51,15 @@ class OpenClipEncoder:
         OSError: If the weights cannot be fetched.
     """
 
-    def __init__(self, name, pretrained, device=None, precision=None,
-                 features=FEATURES[0]):
+    def __init__(self, name: str, pretrained: str | None,
+                 device: str | None = None, precision: str | None = None,
+                 features: str = FEATURES[0]):
         open_clip = _open_clip(name)
         _check_name(open_clip, name)
         local = _check_pretrained(open_clip, name, pretrained)
         self.name = name
-        self.pretrained = Path(pretrained).name if local else pretrained
+        self.pretrained = (Path(pretrained).name
+                           if pretrained and local else pretrained)
         self.device = pick_device(device)
         self.precision = pick_precision(precision, self.device)
         if local:
@@ -82,7 +86,7 @@ class OpenClipEncoder:
                 self._stages.probe(self._model.encode_image, blank)
         self.dim = checked_dim(self, self.device, self.precision)
 
-    def encode(self, batch):
+    def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) uint8 to (B, D) float32."""
         x = normalise(batch, self._mean, self._std, DTYPES[self.precision])
         if self._stages is None:

@@ -5,6 +5,8 @@ model``, so nothing is downloaded at run time.
 
 Shape letters: B batch, D embedding size.
 """
+from __future__ import annotations
+
 import torch
 
 from ...choices import DEFAULT_ENCODER, FEATURES
@@ -45,7 +47,8 @@ class EfficientNetLite0:
     name = DEFAULT_ENCODER
     preprocess = Squash(_SIZE)
 
-    def __init__(self, device=None, precision=None, features=FEATURES[0]):
+    def __init__(self, device: str | None = None,
+                 precision: str | None = None, features: str = FEATURES[0]):
         self.features = features
         self.device = pick_device(device)
         self.precision = pick_precision(precision, self.device)
@@ -60,7 +63,7 @@ class EfficientNetLite0:
                 [net._swish, *(net._blocks[i] for i in _STAGE_ENDS)])
         self.dim = checked_dim(self, self.device, self.precision)
 
-    def encode(self, batch):
+    def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, 3, 224, 224) uint8 to (B, D) float32."""
         x = normalise(batch, _MEAN, _STD, DTYPES[self.precision])
         if self._stages is None:

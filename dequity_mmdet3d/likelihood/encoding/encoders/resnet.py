@@ -2,6 +2,8 @@
 
 Shape letters: B batch, D embedding size.
 """
+from __future__ import annotations
+
 from pathlib import Path
 
 import torch
@@ -47,8 +49,9 @@ class ResNetEncoder:
     """
     preprocess = Squash((224, 224), 'bilinear')
 
-    def __init__(self, name, pretrained, device=None, precision=None,
-                 features=FEATURES[0]):
+    def __init__(self, name: str, pretrained: str | None,
+                 device: str | None = None, precision: str | None = None,
+                 features: str = FEATURES[0]):
         models = _torchvision_models()
         build = _builder(models, name)
         self.name = name
@@ -66,7 +69,7 @@ class ResNetEncoder:
             self._stages = StageReader([net.relu, *find_stages(net)])
         self.dim = checked_dim(self, self.device, self.precision)
 
-    def encode(self, batch):
+    def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, 3, 224, 224) uint8 to (B, D) float32."""
         x = normalise(batch, _MEAN, _STD, DTYPES[self.precision])
         if self._stages is None:

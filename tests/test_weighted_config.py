@@ -1,0 +1,102 @@
+"""Any config that trains becomes one that weighs, and stays what it was."""
+import copy
+
+import pytest
+
+from dequity_mmdet3d.config_files import read_config
+from dequity_mmdet3d.weighted_config import datasets_of, weigh
+from tests.conftest import ROOT
+
+Config = pytest.importorskip('mmengine.config').Config
+NEW_STYLE = ROOT / 'tests/commands/new_style/pointpillars.py'
+DATASET = 'dequity_mmdet3d.plugin.DequityDataset'
+HOOK = dict(type='dequity_mmdet3d.plugin.DequityHook')
+LEAF = dict(type='KittiDataset', ann_file='a.pkl')
+
+
+def config_of(dataset, **more):
+    return Config(dict(
+        train_dataloader=dict(
+            batch_size=2, sampler=dict(type='DefaultSampler'),
+            dataset=copy.deepcopy(dataset)), **more))
+
+
+@pytest.mark.parametrize('dataset', [
+    LEAF,
+    dict(type='RepeatDataset', times=2, dataset=LEAF),
+    dict(type='CBGSDataset', dataset=dict(
+        type='ConcatDataset', datasets=[LEAF, dict(LEAF, ann_file='b.pkl')])),
+])
+def test_wrapped_as_a_whole(dataset):
+    config = config_of(dataset)
+    weigh(config, 't.parquet')
+    assert config.train_dataloader.dataset == dict(
+        type=DATASET, table='t.parquet', eta=1.0, gamma=5.0, normalize=None,
+        dataset=dataset)
+    assert config.train_dataloader.sampler == dict(type='DefaultSampler')
+    assert config.default_hooks == dict(dequity=HOOK)
+
+
+def test_numbers_and_sampler():
+    config = config_of(LEAF)
+    weigh(config, 't', eta=0.5, gamma=2.0, normalize='mean', sampler=True)
+    dataset = config.train_dataloader.dataset
+    assert (dataset.eta, dataset.gamma, dataset.normalize) == (0.5, 2, 'mean')
+    assert config.train_dataloader.sampler == dict(
+        type='dequity_mmdet3d.plugin.DequitySampler')
+
+
+def test_all_else_stays():
+    more = dict(
+        default_hooks=dict(logger=dict(type='LoggerHook', interval=7)),
+        custom_hooks=[dict(type='EMAHook')],
+        custom_imports=dict(imports=['theirs']), model=dict(type='Theirs'))
+    config = config_of(LEAF, **more)
+    weigh(config, 't')
+    assert config.default_hooks.pop('dequity') == HOOK
+    found = config.to_dict()
+    del found['train_dataloader']
+    assert found == more
+
+
+def test_a_hook_of_ours_is_not_doubled():
+    hook = dict(type='DequityHook', loss=dict(terms=['loss_cls']))
+    config = config_of(LEAF, custom_hooks=[hook])
+    weigh(config, 't')
+    assert 'default_hooks' not in config and config.custom_hooks == [hook]
+
+
+@pytest.mark.parametrize('config, numbers, text', [
+    (Config(), {}, 'train_dataloader.dataset .* must be a dict, but is None'),
+    (Config(dict(train_dataloader=None)), {}, 'but is None'),
+    (Config(dict(train_dataloader=dict(dataset='kitti'))), {}, "is 'kitti'"),
+    (config_of(dict(type='RepeatDataset', dataset=dict(
+        type=DATASET, dataset=LEAF))), {}, 'is weighted already'),
+    (config_of(LEAF), dict(eta=-1.0), 'eta of the weights'),
+    (config_of(LEAF), dict(gamma=float('nan')), 'gamma of the weights'),
+    (config_of(LEAF), dict(normalize='max'), 'normalize of the weights'),
+])
+def test_what_cannot_be_weighted(config, numbers, text):
+    before = config.to_dict()
+    with pytest.raises(ValueError, match=text):
+        weigh(config, 't', **numbers)
+    assert config.to_dict() == before
+
+
+def test_pure_python(tmp_path):
+    """Weighted, written and read again: the same but for the equity."""
+    pytest.importorskip('mmdet3d')
+    stock = read_config(NEW_STYLE).to_dict()
+    config = read_config(NEW_STYLE)
+    weigh(config, 't.parquet')
+    path = tmp_path / 'config.py'
+    path.write_text(config.pretty_text)
+    again = read_config(path).to_dict()
+    assert again == config.to_dict()
+    loader = again['train_dataloader']
+    assert loader['dataset'].pop('type') == DATASET
+    loader['dataset'] = loader['dataset']['dataset']
+    assert again['default_hooks'].pop('dequity') == HOOK
+    assert again == stock
+    assert [d['type'].split('.')[-1] for d in datasets_of(
+        loader['dataset'])] == ['RepeatDataset', 'KittiDataset']
