@@ -2,6 +2,8 @@
 
 Shape letters: N samples, M others, D embedding size, Q dimensions.
 """
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +16,7 @@ from .soft_count import (
     likelihood,
     soft_count,
 )
-from .subspace import principal_subspace
+from .subspace import Rows, Subspace, principal_subspace
 from .viewpoint import ball_centre, directions
 
 _JUDGES = 20_000  # samples that say how clear the modes are
@@ -37,7 +39,7 @@ class Soft:
     clear: float
     n: int
 
-    def share(self, rows, size):
+    def share(self, rows: np.ndarray, size: np.ndarray) -> np.ndarray:
         """How much of the training set looks like each sample.
 
         Args:
@@ -51,7 +53,9 @@ class Soft:
                           self.weight)
 
 
-def find_soft(vectors, seed=0):
+def find_soft(
+    vectors: Rows, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, Soft, np.ndarray]:
     """Fit the default estimate; see docs/likelihood.md.
 
     Args:
@@ -70,7 +74,10 @@ def find_soft(vectors, seed=0):
     return labels, share, soft, rows
 
 
-def soft_of(rows, subspace=None, seed=0, factor=1.0):
+def soft_of(
+    rows: np.ndarray, subspace: Subspace | None = None, seed: int = 0,
+    factor: float = 1.0
+) -> tuple[np.ndarray, np.ndarray, Soft]:
     """Fit the default estimate to samples in their subspace.
 
     Args:

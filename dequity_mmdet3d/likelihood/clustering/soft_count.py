@@ -14,9 +14,13 @@ groups are all that there is to know. In between,
 
 Shape letters: N samples, Q dimensions, K cells, G groups.
 """
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
+
+from .cells import Cells
 
 # One pair in ten looks alike: of one kind in ten of like size, or in the
 # half of a common one. The order of the likelihoods hardly depends on it.
@@ -50,7 +54,7 @@ class SoftCount:
     spread: np.ndarray
     bandwidth: float
 
-    def log_share(self, rows):
+    def log_share(self, rows: np.ndarray) -> np.ndarray:
         """Logarithm of the share of the training set that looks alike.
 
         Args:
@@ -69,7 +73,8 @@ class SoftCount:
         return np.log(np.maximum(out, np.finfo(np.float64).tiny))
 
 
-def soft_count(rows, cells, alike=ALIKE):
+def soft_count(rows: np.ndarray, cells: Cells,
+               alike: float = ALIKE) -> SoftCount:
     """Fit soft counts.
 
     The samples of a cell count at the distance of its mean, farther by the
@@ -110,7 +115,8 @@ def _squares(rows, mean, spread):
     return square
 
 
-def clearness(log_share, labels):
+def clearness(log_share: np.ndarray,
+              labels: np.ndarray) -> tuple[float, float]:
     """How far groups alone say how common a sample is.
 
     Args:
@@ -135,7 +141,8 @@ def clearness(log_share, labels):
     return float(clear * np.clip(2 * several / TEN - 1, 0, 1)), part
 
 
-def likelihood(log_share, group_share, weight):
+def likelihood(log_share: np.ndarray, group_share: np.ndarray,
+               weight: float) -> np.ndarray:
     """Soft count and group size as one.
 
     Args:

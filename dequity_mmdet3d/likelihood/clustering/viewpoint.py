@@ -2,6 +2,8 @@
 
 Shape letters: N samples, Q dimensions.
 """
+from __future__ import annotations
+
 import numpy as np
 
 # One step finds the farthest sample and goes there, a little less each time.
@@ -9,7 +11,7 @@ _STEPS = 100
 _SAMPLE = 20_000  # rows that the ball is found for
 
 
-def ball_centre(rows, seed=0):
+def ball_centre(rows: np.ndarray, seed: int = 0) -> np.ndarray:
     r"""Centre of the smallest ball around all samples, nearly.
 
     The mean lies among the common samples, and from there they are seen in
@@ -42,7 +44,7 @@ def ball_centre(rows, seed=0):
     return centre.astype(np.float32)
 
 
-def directions(rows, centre):
+def directions(rows: np.ndarray, centre: np.ndarray) -> np.ndarray:
     """Where samples lie as seen from a point.
 
     Args:

@@ -43,13 +43,13 @@ class SoftFit:
     soft: Soft
     top: float
 
-    def numbers(self):
+    def numbers(self) -> dict:
         """dict: JSON-able, all that is no array."""
         return dict(bandwidth=self.soft.counts.bandwidth,
                     weight=self.soft.weight, clear=self.soft.clear,
                     n=self.soft.n, top=self.top)
 
-    def arrays(self):
+    def arrays(self) -> dict[str, np.ndarray]:
         """dict[str, np.ndarray]: All that is not the modes'."""
         counts = self.soft.counts
         return dict(zip(_SOFT_ARRAYS, (

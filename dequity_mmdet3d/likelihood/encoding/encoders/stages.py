@@ -7,8 +7,12 @@ them.
 Shape letters: B batch, C channels, H and W pixels, L tokens, S stages, D
 embedding size: twice the channels of all stages.
 """
+from __future__ import annotations
+
 import math
 import threading
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -27,13 +31,14 @@ class StageReader:
             that runs twice makes two.
     """
 
-    def __init__(self, modules):
+    def __init__(self, modules: Sequence[torch.nn.Module]):
         self._mine = threading.local()
         self._tokens_first = set()
         for module in modules:
             module.register_forward_hook(self._keep)
 
-    def run(self, forward, batch):
+    def run(self, forward: Callable,
+            batch: torch.Tensor) -> tuple[list[torch.Tensor], Any]:
         """Run a network and read its stages.
 
         Args:
@@ -51,7 +56,8 @@ class StageReader:
         finally:
             self._mine.found = None
 
-    def probe(self, forward, blank):
+    def probe(self, forward: Callable,
+              blank: torch.Tensor) -> tuple[list[torch.Tensor], Any]:
         """Learn from one image, (1, ...), where the batch is: some
         transformers put their tokens first."""
         self._mine.tokens_first = self._tokens_first
@@ -72,7 +78,9 @@ class StageReader:
         found.extend(channel_statistics(output))
 
 
-def channel_statistics(output):
+def channel_statistics(
+    output: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Mean and standard deviation of each channel over an image.
 
     Args:
@@ -90,7 +98,7 @@ def channel_statistics(output):
     return mean, variance.sqrt()
 
 
-def join_stages(parts):
+def join_stages(parts: Sequence[torch.Tensor]) -> torch.Tensor:
     """One embedding out of several, each of which counts as much as another.
 
     Args:
@@ -103,7 +111,7 @@ def join_stages(parts):
                      dim=1) / math.sqrt(len(parts))
 
 
-def find_stages(net):
+def find_stages(net: torch.nn.Module) -> list[torch.nn.Module]:
     """The modules of an image tower whose outputs are its stages.
 
     Args:
