@@ -110,6 +110,18 @@ def test_one_cloud_counts_softly():
     assert low > 0.3 * high
 
 
+@pytest.mark.parametrize('n', [1, 2, 3, 7])
+@pytest.mark.parametrize('same', [False, True])
+def test_very_few_samples(n, same):
+    x = np.random.default_rng(0).standard_normal((n, 5)).astype(np.float32)
+    x[:] = x[0] if same else x
+    found = cluster(UnitVectors(x), ClusterSettings())
+    assert found.likelihood.shape == (n, )
+    assert (0 < found.likelihood).all() and (found.likelihood <= 1).all()
+    if same:
+        np.testing.assert_allclose(found.likelihood, 1, rtol=1e-6)
+
+
 def test_no_order_of_the_samples_matters_much():
     x, _ = modes([340], spread=1.0)
     back = np.arange(340)[::-1]

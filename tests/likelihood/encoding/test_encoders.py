@@ -218,8 +218,25 @@ def test_open_clip_from_a_local_checkpoint(open_clip, checkpoint):
         y = half.encode(encoder.preprocess(image)[None])
     assert y.dtype == torch.float32 and half.precision == 'bfloat16'
     assert torch.cosine_similarity(y, want).min() > 0.99
-    again = build_encoder('dequity-test-tiny', str(checkpoint), 'cpu')
+    again = build_encoder('dequity-test-tiny', str(checkpoint), 'cpu',
+                          'float32')
     assert encoder.fingerprint == again.fingerprint
+    # by stages: mean and deviation of its one block, 64 wide, and the last
+    assert (again.features, again.dim) == ('stages', 2 * 64 + 24)
+    with torch.inference_mode():
+        y = again.encode(torch.stack([encoder.preprocess(image)] * 3))
+        tokens = []
+        hook = model.visual.transformer.resblocks[0].register_forward_hook(
+            lambda m, i, o: tokens.append(o))
+        model.encode_image(preprocess(image)[None])
+        hook.remove()
+    mean = tokens[0].mean(dim=1)  # (1, L, C)
+    torch.testing.assert_close(
+        y[:, :64], (mean / mean.norm() / 3**0.5).expand(3, -1), rtol=1e-4,
+        atol=1e-5)
+    torch.testing.assert_close(
+        y[:, -24:], (want / want.norm() / 3**0.5).expand(3, -1), rtol=1e-4,
+        atol=1e-5)
 
 
 def test_only_open_clip_and_the_hub_are_quiet(open_clip, caplog):

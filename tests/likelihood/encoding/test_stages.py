@@ -50,7 +50,6 @@ class Towers:
     def transformer():
         blocks = torch.nn.ModuleList(
             torch.nn.Sequential(torch.nn.Linear(4, 4)) for _ in range(12))
-        net = torch.nn.Sequential(torch.nn.Linear(4, 4))
         net = torch.nn.Module()
         net.stem, net.blocks = torch.nn.Linear(4, 4), blocks
         return net, [blocks[2], blocks[5], blocks[8], blocks[11]]

@@ -58,8 +58,11 @@ class StageReader:
 
     def probe(self, forward: Callable,
               blank: torch.Tensor) -> tuple[list[torch.Tensor], Any]:
-        """Learn from one image, (1, ...), where the batch is: some
-        transformers put their tokens first."""
+        """As :meth:`run`, of one image, (1, ...).
+
+        Learns from it which modules put their tokens before the batch, as
+        some transformers do.
+        """
         self._mine.tokens_first = self._tokens_first
         try:
             return self.run(forward, blank)
