@@ -29,7 +29,10 @@ from scipy.stats import spearmanr
 
 from dequity_mmdet3d.likelihood import clustering
 from dequity_mmdet3d.likelihood.choices import FEATURES, METHODS
-from dequity_mmdet3d.likelihood.embeddings.vectors import UnitVectors
+from dequity_mmdet3d.likelihood.embeddings.vectors import (
+    UnitVectors,
+    unit_rows,
+)
 
 SETS = ('roads', 'weather', 'drives')
 # (must, aim) of the project's plan; rho means nothing on drives
@@ -65,7 +68,7 @@ class RealSets:
         self.features = features
         self.cache = Path(cache or Path(tempfile.gettempdir(),
                                         'dequity_real_images'))
-        self._draws, self._embedded, self._rare = {}, {}, None
+        self._draws, self._embedded, self._last = {}, {}, None
 
     def embeddings(self, name):
         """(N, D) float32, in the order of the set's labels."""
@@ -84,7 +87,7 @@ class RealSets:
         if not file.is_file():
             self.cache.mkdir(parents=True, exist_ok=True)
             np.save(file, encode(encoder, paths))
-        return np.load(file)
+        return unit_rows(np.load(file))
 
     def draws(self, name):
         """(rows, truth, rare) of every draw."""
@@ -96,12 +99,17 @@ class RealSets:
 
     def family(self, name, seed, n=None):
         """Embeddings and truth of a draw; the bench says how many."""
-        rows, truth, self._rare = self.draws(name)[seed]
+        draws = self.draws(name)
+        rows, truth, rare = draws[seed % len(draws)]
+        self._last = name, rare
         return self.embeddings(name)[rows], truth
 
     def scores(self, truth, estimate):
         """Of the draw that :meth:`family` returned last."""
-        return self.bench.scores(truth, estimate, self._rare)
+        name, rare = self._last
+        found = self.bench.scores(truth, estimate, rare)
+        return {key: found[key] for key in ('auroc', 'rho')
+                if (name, key) in BARS}
 
 
 def encode(encoder, paths):
@@ -152,10 +160,9 @@ def rows_of(sets, method):
         for seed in range(len(sets.draws(name))):
             x, truth = sets.family(name, seed)
             scores.append(sets.scores(truth, estimate(x, method)))
-        for key in ('auroc', 'rho'):
-            if (name, key) in BARS:
-                yield (name, key, np.mean([s[key] for s in scores]),
-                       *BARS[name, key])
+        for key in scores[0]:
+            yield (name, key, np.mean([s[key] for s in scores]),
+                   *BARS[name, key])
         yield (name, 'stability', stability(sets.embeddings(name), method),
                *STABLE)
 

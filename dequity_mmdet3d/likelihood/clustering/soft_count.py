@@ -31,11 +31,11 @@ AFAR = 0.5
 # R^2 from which groups begin to count, and from which they alone do.
 # Photographs of road scenes have 0 to 0.77, drawn groups 0.84 and more.
 UNCLEAR, CLEAR = 0.75, 0.85
-# Samples that a group must have for its size to mean something, on average
-# (in the sense of entropy); with half as many it means nothing.
+# Samples a group, on average (in the sense of entropy), from which its size
+# begins to mean something; with twice as many it does.
 TEN = 10
 _PAIRS = 500  # samples that the bandwidth is found from
-_BLOCK = 8192
+_PAIRS_AT_ONCE = 2**20  # of samples and cells: what fits into a cache
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,16 @@ class SoftCount:
         Returns:
             np.ndarray: (M,) float64, at most 0.
         """
-        share = self.size / self.size.sum()
+        share = (self.size / self.size.sum()).astype(np.float32)
         out = np.empty(len(rows))
-        for start in range(0, len(rows), _BLOCK):
-            block = rows[start:start + _BLOCK]
-            square = _squares(block, self.mean, self.spread)
-            np.exp(np.divide(square, -self.bandwidth, out=square), out=square)
-            out[start:start + _BLOCK] = square @ share
-        return np.log(np.maximum(out, np.finfo(np.float64).tiny))
+        size = max(_PAIRS_AT_ONCE // len(share), 1)
+        for start in range(0, len(rows), size):
+            square = _squares(rows[start:start + size], self.mean,
+                              self.spread)
+            square *= np.float32(-1 / self.bandwidth)
+            np.exp(square, out=square)
+            out[start:start + size] = square @ share
+        return np.log(np.maximum(out, np.finfo(np.float32).tiny))
 
 
 def soft_count(rows: np.ndarray, cells: Cells,
@@ -94,7 +96,8 @@ def soft_count(rows: np.ndarray, cells: Cells,
     some = rows[::-(-len(rows) // _PAIRS)]
     square = _squares(some, mean, spread).ravel()
     weight = np.tile(cells.size, len(some))
-    apart = square > 1e-9  # copies say nothing of a distance
+    # in float32 two directions that are the same are no nearer than this
+    apart = square > 1e-6  # copies say nothing of a distance
     bandwidth = 1.0
     if apart.any():
         square, weight = square[apart], weight[apart]
@@ -105,13 +108,12 @@ def soft_count(rows: np.ndarray, cells: Cells,
 
 
 def _squares(rows, mean, spread):
-    """(M, K) float64 mean square distances of rows from cells' samples."""
-    square = (rows @ mean.T).astype(np.float64)
-    square *= -2
-    square += np.einsum('mq,mq->m', rows, rows, dtype=np.float64)[:, None]
-    square += np.einsum('kq,kq->k', mean, mean, dtype=np.float64)
+    """(M, K) float32 mean square distances of rows from cells' samples."""
+    square = rows @ (-2 * mean.T)
+    square += np.einsum('mq,mq->m', rows, rows)[:, None]
+    square += np.einsum('kq,kq->k', mean, mean)
     np.maximum(square, 0, out=square)
-    square += spread
+    square += spread.astype(np.float32)
     return square
 
 
@@ -138,7 +140,7 @@ def clearness(log_share: np.ndarray,
     share = size[size > 0] / len(labels)
     several = np.exp((share * np.log(share)).sum()) * len(labels)
     clear = np.clip((part - UNCLEAR) / (CLEAR - UNCLEAR), 0, 1)
-    return float(clear * np.clip(2 * several / TEN - 1, 0, 1)), part
+    return float(clear * np.clip(several / TEN - 1, 0, 1)), part
 
 
 def likelihood(log_share: np.ndarray, group_share: np.ndarray,
