@@ -25,9 +25,11 @@ test: setup
 	OMP_NUM_THREADS=1 '$(VENV)/bin/python' -m pytest -n 2 \
 		--dist worksteal $(PYTEST_ARGS)
 
-# likelihoods, report, export: on a Python of one's choice, without a host
+# likelihoods, report, export: on a Python of one's choice, without a host;
+# CONSTRAINTS=requirements/oldest.txt takes the oldest versions
 test-offline:
-	@PYTHON='$(PYTHON)' bash tools/test_offline.sh $(PYTEST_ARGS)
+	@PYTHON='$(PYTHON)' CONSTRAINTS='$(CONSTRAINTS)' \
+		bash tools/test_offline.sh $(PYTEST_ARGS)
 
 lint: setup
 	'$(VENV)/bin/python' -m ruff check

@@ -66,7 +66,7 @@ def compare_steps(name, steps):
 
     with zoo.cpu_ops():
         start = time.perf_counter()
-        examine(loss, model, make())
+        found = examine(loss, model, make())
         examined = time.perf_counter() - start
         times, reads, probed = {False: [], True: []}, {}, []
         for i in range(-2, 2 * steps):
@@ -74,7 +74,7 @@ def compare_steps(name, steps):
             equity = (i + i // 2) % 2 == 0
             batch = make()  # the step consumes it
             if equity:
-                loss.attach(model)
+                loss.attach(model, found)
             start = time.perf_counter()
             if i < 0:
                 with zoo.Reads() as mode:
@@ -107,8 +107,7 @@ def memory_of(steps):
     model = toys.build_toy(a=toys.Dense, b=toys.Queries, c=toys.Lists)
     loss = DequityLoss()
     batch = weigh(toys.toy_batch(len(WEIGHTS)))
-    examine(loss, model, batch)
-    loss.attach(model)
+    loss.attach(model, examine(loss, model, batch))
 
     def state():
         gc.collect()

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from .messages import error_line
 
-# The house raises these on purpose, with advice.
+# This package raises these on purpose, with advice.
 USER_ERRORS = (ValueError, TypeError, KeyError)
 # These tell of the user's machine whoever raises them.
 MACHINE_ERRORS = (OSError, ImportError)

@@ -1,4 +1,6 @@
 """Config files: those of this package, and mmengine's way of reading them."""
+from __future__ import annotations
+
 import argparse
 import functools
 import importlib
@@ -6,7 +8,10 @@ import importlib.metadata
 import importlib.util
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
 PACKAGE = __package__
 FOLDER = Path(__file__).parent / 'configs'
@@ -15,7 +20,7 @@ _HOLDERS = ('mmengine.utils.package_utils', 'mmengine.utils',
             'mmengine.config.config', 'mmengine.hub.hub')
 
 
-def base(name):
+def base(name: str) -> str:
     """Where a config of this package lies, for the ``_base_`` of another.
 
     Args:
@@ -42,7 +47,7 @@ def base(name):
     return str(path)
 
 
-def read_config(path, cfg_options=None):
+def read_config(path: str | Path, cfg_options: Any = None) -> Any:
     """Read a config file, of either style, without importing what it names.
 
     Args:
@@ -101,7 +106,7 @@ def read_config(path, cfg_options=None):
     return config
 
 
-def type_name(config):
+def type_name(config: dict) -> str:
     """The name of what a config builds.
 
     Args:
@@ -116,7 +121,7 @@ def type_name(config):
     return name.rpartition('.')[2]
 
 
-def mend_config_reading():
+def mend_config_reading() -> list[str]:
     """Let mmengine read configs that stock mmengine cannot read here.
 
     - Stock mmengine 0.10.7 looks for ``mmdet3d::...`` by pkg_resources, which
@@ -141,18 +146,16 @@ def mend_config_reading():
     utils = importlib.import_module('mmengine.utils.package_utils')
     if importlib.util.find_spec('pkg_resources') is None:
         _mend_package_utils(utils)
-    mended = []
-    if utils.is_installed is is_installed:
-        mended.append(
-            "mmengine finds 'mmdet3d::...' bases without pkg_resources, which "
-            'setuptools 82 and newer do not have')
-    return mended
+    if utils.is_installed is not is_installed:
+        return []
+    return ["bases such as 'mmdet3d::...': stock mmengine looks for them by "
+            'pkg_resources, which setuptools 82 and newer do not have']
 
 
-def _with_own_configs(find):
+def _with_own_configs(find: Callable) -> Callable:
 
     @functools.wraps(find)
-    def get_cfg_path(cfg_path, filename):
+    def get_cfg_path(cfg_path: str, filename: str) -> tuple:
         package, _, name = cfg_path.partition('::')
         if name and package == PACKAGE:
             return base(name), None
@@ -161,7 +164,7 @@ def _with_own_configs(find):
     return get_cfg_path
 
 
-def _mend_package_utils(utils):
+def _mend_package_utils(utils: ModuleType) -> None:
     try:
         utils.is_installed('mmengine')
     except ModuleNotFoundError:  # pkg_resources; the fork does without
@@ -171,7 +174,7 @@ def _mend_package_utils(utils):
                     setattr(module, function.__name__, function)
 
 
-def is_installed(package):
+def is_installed(package: str) -> bool:
     """As mmengine's function of this name, without pkg_resources.
 
     Args:
@@ -187,7 +190,7 @@ def is_installed(package):
         return _origin(package) is not None
 
 
-def get_installed_path(package):
+def get_installed_path(package: str) -> str:
     """As mmengine's function of this name, without pkg_resources.
 
     Args:
@@ -210,12 +213,12 @@ def get_installed_path(package):
     return str(Path(origin).parent)
 
 
-def _origin(module):
+def _origin(module: str) -> str | None:
     spec = importlib.util.find_spec(module) if module.isidentifier() else None
-    return spec and spec.origin
+    return spec.origin if spec else None
 
 
-def _module_of(package):
+def _module_of(package: str) -> str:
     try:
         names = importlib.metadata.distribution(package).read_text(
             'top_level.txt')

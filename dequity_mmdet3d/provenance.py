@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timezone
-from typing import List, Optional
 
 from . import __version__
 from .sample_ids import ids_fingerprint
@@ -54,22 +53,22 @@ class Provenance:
     """
     source: str
     id_type: str
-    dataset: Optional[str] = None
-    split: Optional[str] = None
-    encoder: Optional[dict] = None
-    seed: Optional[int] = None
-    clustering: Optional[dict] = None
-    kind: Optional[str] = None
-    diagnosis: Optional[dict] = None
-    applied: Optional[dict] = None
-    cluster_info: Optional[dict] = None
-    notes: Optional[List[str]] = None
-    skipped: Optional[List[str]] = None
-    package_version: Optional[str] = None
-    ids_sha256: Optional[str] = None
-    n: Optional[int] = None
-    versions: Optional[dict] = None
-    date: Optional[str] = None
+    dataset: str | None = None
+    split: str | None = None
+    encoder: dict | None = None
+    seed: int | None = None
+    clustering: dict | None = None
+    kind: str | None = None
+    diagnosis: dict | None = None
+    applied: dict | None = None
+    cluster_info: dict | None = None
+    notes: list[str] | None = None
+    skipped: list[str] | None = None
+    package_version: str | None = None
+    ids_sha256: str | None = None
+    n: int | None = None
+    versions: dict | None = None
+    date: str | None = None
 
     def completed(self, ids: Sequence[str],
                   versions: dict[str, str]) -> Provenance:

@@ -72,7 +72,7 @@ def id_type_of(info: dict) -> str:
         'each entry of the info file')
 
 
-def _below(path, folder):
+def _below(path: str, folder: str) -> str:
     """A path relative to a folder that it lies in, else as it is."""
     start = folder if not folder or folder.endswith('/') else f'{folder}/'
     return path[len(start):] if path.startswith(start) else path

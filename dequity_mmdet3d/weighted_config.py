@@ -1,4 +1,10 @@
 """A config that weighs, made from any that trains."""
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
 from .config_files import type_name
 from .weight import check_eta_gamma, check_normalize
 
@@ -7,7 +13,8 @@ from .weight import check_eta_gamma, check_normalize
 PLUGIN = 'dequity_mmdet3d.plugin'
 
 
-def weigh(config, table, eta=1.0, gamma=5.0, normalize=None, sampler=False):
+def weigh(config: Any, table: str | Path, eta: float = 1.0, gamma: float = 5.0,
+          normalize: str | None = None, sampler: bool = False) -> None:
     """Weight the training samples of a config.
 
     The data set of ``train_dataloader`` is wrapped as a whole, whatever
@@ -52,7 +59,7 @@ def weigh(config, table, eta=1.0, gamma=5.0, normalize=None, sampler=False):
             hooks, dequity=dict(type=f'{PLUGIN}.DequityHook'))
 
 
-def datasets_of(dataset):
+def datasets_of(dataset: dict) -> Iterator[dict]:
     """The config of a data set, and of all that it wraps.
 
     Args:
@@ -67,7 +74,7 @@ def datasets_of(dataset):
             yield from datasets_of(part)
 
 
-def hooks_of(config):
+def hooks_of(config: Any) -> Iterator[dict]:
     """All hooks of a config.
 
     Args:

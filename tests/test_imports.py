@@ -1,4 +1,4 @@
-"""The walls between the rooms."""
+"""What each part of the package may not import."""
 import ast
 import subprocess
 import sys
@@ -36,8 +36,8 @@ def run(code):
                           capture_output=True, cwd=PACKAGE.parent)
 
 
-def modules_of(room):
-    path = PACKAGE / room
+def modules_of(part):
+    path = PACKAGE / part
     files = path.rglob('*.py') if path.is_dir() else [
         path.with_suffix('.py')]
     for file in sorted(files):
@@ -45,10 +45,10 @@ def modules_of(room):
         yield '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
 
 
-def test_offline_rooms_import_without_the_host():
+def test_offline_parts_import_without_the_host():
     for package in ('torch', 'pyarrow', 'PIL', 'tqdm'):
         pytest.importorskip(package)
-    names = [name for room in OFFLINE for name in modules_of(room)]
+    names = [name for part in OFFLINE for name in modules_of(part)]
     assert 'dequity_mmdet3d.likelihood.encoding.encoders.clip' in names
     lines = '\n'.join(f'import {name}' for name in names)
     done = run(block(*HOST) + lines + '\nprint("fine")')
@@ -56,8 +56,8 @@ def test_offline_rooms_import_without_the_host():
 
 
 def test_what_shows_a_table_needs_no_torch():
-    names = [name for room in ('report', 'export', 'compare', 'figures')
-             for name in modules_of(room)]
+    names = [name for part in ('report', 'export', 'compare', 'figures')
+             for name in modules_of(part)]
     assert 'dequity_mmdet3d.report.page' in names
     lines = '\n'.join(f'import {name}' for name in names)
     # and what the page asks the offline half, within its functions
@@ -102,16 +102,17 @@ def imported(file):
 
 
 FORBIDDEN = {
+    # all of it
+    '': ('demo', 'tests', 'tools'),
     'likelihood': ('dequity_mmdet3d.plugin', 'mmdet3d', 'mmdet', 'mmcv',
                    'mmengine.runner'),
     # which images, and numbers at rest: no network is needed for either
     'likelihood/samples': ('torch', ),
     'likelihood/embeddings': ('torch', ),
     'likelihood/clustering': tuple(
-        f'dequity_mmdet3d.likelihood.{room}'
-        for room in ('samples', 'encoding', 'embeddings', 'estimation')),
-    'plugin': ('dequity_mmdet3d.likelihood', 'dequity_mmdet3d.compare',
-               'demo'),
+        f'dequity_mmdet3d.likelihood.{part}'
+        for part in ('samples', 'encoding', 'embeddings', 'estimation')),
+    'plugin': ('dequity_mmdet3d.likelihood', 'dequity_mmdet3d.compare'),
     # for trainers that are not mmengine's
     'weighting': ('dequity_mmdet3d.plugin', 'dequity_mmdet3d.likelihood',
                   'mmdet3d', 'mmdet', 'mmcv', 'mmengine'),
@@ -131,20 +132,26 @@ FORBIDDEN = {
 }
 
 
-@pytest.mark.parametrize('room', FORBIDDEN)
-def test_walls(room):
-    path = PACKAGE / room
+@pytest.mark.parametrize('part', FORBIDDEN)
+def test_no_forbidden_import(part):
+    path = PACKAGE / part
     files = sorted(path.rglob('*.py')) if path.is_dir() else [path]
     assert files
     for file in files:
         for name in imported(file):
             assert not (name + '.').startswith(
-                tuple(f'{wall.rstrip(".")}.' for wall in FORBIDDEN[room])), (
+                tuple(f'{n.rstrip(".")}.' for n in FORBIDDEN[part])), (
                     f'{file.name} imports {name}')
 
 
-def test_walls_see_relative_imports():
+def test_relative_imports_are_seen():
     names = set(imported(PACKAGE / 'likelihood' / 'encoding' / 'encoders' /
                          'clip.py'))
     assert 'dequity_mmdet3d.messages.first_five' in names
     assert 'dequity_mmdet3d.likelihood.encoding.encoders.base.Squash' in names
+
+
+def test_contributing_tells_of_all_parts():
+    text = (PACKAGE.parent / 'CONTRIBUTING.md').read_text(encoding='utf-8')
+    parts = {part for part in FORBIDDEN if part and '.' not in part}
+    assert {part for part in parts if f'`{part}/`' in text} == parts

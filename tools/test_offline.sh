@@ -18,7 +18,7 @@ fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
     fail "'$python' is missing or cannot make virtual environments; name a" \
          "Python from 3.10 on with PYTHON= (Debian: also python3-venv)"
 version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-venv=${VENV:-.venv-offline-$version}
+venv=${VENV:-.venv-offline-$version${constraints:+-$(basename "$constraints" .txt)}}
 want=$({ cat tools/test_offline.sh requirements/offline.txt pyproject.toml \
              setup.py ${constraints:+"$constraints"}; pwd; } |
        sha256sum | cut -d' ' -f1)

@@ -109,7 +109,7 @@ def look_at(name, full):
         f'`{b.method}` of `{b.owner}` by ' +
         (b.rows.__name__.replace('_', ' ') if b.rows else 'axis')
         for b in find_boundaries(checked.model)
-        if b.name in checked.loss.seen_terms
+        if b.name in checked.found.layouts
     })
     return dict(found, ways=ways)
 

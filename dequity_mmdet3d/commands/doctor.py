@@ -8,6 +8,7 @@ import argparse
 import importlib
 import importlib.util
 import platform
+import textwrap
 import warnings
 from dataclasses import dataclass
 from importlib import metadata
@@ -49,21 +50,32 @@ def main(argv=None):
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
         for finding in examine():
-            print(f'{finding.name:15} {finding.text}', flush=True)
+            show(finding.name, finding.text)
             if finding.trouble:
                 troubles.append(f'{finding.name}: {finding.trouble}')
     if troubles:
         # what comes first is most often the cause of the others
-        print(f'{"training":15} cannot start: {troubles[0]}')
+        show('training', f'cannot start: {troubles[0]}')
         return 1
-    print(f'{"training":15} can start')
+    show('training', 'can start')
+
+
+def show(name, text):
+    """Print what was found, its lines beside the name and folded."""
+    for line in text.splitlines():
+        print(textwrap.fill(line, 79, initial_indent=f'{name:15} ',
+                            subsequent_indent=' ' * 18,
+                            break_long_words=False, break_on_hyphens=False),
+              flush=True)
+        name = ''
 
 
 def examine():
     """Look at this installation.
 
     Yields:
-        Finding: In the order in which a training would meet it.
+        Finding: In the order in which a training would meet it. 'mended' is
+        what a training mends, and why; asking changes nothing.
     """
     yield Finding('dequity_mmdet3d', f'{__version__}, configs in {FOLDER}')
     yield Finding('python', f'{platform.python_version()}, '
@@ -163,9 +175,10 @@ def _plugin():
     trouble = reason_not_imported('dequity_mmdet3d.plugin.launch')
     if trouble:
         return Finding('mended', f'nothing; {trouble}', trouble)
-    from ..plugin.compat import mend_host
-    mended = [*mend_config_reading(), *(mend_host() or ())]
-    return Finding('mended', '\n'.ljust(17).join(mended) or 'nothing')
+    from ..plugin.compat import host_mends
+    mended = mend_config_reading() + [
+        f'{mend.name}: {mend.why}' for mend in host_mends() if mend.needed]
+    return Finding('mended', '\n'.join(mended) or 'nothing')
 
 
 def _faiss():

@@ -1,5 +1,7 @@
 """An arm of a comparison: a weighted config, changed in what is compared.
 
+::
+
     baseline                      without this package
     equity                        the config as it is
     equity:eta=0.5,gamma=2        with weights of its own
@@ -7,6 +9,8 @@
     cbgs                          the host's class-balanced sampling
     equity+cbgs                   both
 """
+from __future__ import annotations
+
 import copy
 from dataclasses import dataclass, field
 
@@ -34,12 +38,12 @@ class Arm:
     options: dict = field(default_factory=dict, hash=False)
 
     @property
-    def folder(self):
+    def folder(self) -> str:
         """str: A file name for it."""
         return folder_of(self.name)
 
     @property
-    def uses_weights(self):
+    def uses_weights(self) -> bool:
         """bool: Whether it has a likelihood table's weights at all."""
         return bool({'equity', 'sampling'} & {*self.strategies})
 

@@ -1,4 +1,6 @@
 """One run, an arm with a seed: trained and evaluated once, or gone on with."""
+from __future__ import annotations
+
 import copy
 import functools
 import hashlib
@@ -8,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,11 +35,11 @@ class Run:
     config: object
 
     @property
-    def name(self):
+    def name(self) -> str:
         """str: For messages."""
         return f'{self.arm} seed {self.seed}'
 
-    def result(self):
+    def result(self) -> dict | None:
         """dict, optional: See :func:`.run_folder.read_result`."""
         return run_folder.read_result(self.folder)
 
@@ -130,18 +133,19 @@ class Tools:
         test (Sequence[str]): Likewise.
     """
 
-    def __init__(self, train, test):
+    def __init__(self, train: Sequence[str], test: Sequence[str]):
         self.train, self.test = train, test
-        self._processes = set()
+        self._processes: set = set()
         self._stopped = False
 
-    def stop(self):
+    def stop(self) -> None:
         """Interrupt what runs, as Ctrl-C would, and start nothing more."""
         self._stopped = True
         for process in list(self._processes):
             process.send_signal(signal.SIGINT)
 
-    def finish(self, run, environment=None):
+    def finish(self, run: Run,
+               environment: dict[str, str] | None = None) -> dict:
         """Do what is missing of a run.
 
         Args:

@@ -3,7 +3,6 @@
 Shape letters: N samples, D embedding size.
 """
 from dataclasses import dataclass
-from typing import Dict, List, Optional
 
 import numpy as np
 
@@ -23,10 +22,10 @@ class Catalog:
             where annotations are not known.
         notes (list[str]): What the reader should be told.
     """
-    images: Optional[List[str]]
-    vectors: Optional[np.ndarray]
-    objects: Dict[str, np.ndarray]
-    notes: List[str]
+    images: list[str] | None
+    vectors: np.ndarray | None
+    objects: dict[str, np.ndarray]
+    notes: list[str]
 
 
 def open_catalog(table, table_path, *, config=None, split=SPLITS[0],

@@ -10,7 +10,6 @@ Shape letters: N samples, D embedding size.
 import contextlib
 import os
 from dataclasses import dataclass
-from typing import Optional
 
 from ..messages import counted
 from ..processes import Alone
@@ -41,14 +40,14 @@ class Encoding:
         embedding_dtype, shard_size: See :class:`.shards.ShardStore`.
     """
     encoder: str = DEFAULT_ENCODER
-    pretrained: Optional[str] = None
-    device: Optional[str] = None
+    pretrained: str | None = None
+    device: str | None = None
     precision: str = 'auto'
     features: str = FEATURES[0]
-    batch_size: Optional[int] = None
-    workers: Optional[int] = None
+    batch_size: int | None = None
+    workers: int | None = None
     skip_bad: bool = False
-    embeddings_dir: Optional[str] = None
+    embeddings_dir: str | None = None
     embedding_dtype: str = EMBEDDING_DTYPES[0]
     shard_size: int = SHARD_SIZE
 

@@ -2,8 +2,12 @@
 
 Shape letters: N samples.
 """
+from __future__ import annotations
+
 import functools
 import logging
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from mmdet3d.registry import DATASETS
@@ -65,13 +69,13 @@ class DequityDataset:
     """
 
     def __init__(self,
-                 dataset,
-                 table,
-                 eta=1.0,
-                 gamma=5.0,
-                 normalize=None,
-                 missing='error',
-                 lazy_init=False):
+                 dataset: Any,
+                 table: str,
+                 eta: float = 1.0,
+                 gamma: float = 5.0,
+                 normalize: str | None = None,
+                 missing: str = 'error',
+                 lazy_init: bool = False):
         mend_host()
         check_eta_gamma(eta, gamma, ' of DequityDataset')
         check_normalize(normalize, ' of DequityDataset')
@@ -99,12 +103,12 @@ class DequityDataset:
         vars(self).update(state)
 
     @property
-    def metainfo(self):
+    def metainfo(self) -> dict:
         """dict: The meta information of the wrapped data set."""
         return self.dataset.metainfo
 
     @property
-    def pipeline(self):
+    def pipeline(self) -> Callable:
         """Callable: The pipeline below, for hooks of the host that change it.
 
         They change its transforms, or replace it.
@@ -112,12 +116,12 @@ class DequityDataset:
         return pipeline_of(base_datasets(self))
 
     @pipeline.setter
-    def pipeline(self, pipeline):
+    def pipeline(self, pipeline: Callable) -> None:
         self.full_init()
         for base in base_datasets(self):
             base.pipeline = EquityPipeline(pipeline)
 
-    def full_init(self):
+    def full_init(self) -> None:
         """Read the wrapped data set and join it with the table."""
         if self._fully_initialized:
             return
@@ -197,20 +201,20 @@ class DequityDataset:
         """The wrapped data set's index: one to one."""
         return idx
 
-    def get_data_info(self, idx):
+    def get_data_info(self, idx: int) -> dict:
         """Info dict of a sample, with likelihood and weight."""
         self.full_init()
         return self.dataset.get_data_info(idx)
 
-    def get_cat_ids(self, idx):
+    def get_cat_ids(self, idx: int) -> Any:
         """Categories of a sample, which class-balancing wrappers ask for."""
         self.full_init()
         return self.dataset.get_cat_ids(idx)
 
-    def __getitem__(self, idx):
+    def __getitem__(self, idx: int) -> Any:
         self.full_init()
         return self.dataset[idx]
 
-    def __len__(self):
+    def __len__(self) -> int:
         self.full_init()
         return len(self.dataset)

@@ -2,6 +2,10 @@
 
 Shape letters: N samples.
 """
+from __future__ import annotations
+
+from typing import Any
+
 from mmengine.dataset import Compose
 
 LIKELIHOOD_KEY = 'dequity_likelihood'
@@ -34,15 +38,15 @@ class EquityPipeline(Compose):
         pipeline (Callable): The data set's own pipeline.
     """
 
-    def __init__(self, pipeline):
+    def __init__(self, pipeline: Any):
         self.pipeline = pipeline
 
     @property
-    def transforms(self):
+    def transforms(self) -> list:
         """list: The transforms of the data set's own pipeline."""
         return self.pipeline.transforms
 
-    def __call__(self, data):
+    def __call__(self, data: dict) -> dict | None:
         """Results of the pipeline for one info dict, with both in them."""
         if WEIGHT_KEY not in data:
             raise KeyError(

@@ -4,123 +4,235 @@ Shape letters: B samples.
 """
 import copy
 from collections import defaultdict
+from dataclasses import replace
+from functools import partial
 
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from ..weighting.attribution import compare_sizes, sizes_of
-from ..weighting.leaks import find_leaks, loss_terms
+from ..weighting.attribution import (
+    TOLD,
+    carries_gradient,
+    compare_sizes,
+    join_layouts,
+    map_tensors,
+    sizes_of,
+)
+from ..weighting.leaks import loss_terms, reached
 from ..weighting.randomness import no_trace
+from ..weighting.rows import find_rule, rules_in
+from ..weighting.values import is_sum, parts_of
+from .attached import Attached, elements_of, losses_of
 from .batch import without_last
+from .examination import Examination, Term, check_terms
+from .families import coupled_terms, couples
 
 
 def examine(loss, model, data_batch):
     """Learn where the samples are in the predictions, and check the losses.
 
-    A copy of the model computes its losses of the batch, and before that of
-    the batch without its last sample: what becomes smaller by one there is
-    the axis of the samples. Then the graph of every loss term is searched
-    for ways to a parameter that no weight stands in. Model, batch and random
-    generators are left as they were.
+    A copy of the model computes its losses
+
+    1. of the batch without its last sample, and of the batch: what becomes
+       smaller by one there is the axis of the samples, and where predictions
+       are rows of all samples, what tells how many each has must tell it in
+       both;
+    2. of the batch once more, weighed as in training: the graph of every loss
+       term is searched for ways to a parameter that no weight stands in.
+
+    Model, batch and random generators are left as they were, as far as
+    generators can be found (:func:`.randomness.generators_of`).
 
     Args:
-        loss (DequityLoss): It will know the layouts afterwards; attached to
-            no model.
+        loss (DequityLoss): The settings.
         model (nn.Module): A detector, unwrapped, in training mode.
         data_batch (dict): As it leaves the data loader.
 
     Returns:
-        dict[str, bool]: Loss terms, and whether their gradient is weighed.
+        Examination: For :meth:`.DequityLoss.attach`.
 
     Raises:
         ValueError: If a term that should be weighed cannot be attributed to
             samples, or ``terms`` names none.
     """
-    model = copy.deepcopy(model)
-    for module in model.modules():
-        if isinstance(module, _BatchNorm):
-            module.eval()  # one sample alone has no variance
-    smaller = defaultdict(list)  # by boundary, one entry a call
+    with no_trace(model):
+        model = copy.deepcopy(model)
+        for module in model.modules():
+            if isinstance(module, _BatchNorm):
+                module.eval()  # one sample alone has no variance
+        smaller, part = Observation(), without_last(data_batch)
+        if part is not None:
+            _losses(loss, model, part, watch=smaller)
+        seen = Observation(smaller, loss.values == 'weighted')
+        seen.watch_modules(model)
+        seen.name_terms(_losses(loss, model, data_batch, watch=seen))
+        found = Examination(seen.layouts, dict(seen.names), dict(seen.shown))
+        _check_patterns(loss, found, seen.returned)
+        weighed = check_terms(
+            loss,
+            _losses(loss, model, data_batch, found=found, always=True), model)
+    return replace(found, terms={
+        name: Term(yes, yes and name in seen.values, name in seen.coupled)
+        for name, yes in weighed.items()})
 
-    def measure(name, arguments, b):
-        smaller[name].append((b, sizes_of(arguments)))
-        return True  # these losses are for nothing else
 
-    def compare(name, arguments, b):
-        sizes = sizes_of(arguments)
-        before, one_less = smaller[name].pop(0) if smaller[name] else (0, {})
-        layout = compare_sizes(one_less, sizes, b) if before == b - 1 else {}
-        known = loss.layouts.setdefault(name, {})
-        for path, where in layout.items():
-            # called more than once a step: what does not hold for all calls
-            # is not known
-            known[path] = where if known.get(path, where) == where else None
-
-    loss.layouts, loss.examined = {}, None
-    part = without_last(data_batch)
-    loss.attach(model)
+def _losses(loss, model, data_batch, **kwargs):
+    attached = Attached(loss, model, **kwargs)
     try:
-        with no_trace():
-            if part is not None:
-                loss.listener = measure
-                _losses(model, part)
-            loss.listener = compare
-            losses = _losses(model, data_batch)
+        data = model.data_preprocessor(copy.deepcopy(data_batch), True)
+        if isinstance(data, dict):
+            return model(**data, mode='loss')
+        return model(*data, mode='loss')
     finally:
-        loss.listener = None
-        loss.detach()
-        loss.take_used()
-    unmatched = [p for p in loss.terms or [] if p not in loss.matched]
+        attached.detach()
+
+
+def _check_patterns(loss, found, returned):
+    """Raise ValueError where a pattern of ``terms`` names nothing."""
+    names = set(returned)
+    for (boundary, term), some in found.names.items():
+        names |= {term, f'{boundary.rpartition(".")[0]}.{term}', *some}
+    unmatched = [pattern for pattern in loss.terms or []
+                 if not loss.matching(pattern, names)]
     if unmatched:
-        seen = sorted({term for terms in loss.seen_terms.values()
-                       for term in terms})
         raise ValueError(f'terms of DequityLoss names {unmatched}, but the '
-                         f'loss terms are {seen}')
-    result = check_terms(loss, losses, model)
-    loss.examined = set(result)
-    return result
+                         f'loss terms are {sorted(returned)}')
 
 
-def _losses(model, data_batch):
-    data = model.data_preprocessor(copy.deepcopy(data_batch), True)
-    if isinstance(data, dict):
-        return model(**data, mode='loss')
-    return model(*data, mode='loss')
-
-
-def check_terms(loss, losses, model):
-    """Find loss terms that get around the weights.
+class Observation:
+    """What a detector does at its boundaries, without weights.
 
     Args:
-        loss (DequityLoss): It computed the losses, with weights.
-        losses (dict): As the detector returns it.
-        model (nn.Module): The detector.
+        smaller (Observation, optional): Of the batch without its last
+            sample. None if this is that.
+        values (bool): Whether to see which values can be weighted.
 
-    Returns:
-        dict[str, bool]: Loss terms, and whether their gradient is weighed.
-
-    Raises:
-        ValueError: If a term that should be weighed cannot be attributed to
-            samples.
+    Attributes:
+        calls (dict[str, list]): By boundary, of each call the number of
+            samples, sizes and rules.
+        layouts, names, shown: See :class:`.examination.Examination`.
+        returned (list[str]): The detector's names.
+        values (set[str]): Those of them whose values can be weighted.
+        coupled (set[str]): Those that are known to be no sum over samples.
     """
-    names = {id(p): name for name, p in model.named_parameters()}
-    result, bad = {}, {}
-    for name, tensors in loss_terms(losses).items():
-        found = [find_leaks(tensor, names) for tensor in tensors]
-        result[name] = any(weighed for weighed, _ in found)
-        leaks = sorted({leak for _, some in found for leak in some})
-        if leaks and (result[name] or loss.is_weighed(name)):
-            bad[name] = leaks
-    if bad:
-        told = '; '.join(
-            f'{name} (reaches {", ".join(leaks[:2])}'
-            f'{" and more" if len(leaks) > 2 else ""})'
-            for name, leaks in list(bad.items())[:5])
-        raise ValueError(
-            f'{len(bad)} of {len(result)} loss terms cannot be attributed to '
-            f'samples: {told}. If a method takes their predictions, with an '
-            'axis of samples, and returns these losses, name it: '
-            "DequityHook(loss=dict(type='DequityLoss', boundaries="
-            "{'module.method': None})), or 'rows' in place of None where "
-            'predictions are (samples * k, ...); or name the terms to weigh, '
-            'and so leave these as they are: terms=[...]')
-    return result
+
+    def __init__(self, smaller=None, values=False):
+        self.smaller, self.weigh_values = smaller, values
+        self.calls = defaultdict(list)
+        self.layouts, self.shown = {}, {}
+        self.names = defaultdict(frozenset)
+        self.returned, self.values, self.coupled = [], set(), set()
+        self._terms = defaultdict(set)  # graph nodes of terms at boundaries
+        self._coupling = {}  # graph nodes that are no sum over samples
+
+    def watch_modules(self, model):
+        """Note where losses couple samples; the model is a copy."""
+
+        def note(module, inputs, output):
+            if carries_gradient(output):
+                self._coupling[output.grad_fn] = {'coupled'}
+
+        for module in model.modules():
+            if couples(module):
+                module.register_forward_hook(note)
+
+    def __call__(self, boundary, module, run, arguments, weights, samples):
+        """In place of the weighed losses, see :class:`.attached.Attached`."""
+        b = len(weights)
+        told = boundary.rows and partial(boundary.rows, module)
+        known = dict(dict(data_samples=samples), **arguments)
+        self.calls[boundary.name].append(
+            (b, sizes_of(arguments), rules_in(known, b)))
+        if self.smaller is None:
+            return run(arguments)
+        layout = self._layout(boundary, told, arguments, b)
+        one = self.layouts.get(boundary.name)
+        # called more than once a step: what does not hold for all calls is
+        # not known
+        self.layouts[boundary.name] = (
+            layout if one is None else join_layouts(one, layout))
+        if not (self.weigh_values and boundary.elements):
+            out = run(arguments)
+        else:
+            with elements_of(boundary, module, arguments, weights) as factors:
+                out = run(arguments)
+            self._find_sums(boundary.name, losses_of(out), factors)
+        for term, tensors in _with_graph(losses_of(out)).items():
+            self.names[boundary.name, term] |= frozenset()
+            for tensor in tensors:
+                self._terms[tensor.grad_fn].add((boundary.name, term))
+                if term in coupled_terms(module):
+                    self._coupling[tensor.grad_fn] = {'coupled'}
+        return out
+
+    def _layout(self, boundary, told, arguments, b):
+        """Where the samples are in the predictions of the last call."""
+        calls = self.calls[boundary.name]
+        _, sizes, after = calls[-1]
+        if told:
+            return _told_rows(arguments, told, b)
+        calls_before = self.smaller.calls[boundary.name][len(calls) - 1:]
+        b_before, one_less, before = (calls_before or [(0, {}, {})])[0]
+        compared = b_before == b - 1 and b > 1
+        layout = compare_sizes(one_less, sizes, b) if compared else {}
+        for path, size in sizes.items():
+            if b == 1 or isinstance(size, int) or not size:
+                continue
+            if compared and (boundary.equal or layout[path] is None):
+                rows = (one_less.get(path) or (size[0], ))[0]
+                layout[path] = find_rule(
+                    rows, size[0], before, after, b,
+                    boundary.equal) or layout[path]
+            elif not compared and boundary.equal:
+                layout[path] = find_rule(None, size[0], {}, after, b)
+        return layout
+
+    def _find_sums(self, name, losses, factors):
+        """Which terms are sums of parts, so that values can be weighted."""
+        terms = _with_graph(losses)
+        if any(parts_of(x, factors) is not None
+               for tensors in terms.values() for x in tensors):
+            sums = frozenset(
+                term for term, tensors in terms.items()
+                if all(is_sum(x, factors) for x in tensors))
+            self.shown[name] = self.shown.get(name, sums) & sums
+
+    def name_terms(self, losses):
+        """Learn what the terms of the boundaries become.
+
+        Args:
+            losses (dict): As the detector returns it.
+        """
+        self.returned = list(losses)
+        for name, tensors in loss_terms(losses).items():
+            tensors = [x for x in tensors if carries_gradient(x)]
+            parts = set().union(*(reached(x, self._terms) for x in tensors))
+            for part in parts:
+                self.names[part] |= {name}
+            if parts and all(term in self.shown.get(boundary, ())
+                             for boundary, term in parts):
+                self.values.add(name)
+            if self._coupling and any(
+                    reached(x, self._coupling) for x in tensors):
+                self.coupled.add(name)
+
+
+def _told_rows(arguments, told, b):
+    """A layout where the head itself tells of which sample rows are."""
+    layout = {}
+
+    def note(value, path):
+        if carries_gradient(value) and value.dim() and b > 1:
+            layout[path] = (TOLD if len(told(arguments, value, b)) ==
+                            len(value) else None)
+
+    map_tensors(note, arguments)
+    return layout
+
+
+def _with_graph(losses):
+    """Tensors with gradient of each entry of a dict of losses."""
+    return {
+        name: [x for x in (value if isinstance(value, (list, tuple)) else
+                           [value]) if carries_gradient(x)]
+        for name, value in losses.items()
+    }

@@ -41,7 +41,8 @@ class DequityHook(Hook):
 
     Before the first step a copy of the model computes the losses of the
     first batch, and of the same without its last sample, to see that each
-    loss term can be told apart by sample; see :func:`.examine.examine`.
+    loss term can be told apart by sample; see :func:`.examine.examine`. A line
+    of the log says what is weighed, in value or in gradient alone.
 
     Beside a :class:`DequitySampler`, which draws samples by the same
     weights, it does nothing.
@@ -59,47 +60,46 @@ class DequityHook(Hook):
         self._weighs = True
 
     def before_train(self, runner):
-        """Check that all samples carry a weight."""
+        """Check that all samples carry a weight, and learn the epoch's."""
         self._attached = False
-        self._weighs = not isinstance(runner.train_dataloader.sampler,
-                                      DequitySampler)
+        loader = runner.train_dataloader
+        self._weighs = not isinstance(loader.sampler, DequitySampler)
         if not self._weighs:
-            print_log(
-                'DequityHook: samples are drawn by their weights '
-                '(DequitySampler), so their losses are not weighed too',
-                'current')
+            _say('DequityHook: samples are drawn by their weights '
+                 '(DequitySampler), so their losses are not weighed too')
             return
-        datasets = equity_datasets(runner.train_dataloader.dataset)
+        datasets = equity_datasets(loader.dataset)
+        self.loss.fit(
+            np.concatenate([d.likelihood for d in datasets]),
+            *self._settings_of(datasets))
+
+    def _settings_of(self, datasets):
+        """eta and gamma of the data sets, as far as the loss needs them."""
         settings = {(d.eta, d.gamma) for d in datasets}
         if self.loss.weights.lacks and len(settings) > 1:
             raise ValueError(
                 'the DequityDatasets of train_dataloader have different eta '
                 f'and gamma {sorted(settings)}; give both to DequityLoss')
-        self.loss.fit(
-            np.concatenate([d.likelihood for d in datasets]),
-            *min(settings))
+        return min(settings)
 
     def before_train_iter(self, runner, batch_idx, data_batch=None):
         """Attach the loss before the first step; follow its schedule."""
         if not self._weighs:
             return
         if not self._attached:
-            model = runner.model
-            model = model.module if is_model_wrapper(model) else model
-            terms = examine(self.loss, model, data_batch)
-            self.loss.attach(model)
-            self._attached = True
-            weighed = [name for name, yes in terms.items() if yes]
-            others = [name for name, yes in terms.items() if not yes]
-            print_log(
-                f'DequityLoss: weighs {", ".join(weighed) or "no loss term"}'
-                + (f'; leaves {", ".join(others)}' if others else ''),
-                'current')
+            self._attach(runner.model, data_batch)
         schedule = self.loss.weights.schedule
         if schedule is not None:
             self.loss.weights.set_time(
                 runner.iter if schedule.by == 'iter' else runner.iter /
                 len(runner.train_dataloader))
+
+    def _attach(self, model, data_batch):
+        model = model.module if is_model_wrapper(model) else model
+        found = examine(self.loss, model, data_batch)
+        self.loss.attach(model, found)
+        self._attached = True
+        _say(f'DequityLoss: {found}')
 
     def after_train_iter(self,
                          runner,
@@ -121,3 +121,7 @@ class DequityHook(Hook):
     def after_train(self, runner):
         """Give the detector back as it was."""
         self.loss.detach()
+
+
+def _say(line):
+    print_log(line, 'current')

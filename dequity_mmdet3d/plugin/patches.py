@@ -9,15 +9,17 @@ from types import MethodType
 import torch
 
 from .batch import metas_in
-from .boundaries import ROWS, find_boundaries, find_entries, watched
+from .boundaries import find_boundaries, find_entries
+from .families import ROWS, watched
 
 
-def patch(loss, model):
-    """Let a loss wrapper see what a detector computes.
+def patch(attached, model):
+    """Let something see what a detector computes.
 
     Args:
-        loss (DequityLoss): Its ``batch`` stands around each method that gets
-            data samples, its ``losses`` in place of each boundary.
+        attached (Attached): Its ``batch`` stands around each method that gets
+            data samples, its ``at_boundary`` around each boundary, and its
+            ``step`` around the detector's losses.
         model (nn.Module): A detector, unwrapped.
 
     Returns:
@@ -33,16 +35,16 @@ def patch(loss, model):
         # a bound method, which a copy of the model binds to the copy
         module.__dict__[name] = MethodType(function, module)
 
-    boundaries = find_boundaries(model, loss.boundaries)
+    boundaries = find_boundaries(model, attached.loss.boundaries)
     for module, method, position in find_entries(model):
-        put(module, method, _entry(loss, module, method, position))
+        put(module, method, _entry(attached, module, method, position))
     for boundary in boundaries:
         module = boundary.module
         for method, samples_of in watched(module):
             put(module, method, _watch(module, method, samples_of))
-        put(module, boundary.method, _boundary(loss, boundary))
+        put(module, boundary.method, _boundary(attached, boundary))
     if callable(getattr(model, 'loss', None)):
-        put(model, 'loss', _outermost(loss, model))
+        put(model, 'loss', _outermost(attached, model))
     return patches
 
 
@@ -66,7 +68,7 @@ def _stock(module, name):
     return lambda self, *args, **kwargs: own(*args, **kwargs)
 
 
-def _entry(loss, module, name, position):
+def _entry(attached, module, name, position):
     """Where data samples come in, with their weights."""
     stock = _stock(module, name)
     parameter, place = position
@@ -74,24 +76,20 @@ def _entry(loss, module, name, position):
     def entry(self, *args, **kwargs):
         samples = kwargs.get(parameter,
                              args[place] if len(args) > place else None)
-        metas = metas_in(samples) if torch.is_grad_enabled() else None
-        if metas is None:
+        if not torch.is_grad_enabled() or metas_in(samples) is None:
             return stock(self, *args, **kwargs)
-        with loss.batch(metas):
+        with attached.batch(samples):
             return stock(self, *args, **kwargs)
 
     return entry
 
 
-def _outermost(loss, model):
+def _outermost(attached, model):
     """A detector's losses: is there a term that was not examined?"""
     stock = _stock(model, 'loss')
 
     def outermost(self, *args, **kwargs):
-        loss.weighed = False
-        losses = stock(self, *args, **kwargs)
-        loss.check_new_terms(losses, self)
-        return losses
+        return attached.step(lambda: stock(self, *args, **kwargs), self)
 
     return outermost
 
@@ -107,26 +105,21 @@ def _watch(module, name, samples_of):
     return watch
 
 
-def _boundary(loss, boundary):
+def _boundary(attached, boundary):
     """Where predictions become losses."""
     module, name = boundary.module, boundary.method
     stock = _stock(module, name)
     signature = inspect.signature(getattr(module, name))
 
     def at_boundary(self, *args, **kwargs):
-        # a boundary within another has its weights already
-        if loss.busy or not torch.is_grad_enabled():
+        if not torch.is_grad_enabled():
             return stock(self, *args, **kwargs)
 
         def run(arguments):
             bound = inspect.BoundArguments(signature, arguments)
             return stock(self, *bound.args, **bound.kwargs)
 
-        loss.busy = True
-        try:
-            return loss.losses(boundary, self, run,
-                               signature.bind(*args, **kwargs).arguments)
-        finally:
-            loss.busy = False
+        return attached.at_boundary(boundary, self, run,
+                                    signature.bind(*args, **kwargs).arguments)
 
     return at_boundary

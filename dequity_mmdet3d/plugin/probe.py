@@ -2,9 +2,13 @@
 
 Shape letters: B samples of a batch, N samples of an epoch.
 """
+from __future__ import annotations
+
 import contextlib
 import copy
 import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -24,6 +28,9 @@ from .compat import mend_host
 from .equity_pipeline import LIKELIHOOD_KEY
 from .hook import equity_datasets
 from .stand_in import stand_in
+
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
 
 DONE = 'dequity_probe_done'  # where the message hub keeps what is measured
 
@@ -144,7 +151,7 @@ class DequityProbe(Hook):
         ValueError: For an interval or bounds out of range.
     """
 
-    def __init__(self, interval=100, bounds=BOUNDS):
+    def __init__(self, interval: int = 100, bounds: Sequence[float] = BOUNDS):
         if not isinstance(interval, int) or interval < 1:
             raise ValueError('interval of DequityProbe must be a whole number '
                              f'of steps, >= 1, but got {interval!r}')
@@ -153,7 +160,7 @@ class DequityProbe(Hook):
         self.interval, self.bounds = interval, bounds
         self._edges = None
 
-    def before_train(self, runner):
+    def before_train(self, runner: Runner) -> None:
         """Learn which samples are rare."""
         likelihood = np.concatenate([
             d.likelihood
@@ -177,7 +184,8 @@ class DequityProbe(Hook):
              f'{np.mean(likelihood <= rare):.1%} of an epoch) and of common '
              f'ones (from {common:.4g}, {np.mean(likelihood >= common):.1%})')
 
-    def before_train_iter(self, runner, batch_idx, data_batch=None):
+    def before_train_iter(self, runner: Runner, batch_idx: int,
+                          data_batch: Any = None) -> None:
         """Measure what is due, while the batch is as it was loaded."""
         if self._edges is None or not is_main_process():
             return

@@ -68,7 +68,7 @@ def epoch_weights(dataset):
     """Weights in the order of a (wrapped) data set's indices.
 
     Args:
-        dataset: A :class:`DequityDataset`, or wrappers of the host over
+        dataset: A :class:`.DequityDataset`, or wrappers of the host over
             DequityDatasets. What has an attribute ``weight`` after its
             ``full_init`` counts as one.
 

@@ -1,17 +1,22 @@
 """Which part of a prediction belongs to which sample.
 
-Shape letters: B samples.
+Shape letters: B samples, R rows of all samples.
 """
 import torch
 
+from .rows import Equal
+
 SAMPLES = 'samples'
+TOLD = 'told'
 
 
 def map_tensors(function, value, path=()):
     """A nested value with some of its tensors replaced.
 
-    Lists, tuples and dicts are walked through; what does not change keeps
-    its identity, so that losses that write into their arguments still do.
+    Lists, tuples, dicts and sparse tensors (spconv's, or others that have
+    ``features`` and ``replace_feature``) are walked through; what does not
+    change keeps its identity, so that losses that write into their arguments
+    still do.
 
     Args:
         function (Callable): From (value, path) to a tensor that takes the
@@ -38,6 +43,10 @@ def map_tensors(function, value, path=()):
         if any(a is not b for a, b in zip(items, value)):
             value = (type(value)(*items) if hasattr(value, '_fields') else
                      type(value)(items))
+    elif hasattr(value, 'replace_feature'):
+        features = map_tensors(function, value.features, (*path, 'features'))
+        if features is not value.features:
+            value = value.replace_feature(features)
     return value
 
 
@@ -94,15 +103,41 @@ def compare_sizes(one_less, sizes, b):
     return layout
 
 
-def weigh(arguments, layout, weights):
+def join_layouts(one, other):
+    """What two calls of a loss in one step agree on.
+
+    Args:
+        one (dict): By path, see :func:`weigh`.
+        other (dict): Likewise.
+
+    Returns:
+        dict: None where they differ, but that numbers of equal rows are
+        collected.
+    """
+    joined = {**one, **other}
+    for path in set(one) & set(other):
+        a, b = one[path], other[path]
+        if isinstance(a, Equal) and isinstance(b, Equal):
+            joined[path] = Equal(a.numbers | b.numbers)
+        elif a != b:
+            joined[path] = None
+    return joined
+
+
+def weigh(arguments, layout, weights, told=None, more=None):
     """Scale the gradients of predictions by the weights of their samples.
 
     Args:
         arguments (dict): Of a loss, by name.
-        layout (dict): See :func:`compare_sizes`. A tensor that it does not
-            name has its samples on the first or second axis, if only one
-            of them has their number.
+        layout (dict): By path: an axis, ``SAMPLES`` or None, see
+            :func:`compare_sizes`; a rule of :mod:`.rows`; or ``TOLD``. A
+            tensor that it does not name has its samples on the first or
+            second axis, if only one of them has their number; with ``told``,
+            in its rows.
         weights (BatchWeights): B weights.
+        told (Callable, optional): From (arguments, (R, ...) tensor, B) to
+            the (R,) sample numbers of its rows.
+        more (dict, optional): What rules may look at beside the arguments.
 
     Returns:
         dict: New arguments. Tensors for which the layout says None are as
@@ -110,60 +145,68 @@ def weigh(arguments, layout, weights):
         sees it.
 
     Raises:
-        ValueError: For a tensor that the layout does not name, if there is
-            no telling where its samples are.
+        ValueError: For a tensor of other rows or another axis than the
+            layout says, and for one that it does not name, if there is no
+            telling where its samples are.
     """
     b = len(weights)
+    known = {**(more or {}), **arguments}
 
     def scale(value, path):
         if b == 1:
             return (weights.scale_sample(value, 0)
                     if carries_gradient(value) else None)
-        if layout.get(path) == SAMPLES and len(value) == b:
+        where = layout.get(path)
+        if where == SAMPLES and isinstance(value, (list, tuple)) and (
+                len(value) == b):
             return type(value)([
                 map_tensors(
                     lambda x, _, i=i: weights.scale_sample(x, i)
                     if carries_gradient(x) else None, v)
                 for i, v in enumerate(value)
             ])
-        if not carries_gradient(value):
+        if not carries_gradient(value) or not value.dim():
             return None
-        axis = (layout[path] if path in layout else
-                _guess(path, tuple(value.shape), b))
-        return None if axis is None else weights.scale_axis(value, axis)
+        if path not in layout:
+            where = TOLD if told else _guess(path, tuple(value.shape), b)
+        if where is None or where == SAMPLES:
+            return None
+        if isinstance(where, int):
+            _check_axis(path, tuple(value.shape), where, b)
+            return weights.scale_axis(value, where)
+        samples = (told if where == TOLD else where)(known, value, b)
+        if len(samples) == len(value):
+            return weights.scale_rows(value, samples)
+        if path not in layout:
+            return None
+        raise ValueError(
+            f'the prediction {_name(path)} has {len(value)} rows, but '
+            f'{"its head" if where == TOLD else where} tells of '
+            f'{len(samples)} in this batch of {b} samples, so rows cannot be '
+            'told apart by sample; let the method that takes them also take '
+            'the sample number of each row, (R,) or first in (R, ...) '
+            'coordinates')
 
     return map_tensors(scale, arguments)
+
+
+def _name(path):
+    return '.'.join(map(str, path))
+
+
+def _check_axis(path, shape, axis, b):
+    if shape[axis:axis + 1] != (b, ):
+        raise ValueError(
+            f'the prediction {_name(path)} of shape {shape} has not {b} '
+            f'entries, one a sample, on axis {axis}, where its samples were '
+            'when the loss was examined before training')
 
 
 def _guess(path, shape, b):
     axes = [axis for axis in (0, 1) if shape[axis:axis + 1] == (b, )]
     if len(axes) != 1:
         raise ValueError(
-            f'in the prediction {".".join(map(str, path))} of shape {shape} '
+            f'in the prediction {_name(path)} of shape {shape} '
             f'there is no telling which axis is that of the {b} samples, as '
             'it was not there when the loss was examined before training')
     return axes[0]
-
-
-def weigh_rows(arguments, samples_of, weights):
-    """Scale predictions of all samples in one tensor, row by row.
-
-    Args:
-        arguments (dict): Of a loss, by name.
-        samples_of (Callable): From a tensor (R, ...) to (R,) sample
-            numbers.
-        weights (BatchWeights): B weights.
-
-    Returns:
-        dict: New arguments; tensors of another number of rows are as they
-        were.
-    """
-
-    def scale(value, path):
-        if not carries_gradient(value) or not value.dim():
-            return None
-        samples = samples_of(value)
-        return (weights.scale_rows(value, samples)
-                if len(samples) == len(value) else None)
-
-    return map_tensors(scale, arguments)

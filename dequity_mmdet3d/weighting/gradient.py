@@ -29,6 +29,16 @@ class ScaleGradient(torch.autograd.Function):
         return (gradient * scale).to(gradient.dtype), None
 
 
+def on_device(x, device):
+    """A CPU tensor, there; a GPU is not waited for.
+
+    Memory that is pinned is copied on the side.
+    """
+    if device.type == 'cuda':
+        x = x.pin_memory()
+    return x.to(device, non_blocking=True)
+
+
 class BatchWeights:
     """The weights of a batch, as tensors where they are needed.
 
@@ -44,17 +54,11 @@ class BatchWeights:
         return len(self.values)
 
     def like(self, x):
-        """(B,) tensor on the device of ``x``, float32 or wider.
-
-        Nothing waits for a GPU: memory that is pinned is copied on the side.
-        """
+        """(B,) tensor on the device of ``x``, float32 or wider."""
         dtype = torch.promote_types(x.dtype, torch.float32)
         if (x.device, dtype) not in self._tensors:
-            weights = torch.tensor(self.values, dtype=dtype)
-            if x.device.type == 'cuda':
-                weights = weights.pin_memory()
-            self._tensors[x.device, dtype] = weights.to(
-                x.device, non_blocking=True)
+            self._tensors[x.device, dtype] = on_device(
+                torch.tensor(self.values, dtype=dtype), x.device)
         return self._tensors[x.device, dtype]
 
     def scale_axis(self, x, axis):

@@ -50,3 +50,27 @@ def loss_terms(losses):
         name: list(value) if isinstance(value, (list, tuple)) else [value]
         for name, value in losses.items() if 'loss' in name
     }
+
+
+def reached(term, nodes):
+    """Which places of a graph a loss depends on.
+
+    Args:
+        term (Tensor): A loss.
+        nodes (dict): ``grad_fn`` of tensors to the set of what they are
+            called.
+
+    Returns:
+        set: What the first ones on each way back from the loss are called.
+    """
+    found, seen, todo = set(), set(), [term.grad_fn]
+    while todo:
+        node = todo.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if node in nodes:
+            found |= nodes[node]
+        else:
+            todo += [parent for parent, _ in node.next_functions]
+    return found

@@ -36,7 +36,7 @@ def test_pandas(here):
     table = found['table']
     assert table.sample_id.tolist() == here.sample_id.tolist()
     assert [str(t) for t in table.dtypes[1:]] == ['float64', 'int64', 'int64']
-    assert found['modes'].loc[0].tolist() == [2, 1.0]
+    assert found['clusters'].loc[0].tolist() == [2, 1.0]
     assert found['rarest'].sample_id.iloc[0] == '12'
 
 
@@ -47,6 +47,6 @@ def test_pandas_csv(here):
 
 
 def test_duckdb(here):
-    modes = run('duckdb')['modes']
-    assert modes.fetchall() == [(0, 2, 1.0), (1, 1, 0.5)]
-    assert modes.columns == ['cluster_id', 'samples', 'likelihood']
+    clusters = run('duckdb')['clusters']
+    assert clusters.fetchall() == [(0, 2, 1.0), (1, 1, 0.5)]
+    assert clusters.columns == ['cluster_id', 'samples', 'likelihood']

@@ -37,7 +37,7 @@ def mini_config(mini_kitti):
 
 
 @pytest.fixture
-def leaf_config(mini_config):
+def base_config(mini_config):
     """Config of the KittiDataset below all wrappers."""
     return copy.deepcopy(mini_config.train_dataloader.dataset.dataset.dataset)
 

@@ -65,6 +65,13 @@ def test_what_is_needed_is_mended():
         assert mend.why and mend.applied == mend.needed, mend
 
 
+def test_doctor_names_what_is_mended_here_and_why():
+    from dequity_mmdet3d.commands.doctor import _plugin
+    text = _plugin().text
+    for mend in host_mends():
+        assert (f'{mend.name}: {mend.why}' in text) == mend.needed
+
+
 def test_a_place_that_works_is_left_alone(monkeypatch):
     monkeypatch.setattr(torch, '__version__',
                         type(torch.__version__)('2.5.1'))

@@ -165,7 +165,7 @@ def test_nuscenes_database(nuscenes):
         assert size == thing['num_points_in_gt'] * 5 * 4 > 0
 
 
-def leaf_config(root, **kwargs):
+def base_config(root, **kwargs):
     return dict(
         type='NuScenesDataset',
         data_root=f'{root}/',
@@ -182,7 +182,7 @@ def test_nuscenes_is_loaded_and_joined(nuscenes, tmp_path):
     table = save_table(
         tmp_path / 'table.parquet', dict(zip(tokens, (0.25, 1.0))),
         dataset='nuscenes')
-    config = leaf_config(
+    config = base_config(
         nuscenes,
         use_valid_flag=True,
         pipeline=[
@@ -216,14 +216,14 @@ def test_nuscenes_is_loaded_and_joined(nuscenes, tmp_path):
 def test_nuscenes_likelihoods(nuscenes, tmp_path):
     config, out = tmp_path / 'config.py', tmp_path / 'table.parquet'
     config.write_text(
-        f'train_dataloader = dict(dataset={leaf_config(nuscenes)!r})\n')
+        f'train_dataloader = dict(dataset={base_config(nuscenes)!r})\n')
     done = run_tool('compute_likelihoods.py', config, '--method', 'kmeans',
                     '--clusters', 1, '--workers', 0, '--device', 'cpu',
                     '--out', out)
     assert done.returncode == 0, done.stdout
     table = LikelihoodTable.load(out)
     assert table.likelihood.tolist() == [1, 1]  # one cluster holds both
-    config = leaf_config(nuscenes, pipeline=[])
+    config = base_config(nuscenes, pipeline=[])
     dataset = DequityDataset(config, str(out))
     assert dataset.weight.tolist() == [dequity_weight(1.0)] * 2
 
@@ -301,7 +301,7 @@ def small_kitti(mini_kitti, tmp_path):
     It is in frame 4, which is the last of no split.
     """
     root = tmp_path / 'kitti'
-    for half, split in (('training', 'train'), ('testing', 'test')):
+    for half in ('training', 'testing'):
         (root / half).mkdir(parents=True)
         for folder in ('image_2', 'velodyne', 'calib'):
             (root / half / folder).symlink_to(mini_kitti / 'training' / folder)

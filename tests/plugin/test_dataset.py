@@ -63,18 +63,18 @@ def wrap(kind, inner):
                          ['none', 'repeat', 'concat', 'cbgs', 'balanced'])
 @pytest.mark.parametrize('place', ['over', 'under'])
 @pytest.mark.parametrize('serialize', [True, False])
-def test_join_with_each_wrapper(leaf_config, table, kind, place, serialize):
-    leaf_config.serialize_data = serialize
+def test_join_with_each_wrapper(base_config, table, kind, place, serialize):
+    base_config.serialize_data = serialize
     np.random.seed(0)  # CBGSDataset draws from the global state
     if place == 'over':
         cfg = dict(
             type='DequityDataset',
             table=table,
-            dataset=wrap(kind, leaf_config))
+            dataset=wrap(kind, base_config))
     else:
         cfg = wrap(
             kind, dict(
-                type='DequityDataset', table=table, dataset=leaf_config))
+                type='DequityDataset', table=table, dataset=base_config))
     dataset = DATASETS.build(cfg)
     for i in (0, len(dataset) // 2, len(dataset) - 1):
         check_item(dataset[i])
@@ -84,25 +84,25 @@ def test_join_with_each_wrapper(leaf_config, table, kind, place, serialize):
     assert dataset.metainfo['classes'] == ['Pedestrian', 'Cyclist', 'Car']
 
 
-def test_row_of_a_frame_is_not_its_number(leaf_config, table):
+def test_row_of_a_frame_is_not_its_number(base_config, table):
     """The host overwrites sample_idx with the row: the join must not."""
-    dataset = DequityDataset(leaf_config, table)
+    dataset = DequityDataset(base_config, table)
     info = dataset.get_data_info(0)
     assert info['sample_idx'] == 0 and '000004' in info['lidar_path']
     assert info['dequity_likelihood'] == likelihood_of_frame(4)
 
 
-def test_join_on_the_sample_that_comes_out(leaf_config, table):
-    leaf_config.pipeline.insert(0, dict(type='RefuseEvenFrames'))
-    dataset = DequityDataset(leaf_config, table)
+def test_join_on_the_sample_that_comes_out(base_config, table):
+    base_config.pipeline.insert(0, dict(type='RefuseEvenFrames'))
+    dataset = DequityDataset(base_config, table)
     for i in range(len(dataset)):
         item = dataset[i]
         assert frame_of(item['data_samples']) % 2 == 1
         check_item(item)
 
 
-def test_results_inside_the_pipeline_carry_the_weight(leaf_config, table):
-    dataset = DequityDataset(leaf_config, table)
+def test_results_inside_the_pipeline_carry_the_weight(base_config, table):
+    dataset = DequityDataset(base_config, table)
     seen = []
     dataset.pipeline.transforms.insert(
         0, lambda results: seen.append(results['dequity_weight']) or results)
@@ -111,16 +111,16 @@ def test_results_inside_the_pipeline_carry_the_weight(leaf_config, table):
 
 
 @pytest.mark.parametrize('lazy_inner', [True, False])
-def test_lazy_init(leaf_config, table, lazy_inner):
-    leaf_config.lazy_init = lazy_inner
-    dataset = DequityDataset(leaf_config, table, lazy_init=True)
+def test_lazy_init(base_config, table, lazy_inner):
+    base_config.lazy_init = lazy_inner
+    dataset = DequityDataset(base_config, table, lazy_init=True)
     assert not dataset._fully_initialized
     check_item(dataset[1])
     assert len(dataset) == 12
 
 
-def test_workers(leaf_config, table):
-    dataset = DequityDataset(leaf_config, table)
+def test_workers(base_config, table):
+    dataset = DequityDataset(base_config, table)
     loader = DataLoader(
         dataset, batch_size=3, num_workers=2, collate_fn=pseudo_collate)
     samples = [s for batch in loader for s in batch['data_samples']]
@@ -129,10 +129,10 @@ def test_workers(leaf_config, table):
         check_item(dict(data_samples=sample))
 
 
-def test_workers_that_are_not_forked(leaf_config, table):
+def test_workers_that_are_not_forked(base_config, table):
     """They start without what was mended here, and ObjectSample needs it."""
-    assert 'ObjectSample' in [t['type'] for t in leaf_config.pipeline]
-    dataset = DequityDataset(leaf_config, table)
+    assert 'ObjectSample' in [t['type'] for t in base_config.pipeline]
+    dataset = DequityDataset(base_config, table)
     loader = DataLoader(
         dataset, batch_size=6, num_workers=1, collate_fn=pseudo_collate,
         multiprocessing_context='spawn')
@@ -142,20 +142,20 @@ def test_workers_that_are_not_forked(leaf_config, table):
         check_item(dict(data_samples=sample))
 
 
-def test_copies_are_joined_too(leaf_config, table):
-    dataset = DequityDataset(leaf_config, table)
+def test_copies_are_joined_too(base_config, table):
+    dataset = DequityDataset(base_config, table)
     check_item(copy.deepcopy(dataset)[2])
     check_item(pickle.loads(pickle.dumps(dataset))[2])
 
 
 @pytest.mark.parametrize('kind', ['none', 'repeat', 'cbgs'])
 @pytest.mark.parametrize('place', ['over', 'under'])
-def test_host_hook_that_changes_the_pipeline(leaf_config, table, kind, place):
+def test_host_hook_that_changes_the_pipeline(base_config, table, kind, place):
     """What DisableObjectSampleHook of the host does (trap 5)."""
     np.random.seed(0)
-    inner = dict(type='DequityDataset', table=table, dataset=leaf_config)
+    inner = dict(type='DequityDataset', table=table, dataset=base_config)
     cfg = wrap(kind, inner) if place == 'under' else dict(
-        inner, dataset=wrap(kind, leaf_config))
+        inner, dataset=wrap(kind, base_config))
     dataset = DATASETS.build(cfg)
     for transform in dataset.dataset.pipeline.transforms:
         if type(transform).__name__ == 'ObjectSample':
@@ -167,23 +167,23 @@ def test_host_hook_that_changes_the_pipeline(leaf_config, table, kind, place):
         ] == [True]
 
 
-def test_pipeline_put_in_place_by_a_hook(leaf_config, table):
+def test_pipeline_put_in_place_by_a_hook(base_config, table):
     from mmengine.dataset import Compose
-    dataset = DequityDataset(leaf_config, table)
+    dataset = DequityDataset(base_config, table)
     dataset.pipeline = Compose(
-        [t for t in leaf_config.pipeline if t['type'] != 'ObjectSample'])
+        [t for t in base_config.pipeline if t['type'] != 'ObjectSample'])
     check_item(dataset[3])
 
 
-def test_weights_of_an_epoch(leaf_config, table):
+def test_weights_of_an_epoch(base_config, table):
     dataset = DequityDataset(
-        wrap('repeat', leaf_config), table, eta=0.5, gamma=2)
+        wrap('repeat', base_config), table, eta=0.5, gamma=2)
     expected = dequity_weight(
         np.array([likelihood_of_frame(i) for i in range(4, 16)] * 2), 0.5, 2)
     np.testing.assert_array_equal(dataset.weight, expected)
     check_item(dataset[12], 0.5, 2)
     normalized = DequityDataset(
-        wrap('repeat', leaf_config), table, 0.5, 2, normalize='mean')
+        wrap('repeat', base_config), table, 0.5, 2, normalize='mean')
     np.testing.assert_allclose(normalized.weight, expected / expected.mean())
     assert (normalized[5]['data_samples'].dequity_weight ==
             normalized.weight[5])
@@ -195,18 +195,18 @@ def partial_table(tmp_path, frames=range(4, 10), **metadata):
                        for i in frames}, **metadata)
 
 
-def test_sample_that_the_table_lacks(leaf_config, tmp_path):
+def test_sample_that_the_table_lacks(base_config, tmp_path):
     with pytest.raises(ValueError) as error:
-        DequityDataset(leaf_config, partial_table(tmp_path))
+        DequityDataset(base_config, partial_table(tmp_path))
     message = str(error.value)
     assert '6 of 12 samples' in message
     assert "['10', '11', '12', '13', '14']" in message
     assert 'tools/compute_likelihoods.py' in message
 
 
-def test_neutral_weight(leaf_config, tmp_path):
+def test_neutral_weight(base_config, tmp_path):
     dataset = DequityDataset(
-        leaf_config, partial_table(tmp_path), missing='neutral')
+        base_config, partial_table(tmp_path), missing='neutral')
     known = dequity_weight(
         np.array([likelihood_of_frame(i) for i in range(4, 10)]))
     np.testing.assert_allclose(dataset.weight[6:], known.mean())
@@ -215,39 +215,39 @@ def test_neutral_weight(leaf_config, tmp_path):
     assert sample.dequity_weight == known.mean()
 
 
-def test_table_of_another_data_set(leaf_config, tmp_path):
+def test_table_of_another_data_set(base_config, tmp_path):
     with pytest.raises(ValueError, match="'kitti' data set.*'nuscenes'"):
-        DequityDataset(leaf_config,
+        DequityDataset(base_config,
                        partial_table(tmp_path, dataset='nuscenes'))
     # neutral is for some samples, not for all
     other = save_table(tmp_path / 'other.parquet', {'a/b.png': 0.5})
     with pytest.raises(ValueError, match='12 of 12 samples'):
-        DequityDataset(leaf_config, other, missing='neutral')
+        DequityDataset(base_config, other, missing='neutral')
 
 
-def test_missing_table(leaf_config, tmp_path):
+def test_missing_table(base_config, tmp_path):
     with pytest.raises(FileNotFoundError, match='compute_likelihoods'):
-        DequityDataset(leaf_config, str(tmp_path / 'none.parquet'))
+        DequityDataset(base_config, str(tmp_path / 'none.parquet'))
 
 
-def test_duplicate_ids(leaf_config, table, mini_kitti, tmp_path):
+def test_duplicate_ids(base_config, table, mini_kitti, tmp_path):
     import mmengine
     infos = mmengine.load(mini_kitti / 'kitti_infos_train.pkl')
     infos['data_list'].append(copy.deepcopy(infos['data_list'][3]))
     mmengine.dump(infos, tmp_path / 'twice.pkl')
-    leaf_config.ann_file = str(tmp_path / 'twice.pkl')
+    base_config.ann_file = str(tmp_path / 'twice.pkl')
     with pytest.raises(ValueError, match=r"1 sample ids.*\['7'\]"):
-        DequityDataset(leaf_config, table)
+        DequityDataset(base_config, table)
 
 
-def test_validation_set(leaf_config, table):
-    leaf_config.test_mode = True
+def test_validation_set(base_config, table):
+    base_config.test_mode = True
     with pytest.raises(ValueError, match='train_dataloader only'):
-        DequityDataset(leaf_config, table)
+        DequityDataset(base_config, table)
 
 
-def test_wrapped_twice(leaf_config, table):
-    inner = dict(type='DequityDataset', table=table, dataset=leaf_config)
+def test_wrapped_twice(base_config, table):
+    inner = dict(type='DequityDataset', table=table, dataset=base_config)
     with pytest.raises(ValueError, match='two DequityDatasets'):
         DequityDataset(inner, table)
 

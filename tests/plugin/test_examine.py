@@ -21,8 +21,7 @@ def weighed(model, weights, batch=None, **kwargs):
     """Gradients of a step, examined before."""
     loss = DequityLoss(**kwargs)
     batch = batch or toys.toy_batch(len(weights), weights)
-    examine(loss, model, batch)
-    loss.attach(model)
+    loss.attach(model, examine(loss, model, batch))
     try:
         return toys.gradients(model, batch)
     finally:
@@ -124,8 +123,8 @@ def test_terms_of_one_head_leave_the_others_to_the_host():
     model = toys.build_toy(a=toys.Dense, b=toys.Queries)
     loss = DequityLoss(terms=['a.loss_*'])
     batch = toys.toy_batch(3, WEIGHTS)
-    terms = examine(loss, model, batch)
-    assert [n for n, yes in terms.items() if yes] == [
+    terms = examine(loss, model, batch).terms
+    assert [n for n, term in terms.items() if term.weighed] == [
         'a_loss_cls', 'a_loss_box']
 
 
@@ -137,8 +136,7 @@ def test_terms_with_draws_inside_the_loss():
     stock = toys.gradients(model, batch)
     draw = torch.rand(())
     loss = DequityLoss(terms=['loss_cls'])
-    examine(loss, model, batch)
-    loss.attach(model)
+    loss.attach(model, examine(loss, model, batch))
     torch.manual_seed(7)
     assert_same(toys.gradients(model, batch), stock, rtol=0, atol=0)
     assert torch.rand(()) == draw
@@ -296,10 +294,10 @@ def test_a_term_that_comes_later_is_named():
     model = toys.build_toy(Later)
     loss = DequityLoss()
     batch = toys.toy_batch(3, WEIGHTS)
-    model.head.step = -2  # examining takes two
-    examine(loss, model, batch)
+    model.head.step = -3  # examining takes three
+    found = examine(loss, model, batch)
     model.head.step = 0
-    loss.attach(model)
+    loss.attach(model, found)
     model(**batch)
     with pytest.raises(ValueError, match='1 of 1 loss terms .*: loss_late'):
         model(**batch)
@@ -323,13 +321,13 @@ def test_a_term_that_comes_later_and_is_weighed():
     model = toys.build_toy(Later)
     batch = toys.toy_batch(3, WEIGHTS)
     loss = DequityLoss()
-    examine(loss, model, batch)
-    assert loss.examined == {'loss_cls'}
-    loss.attach(model)
+    found = examine(loss, model, batch)
+    assert set(found.terms) == {'loss_cls'}
+    attached = loss.attach(model, found)
     model.head.step = 9
     assert_same(toys.gradients(model, batch),
                 slow(toys.build_toy(toys.Dense), WEIGHTS))
-    assert loss.examined == {'loss_cls', 'loss_box'}
+    assert attached.terms == {'loss_cls', 'loss_box'}
 
 
 def test_rows_where_the_convention_has_an_axis():

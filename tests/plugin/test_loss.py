@@ -8,6 +8,7 @@ from mmdet3d.models.dense_heads import anchor3d_head
 from mmdet3d.registry import MODELS
 
 from dequity_mmdet3d.plugin import DequityLoss
+from dequity_mmdet3d.plugin.examine import examine
 from tests.plugin.conftest import first_batch, load_config, move_kitti
 
 # exact in float32, in which the host keeps its element weights
@@ -28,6 +29,12 @@ def set_weights(data_samples, weights):
 
 def prepared(model, cfg, batch_size=3):
     return model.data_preprocessor(first_batch(cfg, batch_size), True)
+
+
+def voxels_in_float64(module, inputs, data):
+    """A hook of the data preprocessor."""
+    data['inputs']['voxels']['voxels'] = data['inputs']['voxels'][
+        'voxels'].double()
 
 
 def targets_of(data):
@@ -86,23 +93,26 @@ def check_against_reference(cfg, monkeypatch):
     monkeypatch.setattr(anchor3d_head, 'cast_tensor_type',
                         lambda outs, dst_type: outs)
     model = build(cfg).double()
+    model.data_preprocessor.register_forward_hook(voxels_in_float64)
     data = prepared(model, cfg)
-    data['inputs']['voxels']['voxels'] = data['inputs']['voxels'][
-        'voxels'].double()
     head = model.bbox_head
     set_weights(data['data_samples'], WEIGHTS)
     outs = head(model.extract_feat(data['inputs']))
     expected = slow_losses(head, outs, data, WEIGHTS)
-    loss = DequityLoss()
-    loss.attach(model)
-    weighted = head.loss_by_feat(*outs, *targets_of(data))
-    loss.detach()
-    stock = head.loss_by_feat(*outs, *targets_of(data))
-    for name, terms in stock.items():  # the values stay the host's
-        assert sum(weighted[name]).item() == sum(terms).item()
-    got, want = grads(total(weighted), model), grads(
-        sum(expected.values()), model)
-    assert max(map(relative, got, want)) < 1e-5
+    want = grads(sum(expected.values()), model)
+    for values in ('weighted', 'stock'):
+        loss = DequityLoss(values=values)
+        loss.attach(model, examine(loss, model, first_batch(cfg, 3)))
+        weighted = head.loss_by_feat(*outs, *targets_of(data))
+        loss.detach()
+        shown = expected if values == 'weighted' else {
+            name: sum(terms) for name, terms in head.loss_by_feat(
+                *outs, *targets_of(data)).items()}
+        for name, value in shown.items():
+            assert sum(weighted[name]).item() == pytest.approx(
+                value.item(), rel=1e-6 if values == 'weighted' else 0)
+        got = grads(total(weighted), model)
+        assert max(map(relative, got, want)) < 1e-6
 
 
 def test_pointpillars_against_the_reference(mini_config, monkeypatch):
@@ -144,13 +154,15 @@ def test_unequal_weights_are_not_a_batch_mean(mini_config):
 def train(cfg, steps):
     """Losses and final state of a plain training, seeded."""
     from mmengine.runner import Runner
+    first = first_batch(cfg, 2)
     np.random.seed(1)
     model = build(cfg)
     loader = copy.deepcopy(cfg.train_dataloader)
     loader.batch_size = 2
     loader = Runner.build_dataloader(loader, seed=0)
     if cfg.get('equity', True):
-        DequityLoss().attach(model)
+        loss = DequityLoss()
+        loss.attach(model, examine(loss, model, first))
     optimizer = torch.optim.AdamW(model.parameters(), 1e-3)
     losses = []
     while len(losses) < steps:

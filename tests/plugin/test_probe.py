@@ -368,7 +368,7 @@ def test_a_wrapper_that_shares_out_the_model(tmp_path, table):
                      default_hooks=hooks(dict(interval=1)))
         run.model = Sharded(run.model)
         probe = next(h for h in run.hooks if isinstance(h, DequityProbe))
-        run.train_loop
+        _ = run.train_loop  # builds it
         probe.before_train(run)
         probe.before_train_iter(run, 0, toys.toy_batch(2))
     finally:

@@ -22,8 +22,7 @@ pytestmark = pytest.mark.slow
 
 def attached(model, batch, **kwargs):
     loss = DequityLoss(**kwargs)
-    examine(loss, model, batch)
-    loss.attach(model)
+    loss.attach(model, examine(loss, model, batch))
     return loss
 
 

@@ -227,9 +227,9 @@ def table(mini_kitti):
     return str(mini_kitti / 'kitti_likelihoods.parquet')
 
 
-def equity(leaf_config, table, **kwargs):
+def equity(base_config, table, **kwargs):
     return dict(
-        type='DequityDataset', table=table, dataset=leaf_config, **kwargs)
+        type='DequityDataset', table=table, dataset=base_config, **kwargs)
 
 
 def weights_of_items(dataset):
@@ -243,12 +243,12 @@ def weights_of_items(dataset):
 @pytest.mark.parametrize('kind',
                          ['none', 'repeat', 'concat', 'cbgs', 'balanced'])
 @pytest.mark.parametrize('place', ['over', 'under'])
-def test_weights_through_each_wrapper(leaf_config, table, kind, place):
+def test_weights_through_each_wrapper(base_config, table, kind, place):
     np.random.seed(0)  # CBGSDataset draws from the global state
     if place == 'over':
-        cfg = equity(wrap(kind, leaf_config), table)
+        cfg = equity(wrap(kind, base_config), table)
     else:
-        cfg = wrap(kind, equity(leaf_config, table))
+        cfg = wrap(kind, equity(base_config, table))
     dataset = DATASETS.build(cfg)
     sampler = DequitySampler(dataset, seed=0)
     np.testing.assert_array_equal(sampler.weights, weights_of_items(dataset))
@@ -256,9 +256,9 @@ def test_weights_through_each_wrapper(leaf_config, table, kind, place):
     assert set(sampler) <= set(range(len(dataset)))
 
 
-def test_weights_through_several_wrappers(leaf_config, table):
+def test_weights_through_several_wrappers(base_config, table):
     """Two halves with weights of their own, one of them repeated."""
-    half = [dict(leaf_config, indices=list(i))
+    half = [dict(base_config, indices=list(i))
             for i in (range(6), range(6, 12))]
     dataset = DATASETS.build(
         dict(
@@ -280,23 +280,23 @@ def test_weights_through_several_wrappers(leaf_config, table):
     np.testing.assert_array_equal(weights_of_items(dataset), expected)
 
 
-def test_lazy_data_set(leaf_config, table):
-    leaf_config.lazy_init = True
-    dataset = DATASETS.build(equity(leaf_config, table, lazy_init=True))
+def test_lazy_data_set(base_config, table):
+    base_config.lazy_init = True
+    dataset = DATASETS.build(equity(base_config, table, lazy_init=True))
     assert len(DequitySampler(dataset, seed=0)) == 12
 
 
 @pytest.mark.parametrize('kind', ['none', 'repeat'])
-def test_data_set_without_equity(leaf_config, kind):
-    dataset = DATASETS.build(wrap(kind, leaf_config))
+def test_data_set_without_equity(base_config, kind):
+    dataset = DATASETS.build(wrap(kind, base_config))
     with pytest.raises(
             ValueError, match='KittiDataset of .*wrap train_dataloader'):
         DequitySampler(dataset, seed=0)
 
 
-def test_one_of_two_without_equity(leaf_config, table):
-    cfg = wrap('concat', equity(leaf_config, table))
-    cfg['datasets'].append(leaf_config)
+def test_one_of_two_without_equity(base_config, table):
+    cfg = wrap('concat', equity(base_config, table))
+    cfg['datasets'].append(base_config)
     with pytest.raises(ValueError, match='KittiDataset of .*no Dequity'):
         DequitySampler(DATASETS.build(cfg), seed=0)
 

@@ -16,8 +16,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.dropout import _DropoutNd
 
 from dequity_mmdet3d.plugin import DequityLoss
-from dequity_mmdet3d.plugin.boundaries import BY_CONVENTION, find_entries
+from dequity_mmdet3d.plugin.boundaries import find_entries
 from dequity_mmdet3d.plugin.examine import examine
+from dequity_mmdet3d.plugin.families import BY_CONVENTION
 from dequity_mmdet3d.weighting.attribution import carries_gradient, map_tensors
 from dequity_mmdet3d.weighting.leaks import loss_terms
 
@@ -73,11 +74,14 @@ class Checked:
             elif isinstance(module, torch.nn.MultiheadAttention):
                 module.dropout = 0.0
         self.loss = DequityLoss()
+        self.found = None
 
     def examine(self):
         """dict[str, bool]: Loss terms, and whether they are weighed."""
-        return examine(self.loss, self.model,
-                       self._batch([1.0] * len(self.batch['data_samples'])))
+        self.found = examine(
+            self.loss, self.model,
+            self._batch([1.0] * len(self.batch['data_samples'])))
+        return {name: term.weighed for name, term in self.found.terms.items()}
 
     def _batch(self, weights, order=None):
         """A copy whose samples, in this order, have these weights."""
@@ -99,7 +103,7 @@ class Checked:
                             order)
         with _seeded():
             if weights is not None:
-                self.loss.attach(self.model)
+                self.loss.attach(self.model, self.found)
             try:
                 return train_step(self.model, batch)
             finally:

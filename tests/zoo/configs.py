@@ -36,7 +36,7 @@ _EXPENSIVE = ('voxel0075', 'voxel01', 'regnet', 'w2x', 'L12', '_nus-mono3d',
               'waymo', 'r101')
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def zoo_configs():
     """Names, relative to the host's folder of configs, sorted.
 
@@ -57,7 +57,7 @@ def _is_detector_3d(cfg):
     return isinstance(cls, type) and issubclass(cls, DETECTORS_3D)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _read(name):
     try:
         return Config.fromfile(ROOT / name)
@@ -132,7 +132,7 @@ def family(name):
     return (model.type, *sorted(heads))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def representatives():
     """One name, the cheapest, for each family that can be built.
 

@@ -3,6 +3,7 @@ import pytest
 import torch
 
 from dequity_mmdet3d.plugin import DequityLoss
+from dequity_mmdet3d.plugin.examination import Examination
 from dequity_mmdet3d.weighting.attribution import compare_sizes, sizes_of
 
 from . import (
@@ -71,8 +72,8 @@ def test_fcaf3d_at_its_head(name):
                        for kind in predictions[:3]]
 
     sizes, stock = step(3)
-    loss.layouts['loss_by_feat'] = compare_sizes(step(2)[0], sizes, 3)
-    loss.attach(head)
+    loss.attach(head, Examination(layouts=dict(
+        loss_by_feat=compare_sizes(step(2)[0], sizes, 3))))
     _, weighed = step(3)
     for got, want in zip(sum(weighed, []), sum(stock, [])):
         for i, weight in enumerate(WEIGHTS):

@@ -3,7 +3,7 @@
 Shape letters: N samples, D embedding size, K clusters.
 """
 from dataclasses import dataclass, replace
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -35,7 +35,7 @@ class ClusterSettings:
         ValueError: If a value is out of range, or is not the method's.
     """
     method: str = METHODS[0]
-    clusters: Optional[int] = None
+    clusters: int | None = None
     seed: int = 0
     noise: str = 'single'
 
@@ -77,8 +77,8 @@ class Clustering:
     labels: np.ndarray
     used: dict
     likelihood: Any = None
-    modes: Optional[Modes] = None
-    soft: Optional[Soft] = None
+    modes: Modes | None = None
+    soft: Soft | None = None
     rows: Any = None
 
 

@@ -84,7 +84,7 @@ def merge_cells(cells):
     stop = stable_level(entropy, most)
     mode = np.arange(len(cells.size))
     # a cell that was merged away is never merged again: last one first
-    for level, a, b in reversed([s for s in steps if s[0] <= stop]):
+    for _, a, b in reversed([s for s in steps if s[0] <= stop]):
         mode[b] = mode[a]
     labels = np.unique(mode, return_inverse=True)[1].reshape(-1)
     return Merged(labels, float(stop), entropy)

@@ -5,7 +5,6 @@ Shape letters: N samples, D embedding size, Q dimensions, K cells.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
 
 import numpy as np
 
@@ -40,7 +39,7 @@ class Modes:
     cell_mode: np.ndarray
     reach: np.ndarray
     level: float
-    viewpoint: Optional[np.ndarray] = None
+    viewpoint: np.ndarray | None = None
 
     def place(self, vectors: Rows) -> np.ndarray:
         """Where samples lie among the cells.

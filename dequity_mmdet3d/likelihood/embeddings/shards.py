@@ -18,10 +18,10 @@ import io
 import json
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Optional
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class ShardStore:
     folder: Any
     dtype: str = 'float16'
     shard_size: int = SHARD_SIZE
-    say: Optional[Callable] = None
+    say: Callable | None = None
 
     def __post_init__(self) -> None:
         if self.dtype not in EMBEDDING_DTYPES:

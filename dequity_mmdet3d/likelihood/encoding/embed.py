@@ -4,7 +4,7 @@ Shape letters: N samples, M images (of all samples and cameras), D embedding
 size.
 """
 from dataclasses import dataclass, field, replace
-from typing import Any, List
+from typing import Any
 
 import numpy as np
 
@@ -29,11 +29,11 @@ class Embedded:
         encoded (Encoded, optional): Where the embeddings lie, and the
             images that failed.
     """
-    ids: List[str]
-    views: List[View]
+    ids: list[str]
+    views: list[View]
     provenance: Provenance
     how: str = DEFAULT_CAMERAS
-    skipped: List[str] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
     encoded: Any = None
 
 

@@ -5,8 +5,9 @@ B batch, D embedding size.
 """
 import contextlib
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, List, Optional, Sequence, Tuple
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -34,9 +35,9 @@ class EncodeSettings:
         progress (bool, optional): Show a bar on standard error. None shows
             it on a terminal only.
     """
-    batch_size: Optional[int] = None
-    workers: Optional[int] = None
-    progress: Optional[bool] = None
+    batch_size: int | None = None
+    workers: int | None = None
+    progress: bool | None = None
 
     def __post_init__(self) -> None:
         for name, low in (('batch_size', 1), ('workers', 0)):
@@ -67,8 +68,8 @@ class Encoded:
     """
     shards: Sequence[np.ndarray]
     usable: np.ndarray
-    failures: List[Tuple[str, str]]
-    rate: Optional[float]
+    failures: list[tuple[str, str]]
+    rate: float | None
     folder: Any = None
     nbytes: int = 0
 

@@ -5,7 +5,6 @@ Shape letters: N samples.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import List, Optional
 
 import numpy as np
 
@@ -53,9 +52,9 @@ class Diagnosis:
     largest: float
     rare: int
     lone: int
-    correlation: Optional[List[float]] = None
-    repeated: Optional[List[int]] = None
-    weight: Optional[float] = None
+    correlation: list[float] | None = None
+    repeated: list[int] | None = None
+    weight: float | None = None
 
     def lines(self) -> list[str]:
         """list[str]: For people."""

@@ -4,7 +4,7 @@ Shape letters: N samples.
 """
 import platform
 from dataclasses import dataclass, replace
-from typing import Any, Optional
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +29,7 @@ class Estimate:
     """
     table: LikelihoodTable
     diagnosis: Any
-    fitted: Optional[FittedModes]
+    fitted: FittedModes | None
 
 
 def make_table(embedded, settings=None, kind='relative'):

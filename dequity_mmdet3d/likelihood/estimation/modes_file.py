@@ -11,7 +11,7 @@ import os
 import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Dict
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -68,10 +68,10 @@ class FittedModes:
         soft (dict[str, SoftFit]): By the view's name; empty for the method
             'modes'.
     """
-    modes: Dict[str, Modes]
-    sizes: Dict[str, np.ndarray]
+    modes: dict[str, Modes]
+    sizes: dict[str, np.ndarray]
     about: dict
-    soft: Dict[str, SoftFit] = field(default_factory=dict)
+    soft: dict[str, SoftFit] = field(default_factory=dict)
 
     def check(self, embedded: Embedded) -> None:
         """Raise ValueError unless these embeddings can be compared."""

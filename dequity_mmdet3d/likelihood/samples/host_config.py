@@ -29,7 +29,7 @@ def read_config(path, cfg_options=None):
             if hasattr(config, '_to_lazy_dict') else dict(config))
 
 
-def leaf_datasets(dataset):
+def base_datasets(dataset):
     """The datasets inside any nesting of wrappers.
 
     Args:
@@ -55,12 +55,12 @@ def leaf_datasets(dataset):
         inner = list(dataset['datasets'])
     else:
         return [dataset], tables
-    leaves = []
+    bases = []
     for cfg in inner:
-        more, inner_tables = leaf_datasets(cfg)
-        leaves += more
+        more, inner_tables = base_datasets(cfg)
+        bases += more
         tables += inner_tables
-    return leaves, tables
+    return bases, tables
 
 
 def samples_from_config(path, cfg_options=None, split='train'):
@@ -84,17 +84,17 @@ def samples_from_config(path, cfg_options=None, split='train'):
             one id stands for different images.
         KeyError: If a sample has no id.
     """
-    leaves, tables = _leaves_of_split(path, cfg_options, split)
+    bases, tables = _bases_of_split(path, cfg_options, split)
     images, cameras = {}, {}
     id_types, names, splits, notes, again = set(), [], [], [], 0
-    for leaf in leaves:
-        infos, metainfo, ann_file = _training_infos(leaf, path)
-        found, seen_by, said = image_paths(infos, leaf.get('data_root') or '',
-                                           leaf.get('data_prefix'))
+    for base in bases:
+        infos, metainfo, ann_file = _training_infos(base, path)
+        found, seen_by, said = image_paths(infos, base.get('data_root') or '',
+                                           base.get('data_prefix'))
         notes += said
         names.append(metainfo.get('dataset'))
         splits.append(osp.basename(ann_file))
-        folder = _points_folder(leaf)
+        folder = _points_folder(base)
         for info, where, named in zip(infos, found, seen_by):
             name = sample_id_of(info, folder)
             id_types.add(id_type_of(info))
@@ -111,7 +111,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
                      'same images and get one row each')
     names = sorted({str(n) for n in names if n}) or ['dataset']
     default = '-'.join(names) + '_likelihoods.parquet'
-    default = osp.join(leaves[0].get('data_root') or '', default)
+    default = osp.join(bases[0].get('data_root') or '', default)
     return Samples(
         list(images), list(images.values()),
         Provenance(
@@ -124,7 +124,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
         cameras=[cameras[name] for name in images])
 
 
-def _leaves_of_split(path, cfg_options, split):
+def _bases_of_split(path, cfg_options, split):
     cfg = read_config(path, cfg_options)
     try:
         dataset = cfg[f'{split}_dataloader']['dataset']
@@ -132,7 +132,7 @@ def _leaves_of_split(path, cfg_options, split):
         raise ValueError(
             f'{path} must have {split}_dataloader.dataset, but its keys are '
             f'{sorted(cfg)}; give the config that you train with') from None
-    return leaf_datasets(dataset)
+    return base_datasets(dataset)
 
 
 def object_counts(path, cfg_options=None, split='train'):
@@ -151,16 +151,16 @@ def object_counts(path, cfg_options=None, split='train'):
         See :func:`samples_from_config`.
     """
     counts = {}
-    for leaf in _leaves_of_split(path, cfg_options, split)[0]:
-        infos, metainfo, _ = _training_infos(leaf, path)
-        trained = (leaf.get('metainfo') or {}).get('classes')
+    for base in _bases_of_split(path, cfg_options, split)[0]:
+        infos, metainfo, _ = _training_infos(base, path)
+        trained = (base.get('metainfo') or {}).get('classes')
         names = {
             label: name
             for name, label in (metainfo.get('categories') or {}).items()
             if not trained or name in trained
         }
         for info in infos:
-            found = counts[sample_id_of(info, _points_folder(leaf))] = {}
+            found = counts[sample_id_of(info, _points_folder(base))] = {}
             for instance in info.get('instances') or ():
                 label = instance.get('bbox_label_3d', -1)
                 if label >= 0 and label in names:
@@ -168,10 +168,10 @@ def object_counts(path, cfg_options=None, split='train'):
     return counts
 
 
-def _points_folder(leaf):
+def _points_folder(base):
     """What the host puts before ``lidar_path``."""
-    prefix = (leaf.get('data_prefix') or {}).get('pts')
-    root = leaf.get('data_root') or ''
+    prefix = (base.get('data_prefix') or {}).get('pts')
+    root = base.get('data_root') or ''
     return '' if prefix is None else osp.join(root, prefix)
 
 
@@ -183,22 +183,22 @@ def _one_table(tables):
     return tables[0] if tables else None
 
 
-def _training_infos(leaf, config):
+def _training_infos(base, config):
     """The info dicts that the host would train on; see its BaseDataset."""
-    ann_file = leaf.get('ann_file')
+    ann_file = base.get('ann_file')
     if not ann_file or not isinstance(ann_file, str):
         raise ValueError(
-            f'{config}: dataset {type_name(leaf)} must name its info file in '
+            f'{config}: dataset {type_name(base)} must name its info file in '
             f'ann_file, but has {ann_file!r}; use --images for a plain folder')
-    root = leaf.get('data_root')
+    root = base.get('data_root')
     if root and not osp.isabs(ann_file):
         ann_file = osp.join(root, ann_file)
     infos, metainfo = read_info_file(ann_file)
-    step = leaf.get('load_interval', 1)  # WaymoDataset
+    step = base.get('load_interval', 1)  # WaymoDataset
     infos = infos[::step]
-    indices = leaf.get('indices')
+    indices = base.get('indices')
     if indices is not None:
-        if leaf.get('load_type') == 'mv_image_based':
+        if base.get('load_type') == 'mv_image_based':
             raise ValueError(
                 f'{config}: indices={indices!r} counts single images under '
                 "load_type='mv_image_based', which cut through samples; "

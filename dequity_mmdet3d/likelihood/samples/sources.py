@@ -7,7 +7,6 @@ Shape letters: N samples, D embedding size.
 import os
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import List, Optional, Tuple
 
 import numpy as np
 
@@ -32,12 +31,12 @@ class Samples:
         table_path (str, optional): Where a config expects the table.
         notes (list[str]): What the user should be told.
     """
-    ids: List[str]
-    images: List[Tuple[str, ...]]
+    ids: list[str]
+    images: list[tuple[str, ...]]
     provenance: Provenance
-    table_path: Optional[str] = None
-    notes: List[str] = field(default_factory=list)
-    cameras: Optional[List[Tuple[str, ...]]] = None
+    table_path: str | None = None
+    notes: list[str] = field(default_factory=list)
+    cameras: list[tuple[str, ...]] | None = None
 
     def __post_init__(self) -> None:
         check_ids(self.ids)  # now, not after hours of encoding

@@ -89,7 +89,7 @@ def convert_kitti(root, out_dir=None, prefix='kitti', with_plane=False):
             str(root), prefix, *(str(paths[s]) for s in
                                  ('train', 'val', 'test')))
         names = []
-        for split, path in paths.items():
+        for path in paths.values():
             if not mmengine.load(path):
                 continue  # the host's update stops at an empty test split
             update.update_kitti_infos(str(path), str(second))

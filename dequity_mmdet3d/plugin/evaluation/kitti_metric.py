@@ -2,7 +2,11 @@
 
 Shape letters: N frames, K classes.
 """
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from mmdet3d.evaluation import KittiMetric
@@ -57,22 +61,23 @@ class DequityKittiMetric(KittiMetric):
         **kwargs: Of ``KittiMetric``.
     """
 
-    def __init__(self, ann_file, table, bounds=BOUNDS, **kwargs):
+    def __init__(self, ann_file: str, table: str,
+                 bounds: Sequence[float] = BOUNDS, **kwargs: Any):
         mend_host()
         super().__init__(ann_file, **kwargs)
         self.strata = Strata(table, bounds)
 
-    def compute_metrics(self, results):
+    def compute_metrics(self, results: list[dict]) -> dict:
         """As the host, which loads the annotations in here."""
         self._rows = [result['sample_idx'] for result in results]
         return super().compute_metrics(results)
 
     def kitti_evaluate(self,
-                       results_dict,
-                       gt_annos,
-                       metric=None,
-                       classes=None,
-                       logger=None):
+                       results_dict: dict,
+                       gt_annos: list[dict],
+                       metric: Any = None,
+                       classes: Any = None,
+                       logger: Any = None) -> dict:
         """The host's figures, then those of the strata."""
         stratum = self.strata.of(
             [sample_id_of(self.data_infos[row]) for row in self._rows])

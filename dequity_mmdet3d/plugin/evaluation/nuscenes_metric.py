@@ -2,6 +2,11 @@
 
 Shape letters: N samples.
 """
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 from mmdet3d.evaluation import NuScenesMetric
 from mmdet3d.registry import METRICS
@@ -41,8 +46,8 @@ class DequityNuScenesMetric(NuScenesMetric):
         **kwargs: Of ``NuScenesMetric``.
     """
 
-    def __init__(self, data_root, ann_file, table, bounds=BOUNDS,
-                 **kwargs):
+    def __init__(self, data_root: str, ann_file: str, table: str,
+                 bounds: Sequence[float] = BOUNDS, **kwargs: Any):
         mend_host()
         super().__init__(data_root, ann_file, **kwargs)
         self.strata = Strata(table, bounds)

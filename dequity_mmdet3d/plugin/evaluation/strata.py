@@ -1,4 +1,10 @@
 """The strata of a validation set, from its likelihood table."""
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
 from dequity_mmdet3d.strata import BOUNDS, check_bounds, strata_of
 from dequity_mmdet3d.table import LikelihoodTable
 
@@ -17,12 +23,12 @@ class Strata:
         ValueError: For bounds that are not two rising shares.
     """
 
-    def __init__(self, table, bounds=BOUNDS):
+    def __init__(self, table: str, bounds: Sequence[float] = BOUNDS):
         check_bounds(bounds)
         self.path, self.bounds = table, tuple(bounds)
         self.table = LikelihoodTable.load(table)
 
-    def of(self, ids):
+    def of(self, ids: Sequence[str]) -> np.ndarray:
         """Strata of samples.
 
         Args:

@@ -25,7 +25,6 @@ from mmdet3d.models.task_modules import (
     Max3DIoUAssigner,
 )
 from mmdet3d.structures.ops import BboxOverlapsNearest3D
-from mmdet.models.losses import CrossEntropyLoss, FocalLoss, SmoothL1Loss
 
 near = [0, -15.36, -3, 40.96, 15.36, 1]
 pillar = [0.64, 0.64, 4]
@@ -64,9 +63,10 @@ model = dict(
             reshape_out=False),
         diff_rad_by_sin=True,
         bbox_coder=dict(type=DeltaXYZWLHRBBoxCoder),
-        loss_cls=dict(type=FocalLoss, use_sigmoid=True),
-        loss_bbox=dict(type=SmoothL1Loss, loss_weight=2.0),
-        loss_dir=dict(type=CrossEntropyLoss, loss_weight=0.2)),
+        # the head compares this name
+        loss_cls=dict(type='mmdet.FocalLoss', use_sigmoid=True),
+        loss_bbox=dict(type='mmdet.SmoothL1Loss', loss_weight=2.0),
+        loss_dir=dict(type='mmdet.CrossEntropyLoss', loss_weight=0.2)),
     train_cfg=dict(
         assigner=[
             dict(

@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from dequity_mmdet3d.likelihood.samples.host_config import (
-    leaf_datasets,
+    base_datasets,
     object_counts,
     samples_from_config,
 )
@@ -193,11 +193,11 @@ def test_samples_named_by_their_files(tmp_path, write_config):
     assert list(object_counts(config)) == samples.ids
 
 
-def test_leaf_datasets_of_a_tree():
+def test_base_datasets_of_a_tree():
     tree = dict(
         type='ConcatDataset',
         datasets=[repeat(dict(type='A')), dict(type='B')])
-    assert leaf_datasets(tree) == ([dict(type='A'), dict(type='B')], [])
+    assert base_datasets(tree) == ([dict(type='A'), dict(type='B')], [])
 
 
 def test_cameras_may_differ_between_samples(tmp_path):

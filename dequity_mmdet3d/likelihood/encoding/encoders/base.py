@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import Protocol, Tuple, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -37,7 +37,7 @@ class Squash:
         size (tuple[int, int]): Width and height in pixels.
         resample (str): 'bicubic' or 'bilinear'. Defaults to 'bicubic'.
     """
-    size: Tuple[int, int]
+    size: tuple[int, int]
     resample: str = 'bicubic'
 
     def __call__(self, image: Image.Image) -> torch.Tensor:
