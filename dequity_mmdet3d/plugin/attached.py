@@ -1,4 +1,4 @@
-"""A detector whose losses are weighed, from attaching to detaching.
+"""A detector whose losses are weighted, from attaching to detaching.
 
 Shape letters: B samples of a batch.
 """
