@@ -52,7 +52,7 @@ def host_mends():
 def mend_host(quiet=False):
     """Let stock configs train and be evaluated on this machine.
 
-    ``tools/train.py`` and ``tools/test.py`` call it, and so do
+    ``dequity train`` and ``dequity test`` call it, and so do
     ``DequityDataset``, ``DequityHook``, ``DequityProbe`` and the metrics when
     they are built, which a training does before it loads a sample or a
     checkpoint. It may be called any number of times.
