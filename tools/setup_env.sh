@@ -53,7 +53,7 @@ flock -n 9 || { say 'waiting for another set-up to end'; flock 9; }
 stop_if_done
 
 # --- packages -------------------------------------------------------------
-say "virtual environment in $venv (about 7 GB on disk)"
+say "virtual environment in $venv (about 8 GB on disk)"
 [ -x "$venv/bin/python" ] && "$venv/bin/python" -m pip --version \
     >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
 rm -f "$stamp"
