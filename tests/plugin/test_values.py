@@ -262,6 +262,28 @@ def test_losses_that_take_weights_otherwise_keep_their_values(
         assert relative(gradient, want_gradients[n]) < 1e-6
 
 
+def test_free_anchor_keeps_its_values(monkeypatch):
+    """It makes no element weights, and couples samples, which is said."""
+    monkeypatch.setitem(HEADS, 'FreeAnchor', (
+        'free_anchor/pointpillars_hv_fpn_head-free-anchor_sbn-all_8xb4-2x_'
+        'nus-3d.py', 'pts_bbox_head', 'pts'))
+    model, batch = build('FreeAnchor', monkeypatch)
+    model.float()
+
+    def single(weights=None):
+        made = batch(weights)
+        return dict(made, inputs=[x.float() for x in made['inputs']])
+
+    stock = {k: float(v.detach()) for k, v in model(**single()).items()}
+    _, found = attached(model, single)
+    assert str(found) == (
+        "weighs positive_bag_loss, negative_bag_loss in gradient (the log "
+        "shows upstream's values); no sum over samples, so weighed by the "
+        'sample of each prediction: negative_bag_loss')
+    assert stock == {k: float(v.detach())
+                     for k, v in model(**single(WEIGHTS)).items()}
+
+
 def test_other_heads_show_the_values_of_the_stock():
     model = toys.build_toy(toys.Dense)
     batch = toys.toy_batch(3, WEIGHTS)
