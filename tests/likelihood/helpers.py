@@ -70,6 +70,7 @@ class FakeEncoder:
     dim = 12
     fingerprint = hashlib.sha256(b'').hexdigest()
     precision = 'float32'
+    features = 'pooled'
 
     def __init__(self):
         import torch

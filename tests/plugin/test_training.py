@@ -190,7 +190,7 @@ def test_missing_table(mini_kitti, tmp_path):
         run_tool('train.py', CONFIG, '--work-dir', tmp_path / 'work',
                  '--cfg-options', 'train_dataloader.dataset.table=no.parquet',
                  env=tool_env(mini_kitti)), 'no.parquet',
-        'tools/compute_likelihoods.py')
+        'dequity likelihoods')
 
 
 def test_wrong_table(mini_kitti, tmp_path):

@@ -36,8 +36,10 @@ def stored_embeddings(table_path, metadata, paths):
         try:
             about = json.loads(path.read_text(encoding='utf-8'))
             fits = (about['images'], about['images_sha256'],
-                    about['weights_sha256']) == (
-                        len(paths), digest, encoder.get('weights_sha256'))
+                    about['weights_sha256'],
+                    about.get('features', 'pooled')) == (
+                        len(paths), digest, encoder.get('weights_sha256'),
+                        encoder.get('features', 'pooled'))
             shards = Shards(path.parent, paths, about['dim'], about['dtype'],
                             about['shard_size'])
         except (ValueError, KeyError, TypeError):
@@ -54,5 +56,5 @@ def stored_embeddings(table_path, metadata, paths):
         return np.concatenate(list(shards)).astype(np.float32), usable
     raise FileNotFoundError(
         f'{folder} has no embeddings of these {len(paths)} images by '
-        f'{encoder.get("name")}; repeat the tools/compute_likelihoods.py that '
+        f'{encoder.get("name")}; repeat the command that '
         'made the table')
