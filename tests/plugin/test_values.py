@@ -42,7 +42,7 @@ HEADS = {
 }
 WEIGHTS = (0.3, 0.9, 0.55)
 CELLS = 16
-MORE_CELLS = dict(SSN=64)  # with fewer no anchor is near a box
+MORE_CELLS = dict(SSN=48)  # with fewer no anchor is near a box
 
 
 class OneHead(BaseModel):
