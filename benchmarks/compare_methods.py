@@ -14,6 +14,9 @@ likelihood_families.py. `bench/` are those of another file with the same
 functions, `family(name, seed, n)` and `scores(truth, estimate)`, and
 `FAMILIES`: --bench, or the environment variable DEQUITY_BENCH, or
 ../shared/bench/likelihood_fidelity.py beside the checkout if that is there.
+If a real_images.py lies beside that file, `real/` are its sets of photographs
+by stages and `pooled/` the same by the last layer (see real_images.py here);
+a seed is a draw there, and a cell is  auroc / rho / seconds.
 
 METHOD:NOISE says what becomes of samples that a method calls noise: see
 `settle_noise`; `single` if nothing is said. Needs scikit-learn and faiss.
@@ -29,6 +32,7 @@ from pathlib import Path
 import faiss
 import likelihood_families as own
 import numpy as np
+import real_images
 import sklearn
 from machine import machine
 
@@ -53,6 +57,7 @@ def labels_by(method):
 # Every method that gives labels, (N,) integers with -1 for noise, or a
 # likelihood, (N,) floats. Enter a new one here.
 METHODS = {
+    'soft': lambda x, seed: real_images.estimate(x, 'soft', seed),
     'modes': labels_by('modes'),
     'kmeans': labels_by('kmeans'),
     'tsne-dbscan': density.tsne_dbscan,
@@ -60,8 +65,9 @@ METHODS = {
     'knn': lambda x, seed: density.knn_density(x),
 }
 SLOW = ('tsne-dbscan', )
-DEFAULT = ('modes', 'kmeans', 'tsne-dbscan:cluster', 'tsne-dbscan:single',
-           'tsne-dbscan:nearest', 'hdbscan:single', 'hdbscan:nearest', 'knn')
+DEFAULT = ('soft', 'modes', 'kmeans', 'tsne-dbscan:cluster',
+           'tsne-dbscan:single', 'tsne-dbscan:nearest', 'hdbscan:single',
+           'hdbscan:nearest', 'knn')
 
 
 def load_bench(path):
@@ -191,6 +197,8 @@ def parse():
         '--bench',
         default=os.environ.get('DEQUITY_BENCH',
                                BENCH if BENCH.is_file() else None))
+    parser.add_argument(
+        '--cache', type=Path, help='where embeddings of photographs are kept')
     parser.add_argument('--out', type=Path)
     args = parser.parse_args()
     if min(args.n, args.seeds, args.slow_seeds) < 1:
@@ -206,6 +214,10 @@ def parse():
 def main():
     parser, args = parse()
     modules = {'own': own, 'bench': load_bench(args.bench or None)}
+    if args.bench and Path(args.bench).with_name('real_images.py').is_file():
+        for key, features in (('real', 'stages'), ('pooled', 'pooled')):
+            modules[key] = real_images.RealSets(
+                Path(args.bench).parent, features, args.cache)
     known = [
         f'{key}/{name}' for key, module in modules.items() if module
         for name in module.FAMILIES

@@ -27,7 +27,8 @@ class Provenance:
         dataset (str, optional): The info file's ``metainfo['dataset']``.
         split (str, optional): Names of the annotation files.
         encoder (dict, optional): ``name``, ``pretrained``,
-            ``weights_sha256``, ``dim``, ``resize``, ``precision``,
+            ``weights_sha256``, ``features`` ('pooled' where it is
+            missing), ``dim``, ``resize``, ``precision``,
             ``embedding_dtype`` and ``cameras`` (one of
             :data:`.choices.CAMERAS`, or 'one'). None for the user's own
             embeddings and the authors' tables.

@@ -64,7 +64,7 @@ def run(args, team):
         embeddings=embeddings,
         encoding=runner.Encoding(
             args.encoder, args.pretrained, args.device, args.precision,
-            args.batch_size, args.workers, args.skip_bad,
+            args.features, args.batch_size, args.workers, args.skip_bad,
             args.embeddings_dir, args.embedding_dtype, args.shard_size),
         cameras=args.cameras or DEFAULT_CAMERAS,
         clustering=ClusterSettings(args.method, args.clusters, args.seed,

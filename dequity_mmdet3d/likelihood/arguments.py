@@ -8,6 +8,7 @@ from .choices import (
     DEFAULT_CAMERAS,
     DEFAULT_ENCODER,
     EMBEDDING_DTYPES,
+    FEATURES,
     KINDS,
     METHODS,
     NOISE,
@@ -70,6 +71,13 @@ def parse_args(argv=None):
         help='for the latter two: a tag such as IMAGENET1K_V2 or '
         'laion2b_s34b_b79k, to be fetched, or a local checkpoint file')
     encode.add_argument(
+        '--features',
+        choices=FEATURES,
+        default=FEATURES[0],
+        help='what of the network is the embedding: means and deviations '
+        'of the channels in all its stages, which also see light and '
+        'weather, or its last layer alone, pooled (default: %(default)s)')
+    encode.add_argument(
         '--device',
         help='such as cpu or cuda:1 (default: cuda if available; each '
         'process its own)')
@@ -124,8 +132,9 @@ def parse_args(argv=None):
         '--method',
         choices=METHODS,
         default=METHODS[0],
-        help='modes finds groups of any size and number (default); the '
-        "others are for comparison: plain k-means, the paper's 3-D t-SNE and "
+        help='soft counts how many samples look alike, by groups where there '
+        'are clear ones (default); the others are for comparison: modes, '
+        "groups in any case, plain k-means, the paper's 3-D t-SNE and "
         'DBSCAN, HDBSCAN, and the density of nearest neighbours')
     estimate.add_argument(
         '--clusters',

@@ -4,14 +4,19 @@ Imports nothing, so that a command line is checked in no time.
 """
 # The encoder whose weights come with the package.
 DEFAULT_ENCODER = 'efficientnet_lite0'
+# What of its network is the embedding: channel means and standard deviations
+# of all stages, or the last layer, which forgets light and weather
+# (docs/encoding.md).
+FEATURES = ('stages', 'pooled')
 # Number types of an encoder's weights, and of the embeddings on disk.
 PRECISIONS = ('float32', 'bfloat16', 'float16')
 EMBEDDING_DTYPES = ('float16', 'float32')
 # Images in a file of embeddings: 1,024 are seconds of work on a GPU and
 # minutes on a CPU; 200,000 images make 196 files.
 SHARD_SIZE = 1024
-# How samples are clustered; the first finds their number itself.
-METHODS = ('modes', 'kmeans', 'tsne-dbscan', 'hdbscan', 'knn')
+# How samples are counted; the first is right on the most benches
+# (docs/likelihood.md).
+METHODS = ('soft', 'modes', 'kmeans', 'tsne-dbscan', 'hdbscan', 'knn')
 # What becomes of a sample that a density method leaves outside all clusters.
 NOISE = ('single', 'cluster', 'nearest')
 # How several images of a sample become one likelihood, before or after the

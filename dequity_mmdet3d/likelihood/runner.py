@@ -19,6 +19,7 @@ from .choices import (
     DEFAULT_CAMERAS,
     DEFAULT_ENCODER,
     EMBEDDING_DTYPES,
+    FEATURES,
     KINDS,
     NOISE,
     SHARD_SIZE,
@@ -30,8 +31,8 @@ class Encoding:
     """How images become embeddings, and where these are kept.
 
     Args:
-        encoder, pretrained, device, precision: See :func:`.build_encoder`;
-            'auto' is a precision, too.
+        encoder, pretrained, device, precision, features: See
+            :func:`.build_encoder`; 'auto' is a precision, too.
         batch_size, workers: See :class:`.encode.EncodeSettings`.
         skip_bad (bool): Go on without images that cannot be used.
         embeddings_dir (str, optional): Where the embeddings are kept.
@@ -42,6 +43,7 @@ class Encoding:
     pretrained: str | None = None
     device: str | None = None
     precision: str = 'auto'
+    features: str = FEATURES[0]
     batch_size: int | None = None
     workers: int | None = None
     skip_bad: bool = False
@@ -163,10 +165,12 @@ def _encode(samples, out, how, cameras, fitted, team, say):
     # machines of one run may differ in what they can do; process 0 decides
     precision = team.gather(
         pick_precision(how.precision, pick_device(device)))[0]
-    encoder = build_encoder(how.encoder, how.pretrained, device, precision)
+    encoder = build_encoder(how.encoder, how.pretrained, device, precision,
+                            how.features)
     store = ShardStore(how.embeddings_dir or embeddings_folder(out),
                        how.embedding_dtype, how.shard_size, say)
-    say(f'encoding {len(samples)} samples with {encoder.name} in '
+    say(f'encoding {len(samples)} samples with {encoder.name} ('
+        f'{encoder.features}) in '
         f'{encoder.precision} on {encoder.device}' +
         (f', {team.world} processes' if team.world > 1 else ''))
     embedded = embed_samples(

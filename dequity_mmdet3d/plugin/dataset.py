@@ -97,7 +97,7 @@ class DequityDataset:
         if not lazy_init:
             self.full_init()
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict) -> None:
         # a worker that is not forked starts with the host as it comes
         mend_host(quiet=True)
         vars(self).update(state)

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from dequity_mmdet3d.plugin import DequityDataset
 from dequity_mmdet3d.plugin.walk import base_datasets
 from dequity_mmdet3d.weight import dequity_weight
-from tests.conftest import save_table
+from tests.helpers import save_table
 
 
 def frame_of(data_sample):

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from dequity_mmdet3d.plugin import host_mends
-from tests.conftest import ROOT, run_tool, save_table
-from tests.plugin.conftest import load_config, move_kitti
+from tests.helpers import ROOT, run_tool, save_table
+from tests.plugin.helpers import load_config, move_kitti
 
 pytestmark = pytest.mark.slow
 

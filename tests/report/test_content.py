@@ -20,7 +20,7 @@ from dequity_mmdet3d.report.selection import rows_on_page
 from dequity_mmdet3d.report.thumbnails import BOXES, fitting_box, thumbnail
 from dequity_mmdet3d.table import LikelihoodTable
 
-from .conftest import FIGURE, MODES
+from .helpers import FIGURE, MODES
 
 
 def samples_of(root):

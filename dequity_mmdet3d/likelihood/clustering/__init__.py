@@ -11,8 +11,10 @@ from ..choices import METHODS, NOISE
 from .density import hdbscan, knn_density, settle_noise, tsne_dbscan
 from .faiss_kmeans import default_clusters, kmeans
 from .modes import Modes, find_modes
+from .soft import Soft, find_soft
 
-__all__ = ['ClusterSettings', 'Clustering', 'Modes', 'by_size', 'cluster']
+__all__ = ['ClusterSettings', 'Clustering', 'Modes', 'Soft', 'by_size',
+           'cluster']
 
 
 @dataclass(frozen=True)
@@ -20,9 +22,8 @@ class ClusterSettings:
     """How to cluster.
 
     Args:
-        method (str): One of :data:`.choices.METHODS`. Defaults to 'modes',
-            which finds their number itself; the others are there for
-            comparison.
+        method (str): One of :data:`.choices.METHODS`. Defaults to 'soft',
+            see :mod:`.soft_count`; the others are there for comparison.
         clusters (int, optional): K >= 1, for 'kmeans' only. None means the
             square root of N, 50 at most.
         seed (int): Of all choices by chance, in [0, 2**31). Defaults to 0.
@@ -33,7 +34,7 @@ class ClusterSettings:
     Raises:
         ValueError: If a value is out of range, or is not the method's.
     """
-    method: str = 'modes'
+    method: str = METHODS[0]
     clusters: int | None = None
     seed: int = 0
     noise: str = 'single'
@@ -65,15 +66,19 @@ class Clustering:
             cluster size; -1 for samples that belong to no cluster.
         used (dict): JSON-able settings.
         likelihood (np.ndarray, optional): (N,) float64 in (0, 1], by a
-            method that has likelihoods without clusters.
-        modes (Modes, optional): By the method 'modes', to assign others.
-        rows (np.ndarray, optional): (N, Q) float32, by the method 'modes',
-            the samples in its subspace.
+            method that has likelihoods beside clusters or without; by the
+            method 'soft', the share of all samples.
+        modes (Modes, optional): By the methods 'soft' and 'modes', to assign
+            others.
+        soft (Soft, optional): By the method 'soft'.
+        rows (np.ndarray, optional): (N, Q) float32, by the methods 'soft'
+            and 'modes', the samples in their subspace.
     """
     labels: np.ndarray
     used: dict
     likelihood: Any = None
     modes: Modes | None = None
+    soft: Soft | None = None
     rows: Any = None
 
 
@@ -114,6 +119,23 @@ def by_size(labels, lone=False):
     if lone and len(labels) > 1:
         number[size == 1] = -1
     return number
+
+
+def _soft(vectors, settings):
+    labels, share, soft, rows = find_soft(vectors, settings.seed)
+    number = by_size(labels, lone=True)
+    modes = replace(soft.modes, cell_mode=number[soft.modes.cell_mode])
+    used = dict(
+        method='soft',
+        seed=settings.seed,
+        cells=len(modes.cells),
+        dims=rows.shape[1],
+        level=modes.level,
+        bandwidth=soft.counts.bandwidth,
+        clear=soft.clear,
+        weight=soft.weight)
+    return Clustering(number[labels], used, share, modes,
+                      replace(soft, modes=modes), rows)
 
 
 def _modes(vectors, settings):
@@ -164,6 +186,7 @@ def _knn(vectors, settings):
 
 
 _BY_METHOD = {
+    'soft': _soft,
     'modes': _modes,
     'kmeans': _kmeans,
     'tsne-dbscan': _density,

@@ -12,10 +12,12 @@ from .cells import make_cells
 from .faiss_kmeans import nearest_rows
 from .merge import merge_cells
 from .subspace import Rows, Subspace, principal_subspace
+from .viewpoint import directions
 
 # A new sample this many times as far from its nearest cell as the farthest
 # training sample of that mode belongs to none.
 REACH = 1.25
+_BLOCK = 65536  # rows at a time, to bound the memory of large inputs
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,29 @@ class Modes:
         reach (np.ndarray): (K,) float32, how far from the cell's mean the
             farthest training sample of the cell's mode lies from its own.
         level (float): d' at which merging stopped.
+        viewpoint (np.ndarray, optional): (Q,) float32, from where samples
+            are looked at, if only their directions count.
     """
     subspace: Subspace
     cells: np.ndarray
     cell_mode: np.ndarray
     reach: np.ndarray
     level: float
+    viewpoint: np.ndarray | None = None
+
+    def place(self, vectors: Rows) -> np.ndarray:
+        """Where samples lie among the cells.
+
+        Args:
+            vectors (UnitVectors): (M, D) embeddings by the same encoder.
+
+        Returns:
+            np.ndarray: (M, Q) float32.
+        """
+        rows = self.subspace.project(vectors)
+        if self.viewpoint is None:
+            return rows
+        return directions(rows, self.viewpoint)
 
     def assign(self, vectors: Rows) -> np.ndarray:
         """The mode of new samples.
@@ -46,7 +65,11 @@ class Modes:
             np.ndarray: (M,) int64 mode, -1 where the sample is farther from
             all cells than ``REACH`` times what training samples were.
         """
-        cell, far = nearest_rows(self.subspace.project(vectors), self.cells)
+        return self.assign_rows(self.place(vectors))
+
+    def assign_rows(self, rows: np.ndarray) -> np.ndarray:
+        """As :meth:`assign`, for what :meth:`place` returned."""
+        cell, far = nearest_rows(rows, self.cells)
         return np.where(far > REACH * self.reach[cell] + 1e-6, -1,
                         self.cell_mode[cell])
 
@@ -66,13 +89,30 @@ def find_modes(vectors, seed=0):
     subspace = principal_subspace(vectors, seed)
     rows = subspace.project(vectors)
     labels, cells, merged = modes_of(rows, seed)
-    far = np.linalg.norm(
-        rows - cells.mean[cells.labels].astype(np.float32), axis=1)
+    return labels, describe_modes(subspace, rows, cells, merged), rows
+
+
+def describe_modes(subspace, rows, cells, merged, viewpoint=None):
+    """Modes as they are kept, to assign others.
+
+    Args:
+        subspace (Subspace): Of the samples.
+        rows (np.ndarray): (N, Q) float32 samples, as the cells saw them.
+        cells (Cells): Of these rows.
+        merged (Merged): What became of the cells.
+        viewpoint (np.ndarray, optional): See :class:`Modes`.
+
+    Returns:
+        Modes: K cells.
+    """
+    mean = cells.mean.astype(np.float32)
     reach = np.zeros(merged.labels.max() + 1, dtype=np.float32)
-    np.maximum.at(reach, labels, far)
-    modes = Modes(subspace, cells.mean.astype(np.float32), merged.labels,
-                  reach[merged.labels], merged.level)
-    return labels, modes, rows
+    for start in range(0, len(rows), _BLOCK):
+        cell = cells.labels[start:start + _BLOCK]
+        far = np.linalg.norm(rows[start:start + _BLOCK] - mean[cell], axis=1)
+        np.maximum.at(reach, merged.labels[cell], far)
+    return Modes(subspace, mean, merged.labels, reach[merged.labels],
+                 merged.level, viewpoint)
 
 
 def modes_of(rows, seed=0, factor=1.0):

@@ -36,8 +36,10 @@ def stored_embeddings(table_path, metadata, paths):
         try:
             about = json.loads(path.read_text(encoding='utf-8'))
             fits = (about['images'], about['images_sha256'],
-                    about['weights_sha256']) == (
-                        len(paths), digest, encoder.get('weights_sha256'))
+                    about['weights_sha256'],
+                    about.get('features', 'pooled')) == (
+                        len(paths), digest, encoder.get('weights_sha256'),
+                        encoder.get('features', 'pooled'))
             shards = Shards(path.parent, paths, about['dim'], about['dtype'],
                             about['shard_size'])
         except (ValueError, KeyError, TypeError):

@@ -102,6 +102,7 @@ def _about(encoder, store, cameras):
         name=encoder.name,
         pretrained=encoder.pretrained,
         weights_sha256=encoder.fingerprint,
+        features=encoder.features,
         dim=encoder.dim,
         resize=f'squash to {width}x{height}',
         precision=encoder.precision,

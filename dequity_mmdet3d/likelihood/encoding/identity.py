@@ -24,6 +24,9 @@ def identity_of(paths, encoder, batch_size, dtype, shard_size):
         dict: JSON-able.
     """
     first = next(relative_names(paths))
+    # said only of what is new: folders of pooled features stay known
+    more = {} if encoder.features == 'pooled' else dict(
+        features=encoder.features)
     return dict(
         format=1,
         encoder=encoder.name,
@@ -38,4 +41,5 @@ def identity_of(paths, encoder, batch_size, dtype, shard_size):
         shard_size=shard_size,
         images=len(paths),
         images_sha256=names_digest(paths),
-        first_image=os.fsencode(first).decode('utf-8', 'replace'))
+        first_image=os.fsencode(first).decode('utf-8', 'replace'),
+        **more)

@@ -11,6 +11,7 @@ import numpy as np
 from ...messages import counted
 from ..clustering import ClusterSettings, cluster
 from ..clustering.modes import modes_of
+from ..clustering.soft import soft_of
 from ..embeddings.vectors import UnitVectors
 from .estimate import likelihood_from_labels
 
@@ -21,6 +22,7 @@ RARE = 0.1
 # Repeats see at most this many samples, so that they stay cheap.
 _REPEAT_ON = 10_000
 # (seed, times the number of cells or clusters)
+SEEN_AGAIN = 0.8  # of the samples, by repeats of the method 'soft'
 _REPEATS = ((1, 0.7), (2, 1.4))
 STABLE, ROUGH = 0.9, 0.7
 NEARLY_ALL = 0.95
@@ -42,6 +44,8 @@ class Diagnosis:
             likelihoods with those of each repeat, with another seed and
             another number of cells. None if repeats were not made.
         repeated (list[int], optional): Clusters in each repeat.
+        weight (float, optional): Of the clusters' sizes in the likelihood,
+            in [0, 1], by the method 'soft'; see :mod:`.soft_count`.
     """
     samples: int
     clusters: int
@@ -50,6 +54,7 @@ class Diagnosis:
     lone: int
     correlation: list[float] | None = None
     repeated: list[int] | None = None
+    weight: float | None = None
 
     def lines(self) -> list[str]:
         """list[str]: For people."""
@@ -63,16 +68,28 @@ class Diagnosis:
             f'{counted(self.samples, "sample")}; the '
             f'largest holds {self.largest:.1%}',
             f'{counted(self.rare, "sample")} '
-            f'({self.rare / self.samples:.1%}) {are} rare: their cluster '
-            'has at most a tenth of the size of the largest'
+            f'({self.rare / self.samples:.1%}) {are} rare: ' +
+            ('their cluster has at most a tenth of the size of the largest'
+             if self.weight is None else
+             'at most a tenth as common as the most common')
         ]
+        if self.weight is not None:
+            lines.append(
+                'samples fall into clusters, whose sizes are the likelihood'
+                if self.weight == 1 else
+                'samples do not fall into clusters; the likelihood counts '
+                'softly how many look alike' if self.weight == 0 else
+                'samples partly fall into clusters; the likelihood is '
+                f'{self.weight:.0%} their size and the rest a soft count')
         if self.lone:
             belong = 'belongs' if self.lone == 1 else 'belong'
             lines.append(
                 f'{counted(self.lone, "sample")} {belong} to no cluster' +
                 (': if they are the common ones, these likelihoods are upside '
-                 'down; see --noise' if 2 * self.lone > self.samples else ''))
-        if self.clusters == 1 and not self.rare:
+                 'down; see --noise' if 2 * self.lone > self.samples
+                 and self.weight is None else ''))
+        if self.clusters == 1 and not self.rare and (
+                self.weight in (None, 1)):
             lines.append('all samples look alike: nothing is rare, and all '
                          'weights will be equal')
         if self.samples < FEW:
@@ -127,10 +144,12 @@ def diagnose(clustering, vectors, settings):
         settings (ClusterSettings): That it was made with.
 
     Returns:
-        Diagnosis: With repeats for the methods 'modes' and 'kmeans'; the
-        others have no such choices, or would take too long.
+        Diagnosis: With repeats for the methods 'soft', 'modes' and 'kmeans';
+        the others have no such choices, or would take too long.
     """
     labels = clustering.labels
+    if clustering.soft is not None:
+        return _diagnose_soft(clustering, settings)
     if clustering.likelihood is not None:
         p = clustering.likelihood
         return Diagnosis(len(p), 0, 1 / len(p), int((p <= RARE).sum()), 0)
@@ -153,6 +172,33 @@ def diagnose(clustering, vectors, settings):
         again = _again(clustering, vectors, settings, some, seed, factor)
         _, size_again = likelihood_from_labels(again)
         correlation.append(_agreement(size[some], size_again))
+        repeated.append(_count(again))
+    return Diagnosis(correlation=correlation, repeated=repeated, **found)
+
+
+def _diagnose_soft(clustering, settings):
+    """Likelihoods are continuous, and repeats see four samples of five."""
+    labels, p = clustering.labels, clustering.likelihood
+    relative = p / p.max()
+    size = np.bincount(labels[labels >= 0], minlength=1)
+    found = dict(
+        samples=len(p),
+        clusters=_count(labels),
+        largest=float(max(size.max(), 1) / len(p)),
+        rare=int((relative <= RARE).sum()),
+        lone=int((labels < 0).sum()),
+        weight=clustering.soft.weight)
+    if len(p) < FEW:
+        return Diagnosis(**found)
+    correlation, repeated = [], []
+    for seed, factor in _REPEATS:
+        seed = (seed + settings.seed) % 2**31
+        rng = np.random.default_rng(seed)
+        take = min(int(SEEN_AGAIN * len(p)), _REPEAT_ON)
+        some = np.sort(rng.choice(len(p), take, replace=False))
+        again, share, _ = soft_of(
+            clustering.rows[some], seed=seed, factor=factor)
+        correlation.append(_agreement(p[some], share))
         repeated.append(_count(again))
     return Diagnosis(correlation=correlation, repeated=repeated, **found)
 

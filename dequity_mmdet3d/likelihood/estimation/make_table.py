@@ -13,7 +13,7 @@ from ..clustering import ClusterSettings, cluster
 from ..embeddings.cameras import join_cameras
 from .diagnosis import diagnose, refuse_degenerate
 from .estimate import Columns, likelihood_from_labels, neutral_likelihood
-from .modes_file import FittedModes
+from .modes_file import FittedModes, SoftFit
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Estimate:
             image come last.
         diagnosis (Diagnosis): Whether to trust it.
         fitted (FittedModes, optional): To apply it to other samples; by the
-            method 'modes'.
+            methods 'soft' and 'modes'.
     """
     table: LikelihoodTable
     diagnosis: Any
@@ -69,13 +69,16 @@ def make_table(embedded, settings=None, kind='relative'):
         fitted = FittedModes(
             {v.name: f.modes for v, f in zip(embedded.views, found)},
             {v.name: _sizes(f.labels) for v, f in zip(embedded.views, found)},
-            dict(
+            about=dict(
                 encoder=embedded.provenance.encoder,
                 how=embedded.how,
                 kind=kind,
                 n=len(embedded.ids),
                 **{k: table.metadata[k]
-                   for k in ('ids_sha256', 'split', 'date')}))
+                   for k in ('ids_sha256', 'split', 'date')}),
+            soft={v.name: SoftFit(f.soft, float(f.likelihood.max()))
+                  for v, f in zip(embedded.views, found)
+                  if f.soft is not None})
     return Estimate(table, diagnosis, fitted)
 
 
@@ -110,6 +113,8 @@ def _columns(clustering, kind):
     likelihood, size = likelihood_from_labels(clustering.labels, kind)
     if clustering.likelihood is not None:
         likelihood = clustering.likelihood
+    if clustering.soft is not None and kind == 'relative':
+        likelihood = likelihood / likelihood.max()
     return Columns(likelihood, clustering.labels, size,
                    int(clustering.labels.max()) + 1)
 

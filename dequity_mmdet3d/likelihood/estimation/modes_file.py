@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,8 @@ import numpy as np
 from ...table import LikelihoodTable
 from ...whole_file import whole_file
 from ..beside import modes_path
-from ..clustering import Modes
+from ..clustering import Modes, Soft
+from ..clustering.soft_count import SoftCount
 from ..clustering.subspace import Subspace
 from ..embeddings.vectors import UnitVectors
 from .estimate import Columns
@@ -27,6 +28,33 @@ if TYPE_CHECKING:  # its module loads torch
     from ..encoding.embed import Embedded
 
 _ARRAYS = ('centre', 'axes', 'cells', 'cell_mode', 'reach', 'sizes')
+# By the method 'soft' also these, and numbers in `about`
+_SOFT_ARRAYS = ('viewpoint', 'cell_size', 'cell_spread')
+
+
+@dataclass(frozen=True)
+class SoftFit:
+    """What the method 'soft' found in a view.
+
+    Args:
+        soft (Soft): The estimate.
+        top (float): The largest share of a training sample, in (0, 1].
+    """
+    soft: Soft
+    top: float
+
+    def numbers(self) -> dict:
+        """dict: JSON-able, all that is no array."""
+        return dict(bandwidth=self.soft.counts.bandwidth,
+                    weight=self.soft.weight, clear=self.soft.clear,
+                    n=self.soft.n, top=self.top)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """dict[str, np.ndarray]: All that is not the modes'."""
+        counts, viewpoint = self.soft.counts, self.soft.modes.viewpoint
+        values = (viewpoint, counts.size, counts.spread)
+        return {name: value for name, value in zip(_SOFT_ARRAYS, values)
+                if value is not None}
 
 
 @dataclass(frozen=True)
@@ -38,10 +66,13 @@ class FittedModes:
         sizes (dict[str, np.ndarray]): (modes,) int64 samples in each.
         about (dict): ``encoder``, ``how``, ``kind``, ``n`` (samples), and
             ``ids_sha256``, ``split`` and ``date`` of the table.
+        soft (dict[str, SoftFit]): By the view's name; empty for the method
+            'modes'.
     """
     modes: dict[str, Modes]
     sizes: dict[str, np.ndarray]
     about: dict
+    soft: dict[str, SoftFit] = field(default_factory=dict)
 
     def check(self, embedded: Embedded) -> None:
         """Raise ValueError unless these embeddings can be compared."""
@@ -72,9 +103,14 @@ class FittedModes:
                  f'images, by {ours["name"]}') + ', but these samples are ' +
                 ('embeddings' if theirs is None else 'images') +
                 '; give the same kind as for the table')
-        for key in ('name', 'weights_sha256', 'resize', 'cameras'):
-            if (ours is not None and theirs is not None
-                    and ours[key] != theirs[key]):
+        if ours is None or theirs is None:
+            return
+        # tables before 0.2 do not say it: there was nothing else
+        ours, theirs = (dict(dict(features='pooled'), **e)
+                        for e in (ours, theirs))
+        for key in ('name', 'weights_sha256', 'features', 'resize',
+                    'cameras'):
+            if ours[key] != theirs[key]:
                 raise ValueError(
                     f'the table was made with the {key} {ours[key]!r} of its '
                     f'encoder, but these samples come with {theirs[key]!r}; '
@@ -88,12 +124,20 @@ class FittedModes:
             vectors (UnitVectors): (V, D) embeddings.
 
         Returns:
-            Columns: A sample unlike the training set has the likelihood of a
-            cluster of one.
+            Columns: A sample unlike the training set belongs to no cluster,
+            and counts as one of its own.
         """
-        labels = self.modes[name].assign(vectors)
+        rows = self.modes[name].place(vectors)
+        labels = self.modes[name].assign_rows(rows)
         sizes = self.sizes[name]
         size = np.where(labels < 0, 1, np.append(sizes, 1)[labels])
+        if name in self.soft:
+            fit = self.soft[name]
+            share = fit.soft.share(rows, size)
+            if self.about['kind'] == 'relative':
+                share = share / fit.top
+            return Columns(
+                np.minimum(share, 1.0), labels, size, len(sizes))
         whole = (sizes.max() if self.about['kind'] == 'relative' else
                  self.about['n'])
         return Columns(
@@ -111,8 +155,13 @@ class FittedModes:
                       modes.cell_mode, modes.reach, self.sizes[name])
             arrays.update(
                 {f'{i}_{key}': v for key, v in zip(_ARRAYS, values)})
+            if name in self.soft:
+                arrays.update({f'{i}_{key}': v for key, v in
+                               self.soft[name].arrays().items()})
         about = dict(self.about, views=list(self.modes),
                      levels=[m.level for m in self.modes.values()])
+        if self.soft:
+            about['soft'] = [self.soft[name].numbers() for name in self.modes]
         text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
         path = Path(os.path.realpath(path))
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -130,24 +179,39 @@ class FittedModes:
         if not Path(path).is_file():
             raise FileNotFoundError(
                 f'there is no {path}, where the modes of a table lie (looked '
-                f"from {Path.cwd()}); only tables of the method 'modes' have "
-                'one, and it must be moved together with the table')
+                f"from {Path.cwd()}); only tables of the methods 'soft' and "
+                "'modes' have one, and it must be moved together with the "
+                'table')
         try:
             with np.load(path, allow_pickle=False) as file:
                 about = json.loads(file['about'].tobytes())
-                modes, sizes = {}, {}
+                modes, sizes, soft = {}, {}, {}
                 views, levels = about.pop('views'), about.pop('levels')
+                numbers = about.pop('soft', None)
                 for i, (name, level) in enumerate(zip(views, levels)):
                     centre, axes, cells, mode, reach, size = (
                         file[f'{i}_{key}'] for key in _ARRAYS)
                     modes[name] = Modes(
                         Subspace(centre, axes), cells, mode, reach, level)
                     sizes[name] = size
+                    if numbers is not None:
+                        modes[name], soft[name] = _soft_of(
+                            modes[name], numbers[i],
+                            *(file[f'{i}_{key}'] for key in _SOFT_ARRAYS))
         except (OSError, ValueError, KeyError, TypeError, AttributeError,
                 EOFError, zipfile.BadZipFile) as e:
             raise ValueError(f'{path} is damaged ({e}); make the table '
                              'anew') from e
-        return cls(modes, sizes, about)
+        return cls(modes, sizes, about, soft)
+
+
+def _soft_of(modes, numbers, viewpoint, size, spread):
+    """What was saved of a view by the method 'soft'."""
+    modes = replace(modes, viewpoint=viewpoint)
+    counts = SoftCount(size, modes.cells, spread, numbers['bandwidth'])
+    soft = Soft(modes, counts, numbers['weight'], numbers['clear'],
+                numbers['n'])
+    return modes, SoftFit(soft, numbers['top'])
 
 
 def load_modes(table_path):

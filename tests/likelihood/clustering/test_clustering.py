@@ -146,7 +146,7 @@ def test_order_and_scale_do_not_matter_to_modes():
 
 def test_new_samples_join_modes_or_none():
     x, mode = modes([500, 100, 30])
-    found = cluster(UnitVectors(x[:400]))
+    found = cluster(UnitVectors(x[:400]), ClusterSettings('modes'))
     assigned = found.modes.assign(UnitVectors(x))
     assert (assigned[:400] == found.labels).mean() > 0.99
     assert agree(assigned, mode) > 0.98

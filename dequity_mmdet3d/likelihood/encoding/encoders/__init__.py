@@ -1,5 +1,5 @@
 """Encoders: from images to embeddings."""
-from ...choices import DEFAULT_ENCODER
+from ...choices import DEFAULT_ENCODER, FEATURES
 from .base import Encoder, pick_device
 from .lite import EfficientNetLite0
 
@@ -9,7 +9,8 @@ __all__ = ['Encoder', 'build_encoder', 'pick_device']
 def build_encoder(name=DEFAULT_ENCODER,
                   pretrained=None,
                   device=None,
-                  precision=None):
+                  precision=None,
+                  features=FEATURES[0]):
     """Build an encoder with its weights.
 
     Args:
@@ -20,26 +21,32 @@ def build_encoder(name=DEFAULT_ENCODER,
             'IMAGENET1K_V2' or 'laion2b_s34b_b79k', or a local file.
         device (str, optional): None takes cuda where there is one.
         precision (str, optional): See :func:`.precision.pick_precision`.
+        features (str): 'stages' for the channels' means and standard
+            deviations in all stages of the network (:mod:`.stages`),
+            'pooled' for its last layer alone.
 
     Returns:
         Encoder: Ready to encode.
 
     Raises:
-        ValueError: If the name, the weights, the device or the precision is
-            unknown.
+        ValueError: If the name, the weights, the device, the precision or
+            the features are unknown.
         ImportError: If the encoder needs a package that is missing.
         OSError: If weights cannot be fetched.
     """
+    if features not in FEATURES:
+        raise ValueError(f'features must be one of {FEATURES}, but got '
+                         f'{features!r}')
     if name == DEFAULT_ENCODER:
         if pretrained is not None:
             raise ValueError(
                 f'encoder {DEFAULT_ENCODER!r} brings its own weights, but '
                 f'--pretrained is {pretrained!r}; leave it out, or name the '
                 'model that it belongs to with --encoder')
-        return EfficientNetLite0(device, precision)
+        return EfficientNetLite0(device, precision, features)
     if name.lower().startswith('resnet'):
         from .resnet import ResNetEncoder
-        return ResNetEncoder(name, pretrained, device, precision)
+        return ResNetEncoder(name, pretrained, device, precision, features)
     # not at the top: importing open_clip takes seconds
     from .clip import OpenClipEncoder
-    return OpenClipEncoder(name, pretrained, device, precision)
+    return OpenClipEncoder(name, pretrained, device, precision, features)

@@ -72,6 +72,7 @@ class Encoder(Protocol):
         fingerprint (str): SHA-256 of the weights, before they are rounded
             to ``precision``.
         precision (str): Type of the weights: a key of ``DTYPES``.
+        features (str): One of :data:`.choices.FEATURES`.
         preprocess (Squash): PIL image to (3, H, W) uint8; runs in several
             threads at once, as does :meth:`encode`.
         device (torch.device): Where :meth:`encode` wants its batch.
@@ -81,6 +82,7 @@ class Encoder(Protocol):
     dim: int
     fingerprint: str
     precision: str
+    features: str
     preprocess: Squash
     device: torch.device
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from ....messages import first_five
-from ...choices import DEFAULT_ENCODER
+from ...choices import DEFAULT_ENCODER, FEATURES
 from .base import (
     Squash,
     checked_dim,
@@ -23,6 +23,7 @@ from .base import (
     weights_fingerprint,
 )
 from .precision import DTYPES, pick_precision
+from .stages import StageReader, find_stages, join_stages
 
 _FIXES = ('give --pretrained a checkpoint file that you have copied here, or '
           f'leave --encoder out to use the embedded {DEFAULT_ENCODER}')
@@ -40,6 +41,8 @@ class OpenClipEncoder:
             weights are fetched, or a local checkpoint file.
         device (str, optional): See :func:`.base.pick_device`.
         precision (str, optional): See :func:`.precision.pick_precision`.
+        features (str): One of :data:`.choices.FEATURES`; the image's own
+            embedding is the last of the stages.
 
     Raises:
         ValueError: If the name or tag is unknown, the file does not fit, or
@@ -49,7 +52,8 @@ class OpenClipEncoder:
     """
 
     def __init__(self, name: str, pretrained: str | None,
-                 device: str | None = None, precision: str | None = None):
+                 device: str | None = None, precision: str | None = None,
+                 features: str = FEATURES[0]):
         open_clip = _open_clip(name)
         _check_name(open_clip, name)
         local = _check_pretrained(open_clip, name, pretrained)
@@ -72,12 +76,23 @@ class OpenClipEncoder:
         self._std = [255 * s for s in cfg['std']]
         self.fingerprint = weights_fingerprint(model.visual)
         self._model = place(model, self.device, self.precision)
+        self.features = features
+        self._stages = None
+        if features == 'stages':
+            self._stages = StageReader(find_stages(model.visual))
+            blank = torch.zeros(1, 3, height, width, device=self.device,
+                                dtype=DTYPES[self.precision])
+            with torch.inference_mode():
+                self._stages.probe(self._model.encode_image, blank)
         self.dim = checked_dim(self, self.device, self.precision)
 
     def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, 3, H, W) uint8 to (B, D) float32."""
         x = normalise(batch, self._mean, self._std, DTYPES[self.precision])
-        return self._model.encode_image(x).float()
+        if self._stages is None:
+            return self._model.encode_image(x).float()
+        parts, last = self._stages.run(self._model.encode_image, x)
+        return join_stages([*parts, last.float()])
 
 
 def _open_clip(name):

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 
 from ....messages import first_five
-from ...choices import DEFAULT_ENCODER
+from ...choices import DEFAULT_ENCODER, FEATURES
 from .base import (
     Squash,
     checked_dim,
@@ -20,6 +20,7 @@ from .base import (
     weights_fingerprint,
 )
 from .precision import DTYPES, pick_precision
+from .stages import StageReader, find_stages, join_stages
 
 # Of ImageNet, as torchvision's own transforms have them
 _MEAN = [255 * m for m in (0.485, 0.456, 0.406)]
@@ -38,6 +39,7 @@ class ResNetEncoder:
             fetched, or a local file with its state dict.
         device (str, optional): See :func:`.base.pick_device`.
         precision (str, optional): See :func:`.precision.pick_precision`.
+        features (str): One of :data:`.choices.FEATURES`.
 
     Raises:
         ValueError: If the name or weights are unknown, the file does not
@@ -48,7 +50,8 @@ class ResNetEncoder:
     preprocess = Squash((224, 224), 'bilinear')
 
     def __init__(self, name: str, pretrained: str | None,
-                 device: str | None = None, precision: str | None = None):
+                 device: str | None = None, precision: str | None = None,
+                 features: str = FEATURES[0]):
         models = _torchvision_models()
         build = _builder(models, name)
         self.name = name
@@ -59,12 +62,19 @@ class ResNetEncoder:
         self.fingerprint = weights_fingerprint(net)
         net.fc = torch.nn.Identity()
         self._net = place(net, self.device, self.precision)
+        self.features = features
+        self._stages = None
+        if features == 'stages':
+            # at the top level the activation runs after the stem alone
+            self._stages = StageReader([net.relu, *find_stages(net)])
         self.dim = checked_dim(self, self.device, self.precision)
 
     def encode(self, batch: torch.Tensor) -> torch.Tensor:
         """(B, 3, 224, 224) uint8 to (B, D) float32."""
         x = normalise(batch, _MEAN, _STD, DTYPES[self.precision])
-        return self._net(x).float()
+        if self._stages is None:
+            return self._net(x).float()
+        return join_stages(self._stages.run(self._net, x)[0])
 
 
 def _torchvision_models():
