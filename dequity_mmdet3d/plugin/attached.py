@@ -1,4 +1,4 @@
-"""A detector whose losses are weighed, from attaching to detaching.
+"""A detector whose losses are weighted, from attaching to detaching.
 
 Shape letters: B samples of a batch.
 """
@@ -35,7 +35,7 @@ class Attached:
             it only predictions are weighed whose axis of samples is plain,
             and values stay the host's.
         watch (Callable, optional): Computes the losses at boundaries in place
-            of :meth:`losses`, to see what there is; for the examination.
+            of the weighted ones, to see what there is; for the examination.
         always (bool): Whether weights of 1 are multiplied, too.
             Defaults to False.
     """

@@ -1,7 +1,7 @@
-"""Places in which the installed host stops or errs, and nothing beyond them.
+"""Where the installed MMDetection3D stops or errs, and nothing beyond that.
 
 Importing this package changes nothing. :func:`mend_host` mends each place
-where it would fail on this machine, so that where the stock host works
+where it would fail on this machine, so that where stock MMDetection3D works
 nothing of it changes; :func:`host_mends` tells what there is to mend, what is
 mended, and why.
 """

@@ -1,4 +1,4 @@
-"""``DequityDataset``: every sample of a host data set gets its weight.
+"""``DequityDataset``: every sample of a data set gets its weight.
 
 Shape letters: N samples.
 """

@@ -51,7 +51,7 @@ class DequityHook(Hook):
     loss term can be told apart by sample; see :func:`.examine.examine`. A line
     of the log says what is weighed, in value or in gradient alone.
 
-    Beside a :class:`DequitySampler`, which draws samples by the same
+    Beside a :class:`.DequitySampler`, which draws samples by the same
     weights, it does nothing.
 
     Args:

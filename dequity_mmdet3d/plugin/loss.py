@@ -32,7 +32,7 @@ class DequityLoss:
 
     Args:
         eta (float, optional): None takes the weight that
-            :class:`DequityDataset` gave to the sample. With a number (or
+            :class:`.DequityDataset` gave to the sample. With a number (or
             with ``gamma`` or ``schedule``), weights are made anew from the
             samples' likelihoods, in place of the data set's.
             Defaults to None.

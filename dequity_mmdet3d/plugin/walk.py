@@ -1,4 +1,4 @@
-"""Through the wrappers of a data set to the host's data sets below them.
+"""Through the wrappers of a data set to MMDetection3D's data sets below them.
 
 Shape letters: N samples.
 """
