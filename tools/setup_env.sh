@@ -53,7 +53,7 @@ flock -n 9 || { say 'waiting for another set-up to end'; flock 9; }
 stop_if_done
 
 # --- packages -------------------------------------------------------------
-say "virtual environment in $venv (about 7 GB on disk)"
+say "virtual environment in $venv (about 8 GB on disk)"
 [ -x "$venv/bin/python" ] && "$venv/bin/python" -m pip --version \
     >/dev/null 2>&1 || "$python" -m venv --clear "$venv"
 rm -f "$stamp"
@@ -112,8 +112,12 @@ say "mmcv $mmcv from $wheels"
 pip --no-deps "$wheels"/mmcv-*.whl
 
 say 'MMDetection3D, FAISS, open_clip and this package (1 to 3 min)'
-pip -r requirements/pinned.txt
+# the constraints name every version: nothing is left to resolve, and a version
+# that this Python cannot have is an error at once, not hours of search
+pip --no-deps -r requirements/pinned.txt -r requirements/constraints.txt
 pip --no-deps --no-build-isolation -e .
+clash=$("$bin/python" -m pip --disable-pip-version-check check) ||
+    fail "requirements/ names versions that do not go together: $clash"
 
 # --- system libraries behind OpenCV and Open3D ----------------------------
 if ! "$bin/python" -c 'import cv2, open3d' >/dev/null 2>&1; then
