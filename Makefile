@@ -5,7 +5,7 @@ VENV ?= .venv
 PYTHON ?= python3.11
 OUT ?= work_dirs/demo
 
-.PHONY: help setup demo test test-offline lint docs
+.PHONY: help setup browser demo test test-offline lint docs
 help:
 	@echo 'make demo   set up, then run the main job on embedded data ($(OUT))'
 	@echo 'make test   set up, then run the tests'
@@ -17,11 +17,15 @@ help:
 setup:
 	@PYTHON='$(PYTHON)' bash tools/setup_env.sh '$(VENV)'
 
+# for tests of the page; without it they are skipped
+browser:
+	@bash tools/setup_browser.sh
+
 demo: setup
 	'$(VENV)/bin/python' tools/demo.py --out '$(OUT)'
 
 # two processes of one thread each: twice as fast as two threads on two cores
-test: setup
+test: setup browser
 	OMP_NUM_THREADS=1 '$(VENV)/bin/python' -m pytest -n 2 \
 		--dist worksteal $(PYTEST_ARGS)
 

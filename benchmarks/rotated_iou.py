@@ -6,7 +6,7 @@ All data are random, from a fixed seed. Three figures:
 
 1. ``rotated_iou`` against a loop over shapely polygons, on the same boxes
    in the same run. Their results must agree to 1e-9.
-2. The host's ``kitti_eval`` (bbox, BEV and 3D; three classes) on as many
+2. MMDetection3D's ``kitti_eval`` (bbox, BEV and 3D; three classes) on as many
    frames as KITTI's validation split has.
 3. The same on rare, middle and common frames, beside it.
 """

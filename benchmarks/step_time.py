@@ -1,4 +1,4 @@
-"""What a training step costs with equity, against the stock host's.
+"""What a training step costs with equity, against upstream's.
 
     python benchmarks/step_time.py [--steps 60] [--only PATTERN]
 

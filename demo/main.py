@@ -197,7 +197,7 @@ def run_demo(out, args):
         'a small KITTI: streets in six appearance modes', 'make_mini_kitti.py',
         data, '--train', args.train, '--val', args.val, '--seed', args.seed)
     step(
-        "info files and ground-truth database, by the host's converters",
+        "info files and ground-truth database, by MMDetection3D's converters",
         'create_data.py',
         'kitti',
         '--root-path',

@@ -28,7 +28,8 @@ class Provenance:
         split (str, optional): Names of the annotation files.
         encoder (dict, optional): ``name``, ``pretrained``,
             ``weights_sha256``, ``features`` ('pooled' where it is
-            missing), ``dim``, ``resize``, ``precision``, ``embedding_dtype`` and ``cameras`` (one of
+            missing), ``dim``, ``resize``, ``precision``,
+            ``embedding_dtype`` and ``cameras`` (one of
             :data:`.choices.CAMERAS`, or 'one'). None for the user's own
             embeddings and the authors' tables.
         seed (int, optional): Of the clustering; None where nothing was left

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 COLUMNS = ('sample_id', 'likelihood', 'cluster_id', 'cluster_size')
-REMAKE = 'make it again with tools/compute_likelihoods.py'
+REMAKE = 'make it again with dequity likelihoods'
 METADATA_KEY = b'dequity_mmdet3d'
 
 
@@ -106,7 +106,7 @@ def read_table(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
     if not path.is_file():
         raise FileNotFoundError(
             f'likelihood table {path} does not exist (looked from '
-            f'{Path.cwd()}); make it with tools/compute_likelihoods.py, or '
+            f'{Path.cwd()}); make it with dequity likelihoods, or '
             'correct the path')
     try:
         with open(path, 'rb') as f:

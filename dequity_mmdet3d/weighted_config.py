@@ -1,4 +1,4 @@
-"""A config that weighs, made from any that trains."""
+"""A weighted config, made from any that trains."""
 from __future__ import annotations
 
 from collections.abc import Iterator

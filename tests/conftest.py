@@ -2,44 +2,18 @@
 import os
 import shutil
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from dequity_mmdet3d.machine import tune_for_cpu
+from tests.helpers import ROOT, run_tool, save_table
 
 tune_for_cpu()
 # A job that a shell started in the background ignores Ctrl-C, and so would
 # the tools that the tests start and interrupt.
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def run_tool(name, *args, **kwargs):
-    """Run a tool as a user would; its output is in the result."""
-    return subprocess.run(
-        [sys.executable, '-W', 'ignore', str(ROOT / 'tools' / name),
-         *map(str, args)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=600,
-        **kwargs)
-
-
-def save_table(path, likelihood_of, **metadata):
-    """A likelihood table with given values, for tests of training."""
-    from dequity_mmdet3d.table import LikelihoodTable
-    n = len(likelihood_of)
-    LikelihoodTable(
-        np.array(list(likelihood_of)), np.array(list(likelihood_of.values())),
-        np.zeros(n, int), np.full(n, n), metadata).save(path)
-    return str(path)
 
 
 @pytest.fixture(scope='session')

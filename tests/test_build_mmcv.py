@@ -3,7 +3,7 @@ import importlib.util
 
 import pytest
 
-from tests.conftest import ROOT, run_tool
+from tests.helpers import ROOT, run_tool
 
 spec = importlib.util.spec_from_file_location('build_mmcv',
                                               ROOT / 'tools/build_mmcv.py')

@@ -13,7 +13,7 @@ from dequity_mmdet3d.config_files import (
     is_installed,
     read_config,
 )
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 pytest.importorskip('mmengine')
 STOCK = 'pointpillars/pointpillars_hv_secfpn_8xb6-160e_kitti-3d-3class.py'

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / 'dequity_mmdet3d'
-OFFLINE = ('cli', 'commands', 'figures', 'machine', 'messages', 'processes',
-           'provenance', 'sample_ids', 'strata', 'table', 'table_file',
-           'weight', 'whole_file', 'likelihood', 'weighting', 'compare',
-           'export', 'report')
+OFFLINE = ('cli', 'commands', 'config_files', 'figures', 'machine',
+           'messages', 'processes', 'provenance', 'sample_ids', 'strata',
+           'table', 'table_file', 'weight', 'weighted_config', 'whole_file',
+           'likelihood', 'weighting', 'compare', 'export', 'report')
 HOST = ('mmdet3d', 'mmdet', 'mmcv')
 
 # Any import of these is an error, however deep it is hidden.

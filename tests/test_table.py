@@ -167,7 +167,7 @@ def test_load_refuses_wrong_provenance(tmp_path, metadata, text):
 
 def test_load_refuses_what_is_no_parquet(tmp_path):
     path = tmp_path / 't.parquet'
-    with pytest.raises(FileNotFoundError, match='compute_likelihoods.py'):
+    with pytest.raises(FileNotFoundError, match='dequity likelihoods'):
         LikelihoodTable.load(path)
     path.write_bytes(b'')
     with pytest.raises(ValueError, match='cannot be read as a Parquet'):

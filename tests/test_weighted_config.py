@@ -5,7 +5,7 @@ import pytest
 
 from dequity_mmdet3d.config_files import read_config
 from dequity_mmdet3d.weighted_config import datasets_of, weigh
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 Config = pytest.importorskip('mmengine.config').Config
 NEW_STYLE = ROOT / 'tests/commands/new_style/pointpillars.py'

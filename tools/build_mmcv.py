@@ -74,24 +74,21 @@ def write_units(units, folder):
 
 
 def main():
+    try:
+        units = translation_units()
+    except ValueError as error:
+        sys.exit(f'error: {error}')
     # before setup.py, which looks for a GPU
     os.environ.update(
         CUDA_VISIBLE_DEVICES='', FORCE_CUDA='0', MMCV_WITH_OPS='1')
-    # setup.py would name the OpenCV that it finds in the wheel's metadata,
-    # and it may find one half installed
-    sys.modules['cv2'] = None
     import setuptools  # noqa: F401, I001  before distutils, which it replaces
-    from distutils.core import run_setup
-    units = write_units(translation_units(), Path('units'))
+    from distutils.core import run_commands, run_setup
     build = run_setup('setup.py', ['bdist_wheel'], stop_after='commandline')
     extension, = build.ext_modules
-    extension.sources = units
+    extension.sources = write_units(units, Path('units'))
     extension.extra_compile_args = {'cxx': ['-g0']}
-    build.run_commands()
+    run_commands(build)
 
 
 if __name__ == '__main__':
-    try:
-        main()
-    except ValueError as error:
-        sys.exit(f'error: {error}')
+    main()

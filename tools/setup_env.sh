@@ -33,7 +33,8 @@ command -v "$python" >/dev/null ||
          "install Debian's python3.11-venv"
 
 # --- nothing to do? -------------------------------------------------------
-want=$({ cat tools/setup_env.sh requirements/*.txt setup.py; pwd; } |
+want=$({ cat tools/setup_env.sh requirements/*.txt setup.py \
+              pyproject.toml; pwd; } |
        sha256sum | cut -d' ' -f1)
 stamp=$venv/.dequity-setup
 stop_if_done() {
@@ -119,24 +120,13 @@ if ! "$bin/python" -c 'import cv2, open3d' >/dev/null 2>&1; then
     libs='libgl1 libegl1 libglib2.0-0 libgomp1 libx11-6 libusb-1.0-0'
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
         say "system libraries ($libs)"
-        { apt-get -qq update && apt-get -qq install -y $libs; } \
+        { apt-get -qq update &&
+          apt-get -qq install -y --no-install-recommends $libs; } \
             </dev/null >/dev/null ||
             fail "apt-get could not install $libs"
     else
         fail "OpenCV or Open3D misses a system library;" \
              "install (Debian): $libs"
-    fi
-fi
-# --- a browser, for the tests of the page alone ----------------------------
-if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null
-then
-    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null &&
-            { say 'Chromium, for tests'; apt-get -qq update &&
-              apt-get -qq install -y chromium chromium-driver; } \
-            </dev/null >/dev/null 2>&1; then :
-    else
-        say 'no Chromium: the tests of the page will be skipped' \
-            '(Debian: chromium chromium-driver)'
     fi
 fi
 "$bin/python" -W ignore -c 'import cv2, open3d, mmcv.ops, mmdet3d.apis' ||

@@ -1,4 +1,4 @@
-"""Go through the model zoo: is each detector weighed, and how was it checked?
+"""Go through the model zoo: is each detector weighted, and how was it checked?
 
     python tools/zoo_coverage.py [--out docs/coverage.md] [--only PATTERN]
 
@@ -34,18 +34,18 @@ its way back to every parameter (`plugin/examine.py`, on a made batch of two).
 One config of each family is further checked (empty cells: by the tests only,
 `tests/zoo/test_families.py`, which check the same):
 
-- **1**: weights of 1 give gradients that are bit-identical to the stock host's
+- **1**: weights of 1 give gradients that are bit-identical to upstream's
 - **0**: weights of 0 give exactly no gradient, at any parameter
 - **alone**: with weight 1 for one sample and 0 for the others, the gradient of
-  each loss term at its nearest parameters is parallel to the stock host's for
+  each loss term at its nearest parameters is parallel to upstream's for
   a batch of this sample alone (they differ by the term's factor): 1 - cosine,
   the largest over terms and samples. `center_loss` of VoteNet and H3DNet
   (matched both ways) and the terms of ImVoteNet's second stage (three heads)
   are sums of terms with a factor each, and so cannot be parallel
 - **order**: largest relative difference of any parameter's gradient after a
-  permutation of the batch (in brackets: of the stock host)
+  permutation of the batch (in brackets: of upstream)
 - **features**: largest relative difference between the gradient at what goes
-  into the heads and w_i times the stock host's, sample by sample
+  into the heads and w_i times upstream's, sample by sample
 
 Point clouds, voxel grids and images are smaller than the zoo's; operators
 that exist for CUDA only are replaced by slow ones of the same definition
@@ -57,9 +57,9 @@ dropout not at all, so that samples do not see each other before the losses.
 BESIDE = """Beside the table:
 
 - FCAF3D: its head is checked on made features (`tests/zoo/test_families.py`).
-- Heads of the host's `projects/`, which are not installed with it: BEVFusion's
+- Heads of upstream's `projects/`, which are not installed with it: BEVFusion's
   TransFusionHead, DETR3DHead and PETRHead, in `tests/zoo/test_projects.py`,
-  with a clone of the host (`MMDET3D=/path/to/clone`): the same checks hold.
+  with a clone of it (`MMDET3D=/path/to/clone`): the same checks hold.
 - Data of these: each sample is found in the table by an id of its info file
   ([likelihood_table.md](likelihood_table.md) has the rule). KITTI and Waymo
   have `sample_idx`, nuScenes and Lyft `token`, SemanticKITTI `sample_id`;
@@ -133,7 +133,7 @@ def table(results, family):
     families = defaultdict(list)
     for name, result in results.items():
         families[family(name)].append((name, result))
-    yield ('| detector | heads | weighed at | configs | loss terms | 1 | 0 | '
+    yield ('| detector | heads | weighted at | configs | loss terms | 1 | 0 | '
            'alone | order | features |')
     yield '| --- ' * 10 + '|'
     for (detector, *heads), rows in sorted(families.items()):

@@ -1,7 +1,7 @@
 """Make the info files and the ground-truth database of KITTI or nuScenes.
 
 Runs the converters of the installed MMDetection3D; needs no clone of it and
-no GPU. The flags are those of the host's own create_data.py.
+no GPU. The flags are those of MMDetection3D's own create_data.py.
 """
 import argparse
 

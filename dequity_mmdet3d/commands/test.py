@@ -1,4 +1,4 @@
-"""Test a detector: the host's own tools/test.py, with all its flags."""
+"""Test a detector: MMDetection3D's own tools/test.py, with all its flags."""
 from ..machine import tune_for_cpu
 
 

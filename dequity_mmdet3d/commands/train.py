@@ -1,4 +1,4 @@
-"""Train a detector: the host's own tools/train.py, with all its flags.
+"""Train a detector: MMDetection3D's own tools/train.py, with all its flags.
 
     dequity train CONFIG --table TABLE
 

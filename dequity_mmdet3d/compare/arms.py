@@ -6,7 +6,7 @@
     equity                        the config as it is
     equity:eta=0.5,gamma=2        with weights of its own
     sampling                      samples are drawn by their weights
-    cbgs                          the host's class-balanced sampling
+    cbgs                          MMDetection3D's class-balanced sampling
     equity+cbgs                   both
 """
 from __future__ import annotations

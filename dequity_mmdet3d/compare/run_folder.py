@@ -206,7 +206,7 @@ def read_test(folder):
     """The figures that the last test left.
 
     Args:
-        folder (Path): Work dir of ``tools/test.py``; others may be in it.
+        folder (Path): Work dir of ``dequity test``; others may be in it.
 
     Returns:
         dict[str, float], optional: By name, without times; None if there

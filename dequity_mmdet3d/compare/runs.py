@@ -120,7 +120,7 @@ def _tables(node):
 def _sha256(path):
     if not os.path.isfile(path):
         raise FileNotFoundError(f'likelihood table {path} is not there; make '
-                                'it with tools/compute_likelihoods.py')
+                                'it with dequity likelihoods')
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""The arguments of tools/compute_likelihoods.py."""
+"""The arguments of dequity likelihoods."""
 import argparse
 import os
 

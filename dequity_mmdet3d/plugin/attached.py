@@ -1,9 +1,13 @@
-"""A detector whose losses are weighed, from attaching to detaching.
+"""A detector whose losses are weighted, from attaching to detaching.
 
 Shape letters: B samples of a batch.
 """
+from __future__ import annotations
+
 import contextlib
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from ..weighting.attribution import carries_gradient, map_tensors, weigh
 from ..weighting.gradient import BatchWeights
@@ -13,6 +17,12 @@ from ..weighting.values import ones, show_weighted
 from .batch import metas_in
 from .examination import Examination, check_terms
 from .patches import patch, take_back
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from .boundaries import Boundary
+    from .loss import DequityLoss
 
 
 class Attached:
@@ -25,36 +35,39 @@ class Attached:
             it only predictions are weighed whose axis of samples is plain,
             and values stay the host's.
         watch (Callable, optional): Computes the losses at boundaries in place
-            of :meth:`losses`, to see what there is; for the examination.
+            of the weighted ones, to see what there is; for the examination.
         always (bool): Whether weights of 1 are multiplied, too.
             Defaults to False.
     """
 
-    def __init__(self, loss, model, found=None, watch=None, always=False):
+    def __init__(self, loss: DequityLoss, model: nn.Module,
+                 found: Examination | None = None,
+                 watch: Callable | None = None, always: bool = False):
         self.loss = loss
         self.found = found or Examination()
         # what there is to weigh; without an examination nothing is known
         self.terms = None if found is None else set(found.terms)
         self._watch, self._always = watch, always
         self._used = []  # weights since the last call of take_used
-        self._batch = self._samples = None
+        self._batch: BatchWeights | None = None
+        self._samples: list | None = None
         self._within = False  # a boundary
         self._weighed = False  # since the detector began its losses
         self._selected = {}  # by boundary, whether each term is to be weighed
         self._patches = patch(self, model)
 
-    def detach(self):
+    def detach(self) -> None:
         """Give the detector back as it was."""
         take_back(self._patches)
         self._patches = []
 
-    def take_used(self):
+    def take_used(self) -> list[float]:
         """list[float]: Weights used since the last call."""
         used, self._used = self._used, []
         return used
 
     @contextlib.contextmanager
-    def batch(self, samples):
+    def batch(self, samples: list) -> Iterator[None]:
         """Weigh what is computed in this context by these samples.
 
         Args:
@@ -71,7 +84,7 @@ class Attached:
         finally:
             self._batch, self._samples = before
 
-    def step(self, run, model):
+    def step(self, run: Callable, model: nn.Module) -> dict:
         """A detector's losses: is there a term that was not examined?
 
         Args:
@@ -94,7 +107,8 @@ class Attached:
                 self.terms |= set(check_terms(self.loss, new, model))
         return losses
 
-    def at_boundary(self, boundary, module, run, arguments):
+    def at_boundary(self, boundary: Boundary, module: nn.Module, run: Callable,
+                    arguments: dict) -> Any:
         """The losses at a boundary, weighed.
 
         Args:

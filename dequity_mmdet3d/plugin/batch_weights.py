@@ -2,6 +2,10 @@
 
 Shape letters: B samples of a batch, N samples of an epoch.
 """
+from __future__ import annotations
+
+from typing import Any
+
 import numpy as np
 
 from dequity_mmdet3d.weight import (
@@ -27,7 +31,8 @@ class BatchWeighting:
             not the data set's.
     """
 
-    def __init__(self, eta=None, gamma=None, normalize=None, schedule=None):
+    def __init__(self, eta: float | None = None, gamma: float | None = None,
+                 normalize: str | None = None, schedule: dict | None = None):
         self.own = not (eta is None and gamma is None and schedule is None)
         if normalize is not None and not self.own:
             raise ValueError(
@@ -46,21 +51,25 @@ class BatchWeighting:
                              'dict(gamma=[(0, 0), (10, 5)]), but got '
                              f'{schedule!r}')
         self.schedule = None if schedule is None else Schedule(**schedule)
-        self.current = None
+        self.current: dict | None = None
         self._given = {
             name: value
             for name, value in (('eta', eta), ('gamma', gamma))
             if value is not None
         }
-        self._constant = self._epoch = self._mean = None
+        # of the training set, see fit
+        self._constant: Any = None
+        self._epoch: Any = None
+        self._mean: Any = None
 
     @property
-    def lacks(self):
+    def lacks(self) -> bool:
         """bool: Whether eta or gamma of the data set are needed."""
         always = self.schedule.points if self.schedule else ()
         return self.own and not {'eta', 'gamma'} <= {*self._given, *always}
 
-    def fit(self, likelihood, eta=1.0, gamma=5.0):
+    def fit(self, likelihood: np.ndarray, eta: float = 1.0,
+            gamma: float = 5.0) -> None:
         """Learn the training set, whose mean weight counts.
 
         Args:
@@ -82,7 +91,7 @@ class BatchWeighting:
             self.set_time(time)
         self.set_time(0)
 
-    def set_time(self, time):
+    def set_time(self, time: float) -> None:
         """Move along the schedule.
 
         Args:
@@ -99,7 +108,7 @@ class BatchWeighting:
                 values, **now, normalize=self.normalize, counts=counts)
             self.current = now
 
-    def __call__(self, batch_input_metas):
+    def __call__(self, batch_input_metas: list[dict]) -> list[float]:
         """Weights of a batch.
 
         Args:
@@ -112,7 +121,7 @@ class BatchWeighting:
             ValueError: If a sample carries no weight.
         """
         key = LIKELIHOOD_KEY if self.own else WEIGHT_KEY
-        values = [meta.get(key) for meta in batch_input_metas]
+        values: list = [meta.get(key) for meta in batch_input_metas]
         if None in values:
             raise ValueError(
                 f'{values.count(None)} of {len(values)} samples of the batch '

@@ -7,8 +7,8 @@ MMDetection and MMDetection3D have one by convention: the method
 Shape letters: B samples, R rows (RoIs, points, voxels of all samples).
 """
 import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Callable, Optional
 
 from torch import nn
 
@@ -42,13 +42,13 @@ class Boundary:
     name: str
     module: nn.Module
     method: str
-    rows: Optional[Callable] = None
+    rows: Callable | None = None
     equal: bool = False
-    elements: Optional[Callable] = None
+    elements: Callable | None = None
     inside: Callable = lambda module, weights: contextlib.nullcontext()
 
     @property
-    def owner(self):
+    def owner(self) -> str:
         """str: Name of the module, '' for the detector itself."""
         return self.name.rpartition('.')[0]
 

@@ -1,7 +1,7 @@
-"""Places in which the installed host stops or errs, and nothing beyond them.
+"""Where the installed MMDetection3D stops or errs, and nothing beyond that.
 
 Importing this package changes nothing. :func:`mend_host` mends each place
-where it would fail on this machine, so that where the stock host works
+where it would fail on this machine, so that where stock MMDetection3D works
 nothing of it changes; :func:`host_mends` tells what there is to mend, what is
 mended, and why.
 """
@@ -52,7 +52,7 @@ def host_mends():
 def mend_host(quiet=False):
     """Let stock configs train and be evaluated on this machine.
 
-    ``tools/train.py`` and ``tools/test.py`` call it, and so do
+    ``dequity train`` and ``dequity test`` call it, and so do
     ``DequityDataset``, ``DequityHook``, ``DequityProbe`` and the metrics when
     they are built, which a training does before it loads a sample or a
     checkpoint. It may be called any number of times.

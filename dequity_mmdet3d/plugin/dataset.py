@@ -1,4 +1,4 @@
-"""``DequityDataset``: every sample of a host data set gets its weight.
+"""``DequityDataset``: every sample of a data set gets its weight.
 
 Shape letters: N samples.
 """
@@ -51,7 +51,7 @@ class DequityDataset:
             ClassBalancedDataset) over data sets; it may itself stand under
             any of them.
         table (str): Likelihood table, made by
-            ``tools/compute_likelihoods.py``.
+            ``dequity likelihoods``.
         eta (float): Floor of the weight, >= 0. Defaults to 1.
         gamma (float): Focus on rare samples, >= 0. Defaults to 5.
         normalize (str, optional): None for the paper's weights, 'mean' to
@@ -97,7 +97,7 @@ class DequityDataset:
         if not lazy_init:
             self.full_init()
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict) -> None:
         # a worker that is not forked starts with the host as it comes
         mend_host(quiet=True)
         vars(self).update(state)
@@ -165,7 +165,7 @@ class DequityDataset:
                 f'likelihood table {self.table} ({len(table)} samples, such '
                 f'as {table.sample_id[0]!r}), first {absent[:5]}; compute '
                 'the table from this training set with '
-                'tools/compute_likelihoods.py, or, if some are left out on '
+                'dequity likelihoods, or, if some are left out on '
                 "purpose, set missing='neutral'")
         if absent:
             print_log(

@@ -36,7 +36,7 @@ class Examination:
     shown: dict = field(default_factory=dict)
     terms: dict = field(default_factory=dict)
 
-    def __str__(self):
+    def __str__(self) -> str:
         """One line for the log."""
 
         def some(**wanted):

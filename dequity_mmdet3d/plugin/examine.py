@@ -2,10 +2,14 @@
 
 Shape letters: B samples.
 """
+from __future__ import annotations
+
 import copy
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -25,6 +29,12 @@ from .attached import Attached, elements_of, losses_of
 from .batch import without_last
 from .examination import Examination, Term, check_terms
 from .families import coupled_terms, couples
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from ..weighting.gradient import BatchWeights
+    from .boundaries import Boundary
 
 
 def examine(loss, model, data_batch):
@@ -115,7 +125,8 @@ class Observation:
         coupled (set[str]): Those that are known to be no sum over samples.
     """
 
-    def __init__(self, smaller=None, values=False):
+    def __init__(self, smaller: Observation | None = None,
+                 values: bool = False):
         self.smaller, self.weigh_values = smaller, values
         self.calls = defaultdict(list)
         self.layouts, self.shown = {}, {}
@@ -124,7 +135,7 @@ class Observation:
         self._terms = defaultdict(set)  # graph nodes of terms at boundaries
         self._coupling = {}  # graph nodes that are no sum over samples
 
-    def watch_modules(self, model):
+    def watch_modules(self, model: nn.Module) -> None:
         """Note where losses couple samples; the model is a copy."""
 
         def note(module, inputs, output):
@@ -135,7 +146,9 @@ class Observation:
             if couples(module):
                 module.register_forward_hook(note)
 
-    def __call__(self, boundary, module, run, arguments, weights, samples):
+    def __call__(self, boundary: Boundary, module: nn.Module, run: Callable,
+                 arguments: dict, weights: BatchWeights,
+                 samples: list | None) -> Any:
         """In place of the weighed losses, see :class:`.attached.Attached`."""
         b = len(weights)
         told = boundary.rows and partial(boundary.rows, module)
@@ -196,7 +209,7 @@ class Observation:
                 if all(is_sum(x, factors) for x in tensors))
             self.shown[name] = self.shown.get(name, sums) & sums
 
-    def name_terms(self, losses):
+    def name_terms(self, losses: dict) -> None:
         """Learn what the terms of the boundaries become.
 
         Args:

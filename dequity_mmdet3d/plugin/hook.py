@@ -1,4 +1,8 @@
 """``DequityHook``: puts ``DequityLoss`` to work in a training run."""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 from mmdet3d.registry import HOOKS, MODELS
 from mmengine.hooks import Hook
@@ -10,6 +14,9 @@ from .dataset import DequityDataset
 from .examine import examine
 from .sampler import DequitySampler
 from .walk import unweighted, wrapped_by
+
+if TYPE_CHECKING:
+    from mmengine.runner import Runner
 
 
 def equity_datasets(dataset):
@@ -44,7 +51,7 @@ class DequityHook(Hook):
     loss term can be told apart by sample; see :func:`.examine.examine`. A line
     of the log says what is weighed, in value or in gradient alone.
 
-    Beside a :class:`DequitySampler`, which draws samples by the same
+    Beside a :class:`.DequitySampler`, which draws samples by the same
     weights, it does nothing.
 
     Args:
@@ -53,13 +60,13 @@ class DequityHook(Hook):
             all terms.
     """
 
-    def __init__(self, loss=dict()):
+    def __init__(self, loss: dict | None = None):
         mend_host()
-        self.loss = MODELS.build(dict(dict(type='DequityLoss'), **loss))
+        self.loss = MODELS.build({'type': 'DequityLoss', **(loss or {})})
         self._attached = False
         self._weighs = True
 
-    def before_train(self, runner):
+    def before_train(self, runner: Runner) -> None:
         """Check that all samples carry a weight, and learn the epoch's."""
         self._attached = False
         loader = runner.train_dataloader
@@ -82,7 +89,8 @@ class DequityHook(Hook):
                 f'and gamma {sorted(settings)}; give both to DequityLoss')
         return min(settings)
 
-    def before_train_iter(self, runner, batch_idx, data_batch=None):
+    def before_train_iter(self, runner: Runner, batch_idx: int,
+                          data_batch: Any = None) -> None:
         """Attach the loss before the first step; follow its schedule."""
         if not self._weighs:
             return
@@ -102,10 +110,10 @@ class DequityHook(Hook):
         _say(f'DequityLoss: {found}')
 
     def after_train_iter(self,
-                         runner,
-                         batch_idx,
-                         data_batch=None,
-                         outputs=None):
+                         runner: Runner,
+                         batch_idx: int,
+                         data_batch: Any = None,
+                         outputs: dict | None = None) -> None:
         """Write the weights of the batch to the message hub."""
         if not self._weighs:
             return
@@ -118,7 +126,7 @@ class DequityHook(Hook):
         for name, value in scalars.items():
             runner.message_hub.update_scalar(f'train/dequity_{name}', value)
 
-    def after_train(self, runner):
+    def after_train(self, runner: Runner) -> None:
         """Give the detector back as it was."""
         self.loss.detach()
 

@@ -1,4 +1,4 @@
-"""Runs the host's own command line tools, mended for this machine."""
+"""Runs MMDetection3D's own command line tools, mended for this machine."""
 import importlib.util
 import sys
 

@@ -1,11 +1,20 @@
-"""``DequityLoss``: the losses of a detector, each sample with its weight.
-"""
+"""``DequityLoss``: the losses of a detector, each sample with its weight."""
+from __future__ import annotations
+
+from collections.abc import Sequence
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
 from mmdet3d.registry import MODELS
 
 from .attached import Attached
 from .batch_weights import BatchWeighting
+
+if TYPE_CHECKING:
+    import numpy as np
+    from torch import nn
+
+    from .examination import Examination
 
 VALUES = ('weighted', 'stock')
 
@@ -23,7 +32,7 @@ class DequityLoss:
 
     Args:
         eta (float, optional): None takes the weight that
-            :class:`DequityDataset` gave to the sample. With a number (or
+            :class:`.DequityDataset` gave to the sample. With a number (or
             with ``gamma`` or ``schedule``), weights are made anew from the
             samples' likelihoods, in place of the data set's.
             Defaults to None.
@@ -54,13 +63,13 @@ class DequityLoss:
     """
 
     def __init__(self,
-                 eta=None,
-                 gamma=None,
-                 normalize=None,
-                 schedule=None,
-                 terms=None,
-                 boundaries=None,
-                 values='weighted'):
+                 eta: float | None = None,
+                 gamma: float | None = None,
+                 normalize: str | None = None,
+                 schedule: dict | None = None,
+                 terms: Sequence[str] | None = None,
+                 boundaries: dict | None = None,
+                 values: str = 'weighted'):
         self.weights = BatchWeighting(eta, gamma, normalize, schedule)
         if terms is not None and not (
                 isinstance(terms, (list, tuple)) and terms
@@ -78,23 +87,25 @@ class DequityLoss:
         self.terms = terms
         self.boundaries = boundaries
         self.values = values
-        self._attached = None
+        self._attached: Attached | None = None
 
-    def fit(self, likelihood, eta=1.0, gamma=5.0):
+    def fit(self, likelihood: np.ndarray, eta: float = 1.0,
+            gamma: float = 5.0) -> None:
         """Learn the training set, see :meth:`.BatchWeighting.fit`."""
         self.weights.fit(likelihood, eta, gamma)
 
-    def selects(self, *names):
+    def selects(self, *names: str) -> bool:
         """bool: Whether a loss term, by one of its names, is to be weighed."""
         return self.terms is None or any(
             self.matching(pattern, names) for pattern in self.terms)
 
     @staticmethod
-    def matching(pattern, names):
+    def matching(pattern: str, names: Sequence[str]) -> bool:
         """bool: Whether a pattern matches one of some names."""
         return any(fnmatchcase(name, pattern) for name in names)
 
-    def attach(self, model, found=None):
+    def attach(self, model: nn.Module,
+               found: Examination | None = None) -> Attached:
         """Weigh the losses of a detector from here on.
 
         Args:
@@ -114,12 +125,12 @@ class DequityLoss:
         self._attached = Attached(self, model, found)
         return self._attached
 
-    def detach(self):
+    def detach(self) -> None:
         """Give the detector back as it was."""
         if self._attached is not None:
             self._attached.detach()
         self._attached = None
 
-    def take_used(self):
+    def take_used(self) -> list[float]:
         """list[float]: Weights used since the last call."""
         return self._attached.take_used() if self._attached else []

@@ -1,7 +1,7 @@
 """``DequityLoss`` within a detector: methods of its modules, replaced.
 
 What is replaced is an entry of the module's own ``__dict__``: no class
-changes, and a copy of the model weighs its own losses.
+changes, and a copy of the model weights its own losses.
 """
 import inspect
 from types import MethodType

@@ -1,4 +1,4 @@
-"""Through the wrappers of a data set to the host's data sets below them.
+"""Through the wrappers of a data set to MMDetection3D's data sets below them.
 
 Shape letters: N samples.
 """
@@ -185,7 +185,7 @@ def check_joinable(bases, ids, provenance):
             raise ValueError(
                 f'{name} is a {here!r} data set, but the likelihood table '
                 f'was computed from {computed_from!r}; compute one from this '
-                'training set with tools/compute_likelihoods.py')
+                'training set with dequity likelihoods')
         home = _home_of(base)
         for key in set(ids[id(base)].tolist()):
             if home_of.setdefault(key, home) != home:

@@ -100,7 +100,7 @@ def stability(metadata):
         return Diagnosis(**metadata['diagnosis']).lines()
     except (KeyError, TypeError):
         return ['This table has no diagnosis: only '
-                'tools/compute_likelihoods.py makes one, where it clusters.']
+                'dequity likelihoods makes one, where it clusters.']
 
 
 def bad_images(table_path):

@@ -1,1 +1,1 @@
-"""Weights per sample in any PyTorch training: torch alone, no host."""
+"""Weights per sample in any PyTorch training: torch alone."""

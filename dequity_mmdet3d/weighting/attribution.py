@@ -2,15 +2,25 @@
 
 Shape letters: B samples, R rows of all samples.
 """
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
 import torch
 
 from .rows import Equal
+
+if TYPE_CHECKING:
+    from .gradient import BatchWeights
 
 SAMPLES = 'samples'
 TOLD = 'told'
 
 
-def map_tensors(function, value, path=()):
+def map_tensors(function: Callable[[Any, tuple], Any], value: Any,
+                path: tuple = ()) -> Any:
     """A nested value with some of its tensors replaced.
 
     Lists, tuples, dicts and sparse tensors (spconv's, or others that have
@@ -31,9 +41,9 @@ def map_tensors(function, value, path=()):
     if new is not None or isinstance(value, torch.Tensor):
         return value if new is None else new
     if isinstance(value, dict):
-        items = {k: map_tensors(function, v, (*path, k))
-                 for k, v in value.items()}
-        changed = {k: v for k, v in items.items() if v is not value[k]}
+        mapped = {k: map_tensors(function, v, (*path, k))
+                  for k, v in value.items()}
+        changed = {k: v for k, v in mapped.items() if v is not value[k]}
         if changed:
             value = value.copy()
             value.update(changed)
@@ -50,21 +60,21 @@ def map_tensors(function, value, path=()):
     return value
 
 
-def carries_gradient(value):
+def carries_gradient(value: Any) -> bool:
     """Whether this is a tensor with a gradient."""
     return isinstance(value, torch.Tensor) and value.requires_grad
 
 
-def sizes_of(value):
+def sizes_of(value: Any) -> dict[tuple, tuple[int, ...] | int]:
     """What depends on the number of samples in the arguments of a loss.
 
     Returns:
         dict[tuple, tuple[int, ...] | int]: By path, the shapes of tensors
         with gradient and the lengths of lists.
     """
-    sizes = {}
+    sizes: dict = {}
 
-    def note(value, path):
+    def note(value: Any, path: tuple) -> None:
         if carries_gradient(value):
             sizes[path] = tuple(value.shape)
         elif isinstance(value, (list, tuple)):
@@ -74,7 +84,7 @@ def sizes_of(value):
     return sizes
 
 
-def compare_sizes(one_less, sizes, b):
+def compare_sizes(one_less: dict, sizes: dict, b: int) -> dict:
     """Where the samples are, from two batches, one of them smaller by one.
 
     Args:
@@ -87,7 +97,7 @@ def compare_sizes(one_less, sizes, b):
         tensor; ``SAMPLES`` for a list of one entry a sample; None where
         nothing can be said.
     """
-    layout = {}
+    layout: dict = {}
     for path, size in sizes.items():
         before = one_less.get(path)
         if isinstance(size, int):
@@ -99,11 +109,11 @@ def compare_sizes(one_less, sizes, b):
             if pair == (b - 1, b)
         ]
         layout[path] = (grown[0] if len(grown) == 1
-                        and len(before) == len(size) else None)
+                        and len(before or ()) == len(size) else None)
     return layout
 
 
-def join_layouts(one, other):
+def join_layouts(one: dict, other: dict) -> dict:
     """What two calls of a loss in one step agree on.
 
     Args:
@@ -124,7 +134,8 @@ def join_layouts(one, other):
     return joined
 
 
-def weigh(arguments, layout, weights, told=None, more=None):
+def weigh(arguments: dict, layout: dict, weights: BatchWeights,
+          told: Callable | None = None, more: dict | None = None) -> dict:
     """Scale the gradients of predictions by the weights of their samples.
 
     Args:
@@ -152,7 +163,11 @@ def weigh(arguments, layout, weights, told=None, more=None):
     b = len(weights)
     known = {**(more or {}), **arguments}
 
-    def scale(value, path):
+    def scale_own(value: Any, path: tuple, i: int) -> Any:
+        return weights.scale_sample(value, i) if carries_gradient(
+            value) else None
+
+    def scale(value: Any, path: tuple) -> Any:
         if b == 1:
             return (weights.scale_sample(value, 0)
                     if carries_gradient(value) else None)
@@ -160,9 +175,7 @@ def weigh(arguments, layout, weights, told=None, more=None):
         if where == SAMPLES and isinstance(value, (list, tuple)) and (
                 len(value) == b):
             return type(value)([
-                map_tensors(
-                    lambda x, _, i=i: weights.scale_sample(x, i)
-                    if carries_gradient(x) else None, v)
+                map_tensors(partial(scale_own, i=i), v)
                 for i, v in enumerate(value)
             ])
         if not carries_gradient(value) or not value.dim():
@@ -174,7 +187,8 @@ def weigh(arguments, layout, weights, told=None, more=None):
         if isinstance(where, int):
             _check_axis(path, tuple(value.shape), where, b)
             return weights.scale_axis(value, where)
-        samples = (told if where == TOLD else where)(known, value, b)
+        rule: Any = told if where == TOLD else where
+        samples = rule(known, value, b)
         if len(samples) == len(value):
             return weights.scale_rows(value, samples)
         if path not in layout:
@@ -190,11 +204,12 @@ def weigh(arguments, layout, weights, told=None, more=None):
     return map_tensors(scale, arguments)
 
 
-def _name(path):
+def _name(path: tuple) -> str:
     return '.'.join(map(str, path))
 
 
-def _check_axis(path, shape, axis, b):
+def _check_axis(path: tuple, shape: tuple[int, ...], axis: int,
+                b: int) -> None:
     if shape[axis:axis + 1] != (b, ):
         raise ValueError(
             f'the prediction {_name(path)} of shape {shape} has not {b} '
@@ -202,7 +217,7 @@ def _check_axis(path, shape, axis, b):
             'when the loss was examined before training')
 
 
-def _guess(path, shape, b):
+def _guess(path: tuple, shape: tuple[int, ...], b: int) -> int:
     axes = [axis for axis in (0, 1) if shape[axis:axis + 1] == (b, )]
     if len(axes) != 1:
         raise ValueError(

@@ -9,7 +9,7 @@ import numpy as np
 SNAP = 1e-9
 
 
-def expected_counts(weights, n):
+def expected_counts(weights: np.ndarray, n: int) -> np.ndarray:
     """How often each item is drawn on average: n w_i / sum(w).
 
     Args:
@@ -47,7 +47,8 @@ def expected_counts(weights, n):
     return n * weights / weights.sum()
 
 
-def systematic_draw(weights, n, rng):
+def systematic_draw(weights: np.ndarray, n: int,
+                    rng: np.random.Generator) -> np.ndarray:
     """Draw n indices with probability proportional to their weights.
 
     Systematic resampling: of the expected count e_i = n w_i / sum(w),

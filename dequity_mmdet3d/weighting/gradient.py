@@ -7,6 +7,10 @@ above it are.
 
 Shape letters: B samples.
 """
+from __future__ import annotations
+
+from typing import Any
+
 import torch
 
 
@@ -17,19 +21,21 @@ class ScaleGradient(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(ctx, x, scale):
+    def forward(ctx: Any, x: torch.Tensor,
+                scale: torch.Tensor) -> torch.Tensor:
         """``x`` of any shape, ``scale`` broadcastable to it."""
         ctx.save_for_backward(scale)
         return x.clone()
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any,
+                 gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         """Multiplied in the precision of ``scale``, of the old dtype."""
         scale, = ctx.saved_tensors
         return (gradient * scale).to(gradient.dtype), None
 
 
-def on_device(x, device):
+def on_device(x: torch.Tensor, device: torch.device) -> torch.Tensor:
     """A CPU tensor, there; a GPU is not waited for.
 
     Memory that is pinned is copied on the side.
@@ -46,14 +52,14 @@ class BatchWeights:
         values (list[float]): B weights, >= 0.
     """
 
-    def __init__(self, values):
+    def __init__(self, values: list[float]):
         self.values = values
         self._tensors = {}
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.values)
 
-    def like(self, x):
+    def like(self, x: torch.Tensor) -> torch.Tensor:
         """(B,) tensor on the device of ``x``, float32 or wider."""
         dtype = torch.promote_types(x.dtype, torch.float32)
         if (x.device, dtype) not in self._tensors:
@@ -61,13 +67,14 @@ class BatchWeights:
                 torch.tensor(self.values, dtype=dtype), x.device)
         return self._tensors[x.device, dtype]
 
-    def scale_axis(self, x, axis):
+    def scale_axis(self, x: torch.Tensor, axis: int) -> torch.Tensor:
         """Scale a tensor that has size B along ``axis``."""
         shape = [1] * x.dim()
         shape[axis] = -1
         return ScaleGradient.apply(x, self.like(x).view(shape))
 
-    def scale_rows(self, x, samples):
+    def scale_rows(self, x: torch.Tensor,
+                   samples: torch.Tensor) -> torch.Tensor:
         """Scale a tensor of rows.
 
         Args:
@@ -79,6 +86,6 @@ class BatchWeights:
         return ScaleGradient.apply(
             x, scale.view(-1, *[1] * (x.dim() - 1)))
 
-    def scale_sample(self, x, i):
+    def scale_sample(self, x: torch.Tensor, i: int) -> torch.Tensor:
         """Scale a tensor that belongs to sample ``i`` as a whole."""
         return ScaleGradient.apply(x, self.like(x)[i])

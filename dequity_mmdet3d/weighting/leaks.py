@@ -3,10 +3,15 @@
 A look at the graph of a loss, not at numbers: it needs no backward pass and
 also sees what happens to be zero in this batch.
 """
+from __future__ import annotations
+
+import torch
+
 from .gradient import ScaleGradient
 
 
-def find_leaks(term, names):
+def find_leaks(term: torch.Tensor,
+               names: dict[int, str]) -> tuple[bool, list[str]]:
     """Parameters that a loss reaches around the weights.
 
     Args:
@@ -36,7 +41,7 @@ def find_leaks(term, names):
     return weighed, sorted(leaks)
 
 
-def loss_terms(losses):
+def loss_terms(losses: dict) -> dict[str, list]:
     """The terms that a training step adds up.
 
     Args:
@@ -52,7 +57,7 @@ def loss_terms(losses):
     }
 
 
-def reached(term, nodes):
+def reached(term: torch.Tensor, nodes: dict) -> set:
     """Which places of a graph a loss depends on.
 
     Args:

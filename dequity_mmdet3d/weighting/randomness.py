@@ -1,21 +1,24 @@
 """The state of the random generators that training draws from."""
+from __future__ import annotations
+
 import contextlib
 import random
 import sys
+from collections.abc import Iterator
 from types import ModuleType
 
 import numpy as np
 import torch
 
 
-def random_state():
+def random_state() -> tuple:
     """State of Python's, numpy's and torch's global generators."""
     return (random.getstate(), np.random.get_state(), torch.get_rng_state(),
             torch.cuda.get_rng_state_all()
             if torch.cuda.is_initialized() else None)
 
 
-def set_random_state(state):
+def set_random_state(state: tuple) -> None:
     """Go back to a state of :func:`random_state`."""
     python, numpy, cpu, cuda = state
     random.setstate(python)
@@ -36,7 +39,7 @@ KINDS = (
 )
 
 
-def generators_of(model=None):
+def generators_of(model: torch.nn.Module | None = None) -> list:
     """Generators of their own that code draws from, beside the global ones.
 
     Args:
@@ -49,7 +52,7 @@ def generators_of(model=None):
         torch.Generator. What hides in closures, or deeper in objects, is not
         found.
     """
-    places = [vars(m) for m in list(sys.modules.values())
+    places: list = [vars(m) for m in list(sys.modules.values())
               if isinstance(m, ModuleType)]
     for module in model.modules() if model is not None else ():
         places += [vars(module), *map(vars, type(module).__mro__)]
@@ -61,7 +64,7 @@ def generators_of(model=None):
 
 
 @contextlib.contextmanager
-def no_trace(model=None):
+def no_trace(model: torch.nn.Module | None = None) -> Iterator[None]:
     """A context whose draws the rest of the run does not notice.
 
     Args:

@@ -6,8 +6,11 @@ rows a sample has may change.
 
 Shape letters: B samples, R rows of all samples.
 """
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Optional
+from typing import Any
 
 import torch
 
@@ -24,20 +27,22 @@ class Numbered:
         column (int, optional): Of the coordinates.
     """
     path: tuple
-    column: Optional[int] = None
+    column: int | None = None
 
-    def __str__(self):
+    def __str__(self) -> str:
         column = '' if self.column is None else f'[:, {self.column}]'
         return f'{_name(self.path)}{column}'
 
-    def __call__(self, arguments, x, b):
+    def __call__(self, arguments: dict, x: torch.Tensor | None,
+                 b: int) -> torch.Tensor:
         """(R,) sample numbers."""
         numbers = follow(arguments, self.path)
         return numbers if self.column is None else numbers[:, self.column]
 
-    def counts(self, arguments, b):
+    def counts(self, arguments: dict, b: int) -> tuple[int, ...] | None:
         """tuple[int, ...] | None: (B,) rows a sample; None for other
-        numbers than those of B samples."""
+        numbers than those of B samples.
+        """
         numbers = self(arguments, None, b)
         if not len(numbers) or (numbers != numbers.long()).any():
             return None
@@ -58,14 +63,15 @@ class Lengths:
     path: tuple
     inner: tuple = ()
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f'the length of each {_name((*self.path, "i", *self.inner))}'
 
-    def __call__(self, arguments, x, b):
+    def __call__(self, arguments: dict, x: torch.Tensor,
+                 b: int) -> torch.Tensor:
         """(R,) sample numbers."""
         return _repeated(self.counts(arguments, b), x)
 
-    def counts(self, arguments, b):
+    def counts(self, arguments: dict, b: int) -> tuple[int, ...]:
         """tuple[int, ...]: (B,) rows a sample."""
         return tuple(len(follow(entry, self.inner))
                      for entry in follow(arguments, self.path))
@@ -79,16 +85,18 @@ class Offsets:
     """
     path: tuple
 
-    def __str__(self):
+    def __str__(self) -> str:
         return f'the offsets {_name(self.path)}'
 
-    def __call__(self, arguments, x, b):
+    def __call__(self, arguments: dict, x: torch.Tensor,
+                 b: int) -> torch.Tensor:
         """(R,) sample numbers."""
         return _repeated(self.counts(arguments, b) or (), x)
 
-    def counts(self, arguments, b):
+    def counts(self, arguments: dict, b: int) -> tuple[int, ...] | None:
         """tuple[int, ...] | None: (B,) rows a sample; None for what are no
-        offsets of B samples."""
+        offsets of B samples.
+        """
         ends = follow(arguments, self.path).tolist()
         if len(ends) == b:
             ends = [0, *ends]
@@ -108,17 +116,18 @@ class Equal:
     """
     numbers: frozenset
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (f'{" or ".join(map(str, sorted(self.numbers)))} rows a '
                 'sample, as in the first batch,')
 
-    def __call__(self, arguments, x, b):
+    def __call__(self, arguments: dict, x: torch.Tensor,
+                 b: int) -> torch.Tensor:
         """(R,) sample numbers."""
         k = len(x) // b if len(x) // b in self.numbers else min(self.numbers)
         return _repeated((k, ) * b, x)
 
 
-def rules_in(arguments, b):
+def rules_in(arguments: dict, b: int) -> dict[Callable, tuple[int, ...]]:
     """What may tell how many rows each of B samples has.
 
     Args:
@@ -132,7 +141,7 @@ def rules_in(arguments, b):
     """
     numbered, others = {}, {}
     for path, value in _walk(arguments):
-        found = []
+        found: list = []
         if isinstance(value, torch.Tensor) and not value.requires_grad:
             whole = not (value.is_floating_point() or value.is_complex()
                          or value.dtype == torch.bool)
@@ -154,7 +163,8 @@ def rules_in(arguments, b):
     return {**numbered, **others}
 
 
-def find_rule(rows_before, rows, before, after, b, equal=False):
+def find_rule(rows_before: int | None, rows: int, before: dict, after: dict,
+              b: int, equal: bool = False) -> Callable | None:
     """The rule that holds for the rows of a prediction in two batches.
 
     Args:
@@ -189,7 +199,7 @@ def find_rule(rows_before, rows, before, after, b, equal=False):
     return None
 
 
-def follow(value, path):
+def follow(value: Any, path: tuple) -> Any:
     """What a path of keys, numbers and attributes leads to."""
     for key in path:
         value = (value[key] if isinstance(value, (dict, list, tuple)) else
@@ -197,13 +207,13 @@ def follow(value, path):
     return value
 
 
-def _walk(value, path=()):
+def _walk(value: Any, path: tuple = ()) -> Iterator[tuple[tuple, Any]]:
     """All values within one, with their paths."""
     yield path, value
     if isinstance(value, torch.Tensor):
         return
     if isinstance(value, (list, tuple)):
-        items = enumerate(value)
+        items: Any = enumerate(value)
     elif hasattr(value, 'replace_feature'):
         items = [('indices', value.indices)]
     elif callable(getattr(value, 'items', None)):
@@ -214,12 +224,12 @@ def _walk(value, path=()):
         yield from _walk(item, (*path, key))
 
 
-def _repeated(counts, x):
+def _repeated(counts: tuple[int, ...], x: torch.Tensor) -> torch.Tensor:
     numbers = torch.arange(len(counts), device=x.device)
     return numbers.repeat_interleave(
         on_device(torch.tensor(counts, dtype=torch.long), x.device),
         output_size=sum(counts))
 
 
-def _name(path):
+def _name(path: tuple) -> str:
     return '.'.join(map(str, path))

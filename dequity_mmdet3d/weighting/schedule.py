@@ -1,5 +1,8 @@
 """eta and gamma over the course of training."""
+from __future__ import annotations
+
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -25,7 +28,8 @@ class Schedule:
             than the one before, or a value is no eta or gamma.
     """
 
-    def __init__(self, eta=None, gamma=None, by='epoch'):
+    def __init__(self, eta: Sequence | None = None,
+                 gamma: Sequence | None = None, by: str = 'epoch'):
         if by not in ('epoch', 'iter'):
             raise ValueError(f"schedule.by must be 'epoch' or 'iter', but got "
                              f'{by!r}')
@@ -40,12 +44,12 @@ class Schedule:
         }
 
     @property
-    def times(self):
+    def times(self) -> list[float]:
         """list[float]: When something changes."""
         return sorted({t for points in self.points.values()
                        for t, _ in points})
 
-    def at(self, time):
+    def at(self, time: float) -> dict[str, float]:
         """Values at a time.
 
         Args:
@@ -59,12 +63,13 @@ class Schedule:
             {'gamma': 1.0}
         """
         return {
-            name: float(np.interp(time, *zip(*points)))
+            name: float(np.interp(time, [t for t, _ in points],
+                                  [value for _, value in points]))
             for name, points in self.points.items()
         }
 
 
-def _checked(name, points):
+def _checked(name: str, points: Sequence) -> list[tuple[float, float]]:
     try:
         points = [(float(time), value) for time, value in points]
     except (TypeError, ValueError) as e:

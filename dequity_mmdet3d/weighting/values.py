@@ -10,7 +10,14 @@ its element weights, which :func:`is_sum` sees.
 
 Shape letters: B samples.
 """
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
 import torch
+
+if TYPE_CHECKING:
+    from .gradient import BatchWeights
 
 TOLERANCE = 1e-4  # of float32 sums over some 1e6 elements
 
@@ -19,17 +26,19 @@ class ShowValue(torch.autograd.Function):
     """A loss that shows another value; its gradient stays."""
 
     @staticmethod
-    def forward(ctx, loss, value):
+    def forward(ctx: Any, loss: torch.Tensor,
+                value: torch.Tensor) -> torch.Tensor:
         """``loss`` and ``value`` of one shape."""
         return value.clone()
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: Any,
+                 gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         """That of the loss."""
         return gradient, None
 
 
-def ones(weights, like):
+def ones(weights: BatchWeights, like: torch.Tensor) -> torch.Tensor:
     """(B,) factors u = 1 with a gradient, for the elements of each sample.
 
     Args:
@@ -39,7 +48,8 @@ def ones(weights, like):
     return torch.ones_like(weights.like(like), requires_grad=True)
 
 
-def scale_elements(elements, factors):
+def scale_elements(elements: torch.Tensor,
+                   factors: torch.Tensor) -> torch.Tensor:
     """Element weights of a batch, with the factors of their samples.
 
     Args:
@@ -49,7 +59,7 @@ def scale_elements(elements, factors):
     return elements * factors.view(-1, *[1] * (elements.dim() - 1))
 
 
-def parts_of(loss, factors):
+def parts_of(loss: torch.Tensor, factors: torch.Tensor) -> torch.Tensor | None:
     """Each sample's part of a loss.
 
     Args:
@@ -66,7 +76,7 @@ def parts_of(loss, factors):
         loss, factors, retain_graph=True, allow_unused=True)[0]
 
 
-def is_sum(loss, factors):
+def is_sum(loss: torch.Tensor, factors: torch.Tensor) -> bool:
     """Whether a loss is the sum of the samples' parts.
 
     Reads its value back, for which a GPU is waited for.
@@ -84,7 +94,8 @@ def is_sum(loss, factors):
     return abs(total - value) <= TOLERANCE * abs(value)
 
 
-def show_weighted(loss, factors, weights):
+def show_weighted(loss: torch.Tensor, factors: torch.Tensor,
+                  weights: BatchWeights) -> torch.Tensor:
     """A loss of the same gradient with the value sum_i w_i l_i / F.
 
     Args:

@@ -8,7 +8,7 @@ from dequity_mmdet3d import __version__
 from dequity_mmdet3d.commands import doctor
 from dequity_mmdet3d.commands.doctor import Finding
 from tests.commands.test_main import dequity
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 from tests.test_config_files import NO_PKG_RESOURCES, python
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from dequity_mmdet3d import __version__
 from dequity_mmdet3d.commands import COMMANDS, main
-from tests.conftest import ROOT, run_tool
+from tests.helpers import ROOT, run_tool
 
 # those whose help is ours alone; the script that people know
 DOORS = {

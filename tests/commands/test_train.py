@@ -10,7 +10,7 @@ from dequity_mmdet3d.compare.arms import arm_config, parse_arm
 from dequity_mmdet3d.config_files import read_config
 from dequity_mmdet3d.weight import dequity_weight
 from tests.commands.test_main import dequity
-from tests.conftest import ROOT, run_tool
+from tests.helpers import ROOT, run_tool
 from tests.plugin.test_configs import HOST, plain
 
 pytest.importorskip('mmdet3d')

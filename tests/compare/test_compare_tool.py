@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from tests.conftest import ROOT, run_tool, save_table
+from tests.helpers import ROOT, run_tool, save_table
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tests.conftest import run_tool
+from tests.helpers import run_tool
 
 pytestmark = pytest.mark.slow
 
@@ -15,7 +15,9 @@ def out(tmp_path):
 
 
 def demo(out, *args):
-    return run_tool('demo.py', '--out', out, '--train', 12, '--val', 6, *args)
+    # eight programs one after the other
+    return run_tool('demo.py', '--out', out, '--train', 12, '--val', 6, *args,
+                    timeout=1800)
 
 
 def test_summary_then_repeated_and_longer(out):

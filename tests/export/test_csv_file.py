@@ -8,7 +8,7 @@ import pytest
 from dequity_mmdet3d.export.csv_file import as_csv
 from dequity_mmdet3d.table import LikelihoodTable
 from dequity_mmdet3d.weight import dequity_weight
-from tests.conftest import run_tool
+from tests.helpers import run_tool
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from dequity_mmdet3d.export.csv_file import write_csv
 from dequity_mmdet3d.table import LikelihoodTable
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 EXAMPLES = re.findall(r'```python\n(.*?)```',
                       (ROOT / 'docs/other_tools.md').read_text(), re.S)

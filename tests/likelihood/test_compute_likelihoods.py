@@ -15,7 +15,7 @@ from dequity_mmdet3d.provenance import Provenance
 from dequity_mmdet3d.sample_ids import ids_fingerprint
 from dequity_mmdet3d.table import LikelihoodTable
 
-from .conftest import TOOL, compute_likelihoods, error_of, write_images
+from .helpers import TOOL, compute_likelihoods, error_of, write_images
 
 pytestmark = pytest.mark.slow
 

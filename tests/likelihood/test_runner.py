@@ -19,7 +19,7 @@ from dequity_mmdet3d.likelihood.samples.sources import (
 )
 from dequity_mmdet3d.table import LikelihoodTable
 
-from .conftest import write_images
+from .helpers import write_images
 
 pytest.importorskip('faiss', reason='faiss cannot be imported')
 
@@ -95,7 +95,7 @@ def test_authors_table(tmp_path):
                                  tmp_path / 't.parquet', say=said.append)
     assert table.likelihood.tolist() == [1, 1]
     assert said == [
-        '2 samples in 1 clusters', 'rarest: 0 (1), 1 (1)',
+        '2 samples in 1 cluster', 'rarest: 0 (1), 1 (1)',
         'most common: 1 (1), 0 (1)',
         f'likelihood table: {tmp_path / "t.parquet"}']
 

@@ -10,7 +10,7 @@ from mmengine.config.lazy import LazyObject
 from mmengine.logging import HistoryBuffer
 
 from dequity_mmdet3d.plugin import compat, host_mends, mend_host
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 NAMES = ['numpy.long', "spconv's CUDA stream", "spconv's threads",
          "kitti_eval's rotated IoU", 'torch.load']
@@ -147,7 +147,7 @@ assert pickle.loads(pickle.dumps(State())).a == 1''',
 @pytest.mark.parametrize('build', BUILDS)
 def test_importing_changes_nothing_and_building_mends(build, tmp_path):
     """As in a training of another script, whose imports come first."""
-    from tests.conftest import save_table
+    from tests.helpers import save_table
     table = save_table(tmp_path / 't.parquet', {'0': 0.5, '1': 1.0})
     code = BUILDS[build].replace('{table!r}', repr(table))
     if build == 'dataset':  # any that exists

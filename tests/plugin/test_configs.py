@@ -10,8 +10,8 @@ from mmengine.registry import init_default_scope
 
 from dequity_mmdet3d import plugin  # noqa: F401, registers everything
 from dequity_mmdet3d.weight import dequity_weight
-from tests.conftest import ROOT, save_table
-from tests.plugin.conftest import move_kitti
+from tests.helpers import ROOT, save_table
+from tests.plugin.helpers import move_kitti
 
 CONFIGS = ROOT / 'configs'
 KITTI = 'data/kitti/kitti_likelihoods.parquet'

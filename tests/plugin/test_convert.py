@@ -25,7 +25,7 @@ from dequity_mmdet3d.plugin.convert.kitti import name_ignored
 from dequity_mmdet3d.plugin.dataset import DequityDataset
 from dequity_mmdet3d.table import LikelihoodTable
 from dequity_mmdet3d.weight import dequity_weight
-from tests.conftest import ROOT, run_tool, save_table
+from tests.helpers import ROOT, run_tool, save_table
 from tests.plugin.nuscenes_raw import CAMERAS, KEYS, token, write_nuscenes
 
 CAR, PEDESTRIAN = 0, 1  # as in nuscenes_raw.THINGS

@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader
 from dequity_mmdet3d.plugin import DequityDataset
 from dequity_mmdet3d.plugin.walk import base_datasets
 from dequity_mmdet3d.weight import dequity_weight
-from tests.conftest import save_table
+from tests.helpers import save_table
 
 
 def frame_of(data_sample):
@@ -201,7 +201,7 @@ def test_sample_that_the_table_lacks(base_config, tmp_path):
     message = str(error.value)
     assert '6 of 12 samples' in message
     assert "['10', '11', '12', '13', '14']" in message
-    assert 'tools/compute_likelihoods.py' in message
+    assert 'dequity likelihoods' in message
 
 
 def test_neutral_weight(base_config, tmp_path):
@@ -226,7 +226,7 @@ def test_table_of_another_data_set(base_config, tmp_path):
 
 
 def test_missing_table(base_config, tmp_path):
-    with pytest.raises(FileNotFoundError, match='compute_likelihoods'):
+    with pytest.raises(FileNotFoundError, match='dequity likelihoods'):
         DequityDataset(base_config, str(tmp_path / 'none.parquet'))
 
 

@@ -9,7 +9,7 @@ from mmdet3d.registry import MODELS
 
 from dequity_mmdet3d.plugin import DequityLoss
 from dequity_mmdet3d.plugin.examine import examine
-from tests.plugin.conftest import first_batch, load_config, move_kitti
+from tests.plugin.helpers import first_batch, load_config, move_kitti
 
 # exact in float32, in which the host keeps its element weights
 WEIGHTS = [0.25, 1.0, 0.75]

@@ -10,7 +10,7 @@ from dequity_mmdet3d.plugin.convert.host import converter
 from dequity_mmdet3d.plugin.walk import base_datasets, ids_of
 from dequity_mmdet3d.sample_ids import sample_id_of
 from dequity_mmdet3d.weight import dequity_weight
-from tests.conftest import save_table
+from tests.helpers import save_table
 
 
 @pytest.fixture(autouse=True)

@@ -20,9 +20,9 @@ from torch import nn
 from dequity_mmdet3d.plugin import DequityDataset, DequityProbe
 from dequity_mmdet3d.plugin.batch import take
 from dequity_mmdet3d.plugin.probe import edges_of, loss_alone
-from tests.conftest import save_table
+from tests.helpers import save_table
 from tests.plugin import toys
-from tests.plugin.conftest import load_config
+from tests.plugin.helpers import load_config
 from tests.plugin.test_runner import (
     LIKELIHOOD,
     N,

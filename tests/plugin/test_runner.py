@@ -16,7 +16,7 @@ from mmengine.structures import BaseDataElement
 
 from dequity_mmdet3d.plugin import DequityDataset
 from dequity_mmdet3d.weight import dequity_weight
-from tests.conftest import save_table
+from tests.helpers import save_table
 from tests.plugin import toys
 from tests.plugin.test_examine import weighed
 

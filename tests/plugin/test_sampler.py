@@ -13,8 +13,8 @@ from dequity_mmdet3d.plugin import DequitySampler
 from dequity_mmdet3d.plugin.walk import epoch_weights
 from dequity_mmdet3d.weight import dequity_weight
 from dequity_mmdet3d.weighting.draw import expected_counts, systematic_draw
-from tests.conftest import ROOT
-from tests.plugin.conftest import load_config
+from tests.helpers import ROOT
+from tests.plugin.helpers import load_config
 from tests.plugin.test_dataset import frame_of, likelihood_of_frame, wrap
 
 

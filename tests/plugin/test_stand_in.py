@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from dequity_mmdet3d.plugin.stand_in import stand_in
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 
 
 def test_for_the_context_alone():

@@ -16,7 +16,7 @@ from dequity_mmdet3d.plugin.evaluation.kitti_metric import (
     evaluate_strata,
 )
 from dequity_mmdet3d.plugin.evaluation.strata import Strata
-from tests.conftest import save_table
+from tests.helpers import save_table
 from tests.plugin.nuscenes_raw import write_nuscenes
 from tests.plugin.test_evaluation_metric import (  # noqa: F401, a fixture
     CLASSES,

@@ -10,8 +10,8 @@ import pytest
 import torch
 
 from dequity_mmdet3d.plugin import host_mends
-from tests.conftest import ROOT, run_tool, save_table
-from tests.plugin.conftest import load_config, move_kitti
+from tests.helpers import ROOT, run_tool, save_table
+from tests.plugin.helpers import load_config, move_kitti
 
 pytestmark = pytest.mark.slow
 
@@ -190,7 +190,7 @@ def test_missing_table(mini_kitti, tmp_path):
         run_tool('train.py', CONFIG, '--work-dir', tmp_path / 'work',
                  '--cfg-options', 'train_dataloader.dataset.table=no.parquet',
                  env=tool_env(mini_kitti)), 'no.parquet',
-        'tools/compute_likelihoods.py')
+        'dequity likelihoods')
 
 
 def test_wrong_table(mini_kitti, tmp_path):

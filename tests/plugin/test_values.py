@@ -11,6 +11,7 @@ from mmdet3d.models.dense_heads import anchor3d_head
 from mmdet3d.registry import MODELS
 from mmengine.model import BaseModel
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from dequity_mmdet3d.plugin import DequityLoss
 from dequity_mmdet3d.plugin.examine import examine
@@ -41,6 +42,7 @@ HEADS = {
 }
 WEIGHTS = (0.3, 0.9, 0.55)
 CELLS = 16
+MORE_CELLS = dict(SSN=64)  # with fewer no anchor is near a box
 
 
 class OneHead(BaseModel):
@@ -78,7 +80,8 @@ def build(name, monkeypatch):
     for p in model.head.parameters():
         nn.init.normal_(p, std=0.02)
     generator = torch.Generator().manual_seed(0)
-    features = torch.randn(3, 3, CELLS, CELLS, dtype=torch.float64,
+    cells = MORE_CELLS.get(name, CELLS)
+    features = torch.randn(3, 3, cells, cells, dtype=torch.float64,
                            generator=generator)
 
     def batch(weights=None):
@@ -88,7 +91,11 @@ def build(name, monkeypatch):
                                      dequity_likelihood=0.5))
         return dict(inputs=list(features), data_samples=samples)
 
-    return model.double().train(), batch
+    model.double().train()
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()  # samples do not see each other
+    return model, batch
 
 
 def slow(model, batch, weights):

@@ -7,21 +7,14 @@ import pytest
 from dequity_mmdet3d.likelihood.embeddings.names import names_digest
 from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
 from dequity_mmdet3d.table import LikelihoodTable
-
-# mode: (samples, cars a sample, cyclists a sample)
-MODES = {0: (20, 2, 0), 1: (10, 1, 0), 2: (4, 1, 3)}
-LONE = 2  # with one cyclist each
-CONFIG = '''
-train_dataloader = dict(dataset=dict(
-    type='KittiDataset', data_root={root!r}, ann_file='infos.json',
-    metainfo=dict(classes=['Car', 'Cyclist']),
-    data_prefix=dict(img='images')))
-'''
-
-
-def likelihood_of(mode):
-    """Relative to the largest mode; of a sample without one: 1 / 20."""
-    return MODES[mode][0] / 20 if mode >= 0 else 1 / 20
+from tests.report.helpers import (
+    CONFIG,
+    FIGURE,
+    MODES,
+    RESULTS,
+    SINGLETONS,
+    likelihood_of,
+)
 
 
 @pytest.fixture(scope='session')
@@ -30,7 +23,7 @@ def small(tmp_path_factory):
     from PIL import Image
     root = tmp_path_factory.mktemp('small')
     modes = [m for m, (n, *_) in MODES.items() for _ in range(n)]
-    modes += [-1] * LONE
+    modes += [-1] * SINGLETONS
     rng = np.random.default_rng(0)
     modes = rng.permutation(modes)
     (root / 'images').mkdir()
@@ -70,11 +63,6 @@ def small(tmp_path_factory):
             shards.write(k, vectors[first:end], [], '')
     path.with_suffix('.bad_images.txt').write_text('a/b.png\tcut off\n')
     return root, modes, path
-
-
-RESULTS = {('baseline', 0): 50, ('baseline', 1): 52,
-           ('equity', 0): 53, ('equity', 1): 57}
-FIGURE = 'Kitti metric/KITTI/rare/Cyclist_3D_AP40_moderate_strict'
 
 
 @pytest.fixture(scope='session')

@@ -20,7 +20,7 @@ from dequity_mmdet3d.report.selection import rows_on_page
 from dequity_mmdet3d.report.thumbnails import BOXES, fitting_box, thumbnail
 from dequity_mmdet3d.table import LikelihoodTable
 
-from .conftest import FIGURE, MODES
+from .helpers import FIGURE, MODES
 
 
 def samples_of(root):
@@ -100,7 +100,8 @@ def test_catalog_of_other_samples(small, found, tmp_path):
     assert nothing.images is None and nothing.vectors is None
     assert [n[:8] for n in nothing.notes] == ['No image', 'No embed']
     lost = catalog_of(table, tmp_path / 'x.parquet', samples)
-    assert lost.vectors is None and 'repeat the tools' in lost.notes[0]
+    assert lost.vectors is None
+    assert 'repeat the command that made the table' in lost.notes[0]
 
 
 def test_cameras_of_a_sample_are_averaged(small, found):

@@ -29,19 +29,19 @@ WEIGHTS = (0.25, 1.0, 0.5)
 # the stock host, so that the gradient at a feature is of several samples.
 COUPLED = {
     'FreeAnchor3DHead':
-    'the host takes the predictions of the last sample for the negative bags '
+    'upstream takes the predictions of the last sample for the negative bags '
     'of all, so that they have its weight',
     'PVRCNNRoiHead':
     'on the CPU the features of a key point differ by 16 to 31 % between a '
-    'batch of two and its sample alone, in the stock host; the losses are '
-    'weighed by the sample of the key point and of the RoI',
+    'batch of two and its sample alone, upstream too; the losses are '
+    'weighted by the sample of the key point and of the RoI',
     'SASSD':
-    'the host looks for neighbours of the auxiliary points among all samples '
-    'of the batch (`make_auxiliary_points`); the losses are weighed by the '
+    'upstream looks for neighbours of the auxiliary points among all samples '
+    'of the batch (`make_auxiliary_points`); the losses are weighted by the '
     'sample of the point',
     'H3DBboxHead':
-    'the host turns the surfaces of a box by the yaw of others, also of '
-    'other samples (`get_surface_line_center`); the losses are weighed by '
+    'upstream turns the surfaces of a box by the yaw of others, also of '
+    'other samples (`get_surface_line_center`); the losses are weighted by '
     'the sample of the prediction',
 }
 

@@ -56,5 +56,5 @@ def stored_embeddings(table_path, metadata, paths):
         return np.concatenate(list(shards)).astype(np.float32), usable
     raise FileNotFoundError(
         f'{folder} has no embeddings of these {len(paths)} images by '
-        f'{encoder.get("name")}; repeat the tools/compute_likelihoods.py that '
+        f'{encoder.get("name")}; repeat the command that '
         'made the table')

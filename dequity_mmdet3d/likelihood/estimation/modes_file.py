@@ -51,9 +51,10 @@ class SoftFit:
 
     def arrays(self) -> dict[str, np.ndarray]:
         """dict[str, np.ndarray]: All that is not the modes'."""
-        counts = self.soft.counts
-        return dict(zip(_SOFT_ARRAYS, (
-            self.soft.modes.viewpoint, counts.size, counts.spread)))
+        counts, viewpoint = self.soft.counts, self.soft.modes.viewpoint
+        values = (viewpoint, counts.size, counts.spread)
+        return {name: value for name, value in zip(_SOFT_ARRAYS, values)
+                if value is not None}
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
-"""The samples of a host config's training set, or of another split.
+"""The samples of an MMDetection3D config's training set, or of another split.
 
 The config is read, never run: ``custom_imports`` stay unimported and no
 dataset is built, so mmdet3d need only lie on the disk, as the base of the
-config. What the host's datasets do with the entries is repeated here from
+config. What MMDetection3D's datasets do with the entries is repeated here from
 ``mmengine.dataset.BaseDataset`` and ``mmdet3d.datasets.Det3DDataset``.
 """
 import os.path as osp

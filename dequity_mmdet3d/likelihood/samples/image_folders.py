@@ -1,4 +1,4 @@
-"""Where the images of the host's samples lie.
+"""Where the images of MMDetection3D's samples lie.
 
 An info file has only the names of the images. Their folders stand in the
 dataset's ``data_prefix``, but only in configs that use cameras; those that

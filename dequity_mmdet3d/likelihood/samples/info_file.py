@@ -1,4 +1,4 @@
-"""The host's info files, version 1.1: which samples a data set has."""
+"""MMDetection3D's info files, version 1.1: which samples a data set has."""
 import json
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Read pickles, such as the host's info files, without running their code.
+"""Read pickles, such as upstream's info files, without running their code.
 
 A pickle may name any function of any installed module and have it called.
 This reader knows the few that data of numbers and text needs and refuses all

@@ -1,6 +1,6 @@
 """Where samples come from: a folder of images, or the user's embeddings.
 
-The third source, the host's config file, is in :mod:`.host_config`.
+The third source, MMDetection3D's config file, is in :mod:`.host_config`.
 
 Shape letters: N samples, D embedding size.
 """

@@ -1,8 +1,8 @@
-"""Info files and ground-truth databases, by the host's own converters.
+"""Info files and ground-truth databases, by MMDetection3D's own converters.
 
-The converters lie in the installed host (``mmdet3d/.mim/tools``) and expect
-to be run from a clone of it. Here they write into a folder of their own
-first, so that a finished file appears whole or not at all.
+The converters lie in the installed package (``mmdet3d/.mim/tools``) and
+expect to be run from a clone of it. Here they write into a folder of their
+own first, so that a finished file appears whole or not at all.
 """
 from .host import host_tools
 from .kitti import convert_kitti

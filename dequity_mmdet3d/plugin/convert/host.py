@@ -1,4 +1,4 @@
-"""The host's own converters, found and run where they are installed."""
+"""MMDetection3D's own converters, found and run where they are installed."""
 import importlib
 import os
 import sys

@@ -1,11 +1,11 @@
-"""The host's KITTI evaluation without CUDA.
+"""MMDetection3D's KITTI evaluation without CUDA.
 
 All that keeps ``kitti_eval`` from running on a CPU is its rotated overlap,
 whose module compiles for CUDA when it is imported. It is imported inside two
 functions, ``bev_box_overlap`` and ``d3_box_overlap``, and nowhere else. These
-two names of one module are what gets rebound here, and only where the host's
+two names of one module are what gets rebound here, and only where upstream's
 own would fail: with CUDA nothing changes, so that results stay comparable
-with published ones, made by the host's kernel.
+with published ones, made by upstream's kernel.
 
 Shape letters: N predicted boxes, K annotated boxes.
 """

@@ -2,7 +2,7 @@
 
 Shape letters: N boxes, K query boxes.
 
-The host's kernel collects the corners that lie in the other box and the
+MMDetection3D's kernel collects the corners that lie in the other box and the
 crossings of the edges, in float32. Where edges coincide neither test is
 decided by the geometry but by rounding, and a lost vertex changes the area
 by a jump: the overlap of a box with itself comes out as 0, 1/3 or 1. Here

@@ -14,7 +14,7 @@ class Strata:
 
     Args:
         table (str): Likelihood table of the validation set, made by
-            ``tools/compute_likelihoods.py --split val --apply TABLE``.
+            ``dequity likelihoods --split val --apply TABLE``.
         bounds (Sequence[float]): See
             :func:`dequity_mmdet3d.strata.strata_of`.
 
@@ -48,6 +48,6 @@ class Strata:
                 f'not in the likelihood table {self.path} '
                 f'({len(self.table)} samples), first {absent[:5]}; it must '
                 'be the table of the validation set: '
-                'tools/compute_likelihoods.py CONFIG --split val --apply '
+                'dequity likelihoods CONFIG --split val --apply '
                 'TRAINING_TABLE --out TABLE')
         return strata_of(self.table.likelihood[rows], self.bounds)

@@ -17,7 +17,7 @@ from dequity_mmdet3d.likelihood.encoding.encode import (
 )
 from dequity_mmdet3d.processes import Alone
 
-from ..conftest import write_images
+from ..helpers import write_images
 
 QUIET = dict(progress=False)
 

@@ -11,8 +11,9 @@ from dequity_mmdet3d.likelihood.samples.host_config import (
 )
 from dequity_mmdet3d.likelihood.samples.image_folders import image_paths
 from dequity_mmdet3d.provenance import Provenance
+from tests.helpers import ROOT
 
-from ..conftest import ROOT, kitti_info, write_images, write_infos
+from ..helpers import kitti_info, write_images, write_infos
 
 pytest.importorskip('mmengine', reason='mmengine reads the config files')
 

@@ -93,7 +93,7 @@ def channel_statistics(
     Returns:
         tuple[torch.Tensor, torch.Tensor]: (B, C) float32 each.
     """
-    inner = (1, )
+    inner: tuple[int, ...] = (1, )
     if output.dim() == 4:
         _, a, b, c = output.shape
         inner = (1, 2) if a == b != c else (2, 3)
@@ -126,8 +126,9 @@ def find_stages(net: torch.nn.Module) -> list[torch.nn.Module]:
         holds the most weights; of more than four, those at its quarters.
         Empty if there is no list.
     """
-    layers = [getattr(net, f'layer{i}', None) for i in (1, 2, 3, 4)]
-    if all(isinstance(m, torch.nn.Module) for m in layers):
+    layers = [m for i in (1, 2, 3, 4) if isinstance(
+        m := getattr(net, f'layer{i}', None), torch.nn.Module)]
+    if len(layers) == 4:
         return layers
     chains = [m for m in net.modules() if len(list(m.children())) and
               isinstance(m, (torch.nn.ModuleList, torch.nn.Sequential))]
