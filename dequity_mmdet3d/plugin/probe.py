@@ -57,7 +57,7 @@ def aside(model):
                 module.eval()
         # upstream's reduce_mean and norms ask this before they wait for
         # other processes
-        with torch.no_grad(), no_trace(), stand_in(
+        with torch.no_grad(), no_trace(model), stand_in(
                 torch.distributed, 'is_initialized', _no_other_process):
             yield
     finally:

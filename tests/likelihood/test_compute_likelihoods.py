@@ -90,10 +90,11 @@ def test_real_images(shared_data, tmp_path):
     assert table.sample_id.tolist() == [f'{i:06d}.png' for i in range(3, 15)]
     encoder = table.metadata['encoder']
     assert encoder['name'] == 'efficientnet_lite0'
-    assert encoder['dim'] == 1280 and len(encoder['weights_sha256']) == 64
+    assert encoder['dim'] == 3520 and len(encoder['weights_sha256']) == 64
     assert encoder['resize'] == 'squash to 224x224'
     assert encoder['precision'] in ('float32', 'bfloat16')
-    assert table.metadata['clustering']['method'] == 'modes'
+    assert encoder['features'] == 'stages'
+    assert table.metadata['clustering']['method'] == 'soft'
     assert (tmp_path / 't.modes.npz').is_file()
     assert 'images/s' in done.stdout and str(out) in done.stdout
     assert f'embeddings: {tmp_path / "t.embeddings"}' in done.stdout

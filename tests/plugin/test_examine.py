@@ -216,6 +216,32 @@ def test_examining_leaves_no_trace():
     assert not any('loss' in vars(m) for m in model.modules())
 
 
+RAYS = np.random.RandomState(234)  # as NeRF-Det's ray sampler keeps one
+
+
+class Rays(toys.Dense):
+    """Draws from generators of the Python module and of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.own = np.random.RandomState(7)
+
+    def loss_by_feat(self, cls_scores, targets):
+        keep = [torch.from_numpy(rng.rand(z.shape[-1]) < 0.5).float()
+                for rng, z in zip((RAYS, self.own), cls_scores)]
+        return super().loss_by_feat(
+            [z * k for z, k in zip(cls_scores, keep)], targets)
+
+
+def test_examining_moves_no_generator_of_a_module():
+    model = toys.build_toy(Rays)
+    before = [rng.get_state() for rng in (RAYS, model.head.own)]
+    examine(DequityLoss(), model, toys.toy_batch(3, WEIGHTS))
+    for rng, state in zip((RAYS, model.head.own), before):
+        after = rng.get_state()
+        assert (after[1] == state[1]).all() and after[2:] == state[2:]
+
+
 def test_what_grows_with_the_batch():
     def sizes(b, width):
         z = torch.zeros(1, requires_grad=True)

@@ -42,7 +42,7 @@ HEADS = {
 }
 WEIGHTS = (0.3, 0.9, 0.55)
 CELLS = 16
-MORE_CELLS = dict(SSN=64)  # with fewer no anchor is near a box
+MORE_CELLS = dict(SSN=48)  # with fewer no anchor is near a box
 
 
 class OneHead(BaseModel):
@@ -260,6 +260,28 @@ def test_losses_that_take_weights_otherwise_keep_their_values(
         dict(values(want), loss_bbox=stock['loss_bbox']), rel=1e-6)
     for n, gradient in gradients(model, losses).items():
         assert relative(gradient, want_gradients[n]) < 1e-6
+
+
+def test_free_anchor_keeps_its_values(monkeypatch):
+    """It makes no element weights, and couples samples, which is said."""
+    monkeypatch.setitem(HEADS, 'FreeAnchor', (
+        'free_anchor/pointpillars_hv_fpn_head-free-anchor_sbn-all_8xb4-2x_'
+        'nus-3d.py', 'pts_bbox_head', 'pts'))
+    model, batch = build('FreeAnchor', monkeypatch)
+    model.float()
+
+    def single(weights=None):
+        made = batch(weights)
+        return dict(made, inputs=[x.float() for x in made['inputs']])
+
+    stock = {k: float(v.detach()) for k, v in model(**single()).items()}
+    _, found = attached(model, single)
+    assert str(found) == (
+        "weighs positive_bag_loss, negative_bag_loss in gradient (the log "
+        "shows upstream's values); no sum over samples, so weighed by the "
+        'sample of each prediction: negative_bag_loss')
+    assert stock == {k: float(v.detach())
+                     for k, v in model(**single(WEIGHTS)).items()}
 
 
 def test_other_heads_show_the_values_of_the_stock():

@@ -35,6 +35,7 @@ UNCLEAR, CLEAR = 0.75, 0.85
 # begins to mean something; with twice as many it does.
 TEN = 10
 _PAIRS = 500  # samples that the bandwidth is found from
+_DIGITS = 6  # of the logarithm
 _PAIRS_AT_ONCE = 2**20  # of samples and cells: what fits into a cache
 
 
@@ -64,15 +65,19 @@ class SoftCount:
             np.ndarray: (M,) float64, at most 0.
         """
         share = (self.size / self.size.sum()).astype(np.float32)
+        scale = np.float32(-1 / self.bandwidth)
         out = np.empty(len(rows))
         size = max(_PAIRS_AT_ONCE // len(share), 1)
         for start in range(0, len(rows), size):
             square = _squares(rows[start:start + size], self.mean,
                               self.spread)
-            square *= np.float32(-1 / self.bandwidth)
+            square *= scale
             np.exp(square, out=square)
-            out[start:start + size] = square @ share
-        return np.log(np.maximum(out, np.finfo(np.float32).tiny))
+            square *= share
+            out[start:start + size] = square.sum(axis=1)
+        # what is left of how many threads multiply matrices ends here
+        return np.round(
+            np.log(np.maximum(out, np.finfo(np.float32).tiny)), _DIGITS)
 
 
 def soft_count(rows: np.ndarray, cells: Cells,
@@ -92,7 +97,9 @@ def soft_count(rows: np.ndarray, cells: Cells,
         SoftCount: With the bandwidth of these rows.
     """
     mean = cells.mean.astype(np.float32)
-    spread = np.einsum('kii->k', cells.scatter).astype(np.float64) / cells.size
+    square = np.einsum('nq,nq->n', rows, rows, dtype=np.float64)
+    square -= np.einsum('kq,kq->k', mean, mean, dtype=np.float64)[cells.labels]
+    spread = np.maximum(np.bincount(cells.labels, square) / cells.size, 0)
     some = rows[::-(-len(rows) // _PAIRS)]
     square = _squares(some, mean, spread).ravel()
     weight = np.tile(cells.size, len(some))
@@ -109,12 +116,13 @@ def soft_count(rows: np.ndarray, cells: Cells,
 
 def _squares(rows, mean, spread):
     """(M, K) float32 mean square distances of rows from cells' samples."""
-    square = rows @ (-2 * mean.T)
-    square += np.einsum('mq,mq->m', rows, rows)[:, None]
-    square += np.einsum('kq,kq->k', mean, mean)
+    # in float64, so that rounding hides in which order a product is summed
+    square = rows.astype(np.float64) @ (-2 * mean.T.astype(np.float64))
+    square += np.einsum('mq,mq->m', rows, rows, dtype=np.float64)[:, None]
+    square += np.einsum('kq,kq->k', mean, mean, dtype=np.float64)
     np.maximum(square, 0, out=square)
-    square += spread.astype(np.float32)
-    return square
+    square += spread
+    return square.astype(np.float32)
 
 
 def clearness(log_share: np.ndarray,

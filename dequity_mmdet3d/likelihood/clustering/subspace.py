@@ -56,8 +56,12 @@ class Subspace:
             np.ndarray: (N, Q) float32.
         """
         out = np.empty((len(vectors), self.axes.shape[1]), dtype=np.float32)
+        axes = self.axes.astype(np.float64)
         for start, block in vectors.blocks():
-            out[start:start + len(block)] = (block - self.centre) @ self.axes
+            out[start:start + len(block)] = (
+                # in float64, so that rounding hides in which order a product
+                # is summed, which depends on the number of threads
+                (block - self.centre).astype(np.float64) @ axes)
         return out
 
 
@@ -81,8 +85,9 @@ def principal_subspace(vectors, seed=0):
     centre = x.mean(axis=0, dtype=np.float64).astype(np.float32)
     x = x - centre
     wide = x.shape[0] < x.shape[1]
+    x = x.astype(np.float64)
     gram = x @ x.T if wide else x.T @ x
-    variance, axes = np.linalg.eigh(gram.astype(np.float64))
+    variance, axes = np.linalg.eigh(gram)
     variance, axes = np.maximum(variance[::-1], 0), axes[:, ::-1]
     if not variance[0] > 1e-10 * len(x):  # all samples are one point
         return Subspace(centre, np.eye(x.shape[1], 1, dtype=np.float32))

@@ -27,6 +27,7 @@ import numpy as np
 
 from ...whole_file import lock, remove_leftovers, whole_file
 from ..choices import EMBEDDING_DTYPES, SHARD_SIZE
+from .changes import what_changed
 
 _ADVICE = 'free some space, or give another folder with --embeddings-dir'
 
@@ -99,35 +100,10 @@ class ShardStore:
                 with whole_file(folder / 'identity.json') as f:
                     f.write(json.dumps(identity, indent=2).encode())
             if self.say is not None and not known:
-                self._say_what_changed(identity, folder)
+                changed = what_changed(identity, folder)
+                if changed:
+                    self.say(f'encoding anew: {changed}')
             yield shards
-
-    def _say_what_changed(self, identity, folder):
-        """Why the embeddings of an earlier run are not taken, if any."""
-        nearest = None
-        for other in sorted(Path(self.folder).glob('*/identity.json')):
-            if other.parent == folder:
-                continue
-            try:
-                old = json.loads(other.read_text(encoding='utf-8'))
-                changed = [
-                    k for k in {**identity, **old}
-                    if k != 'first_image' and old.get(k) != identity.get(k)
-                ]
-            except (OSError, ValueError, TypeError, AttributeError):
-                continue  # not ours, or damaged
-            if nearest is None or len(changed) < len(nearest[0]):
-                nearest = changed, other.parent
-        if nearest is not None:
-            what = ', '.join(_WORDS.get(k, k) for k in nearest[0])
-            self.say(f'encoding anew: what is in {nearest[1]} was made with '
-                     f'another {what}')
-
-
-_WORDS = dict(
-    images='number of images', images_sha256='list of images',
-    weights_sha256='weights', batch_size='batch size',
-    shard_size='shard size', dtype='embedding dtype')
 
 
 class Shards(Sequence):
