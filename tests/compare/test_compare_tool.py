@@ -32,7 +32,9 @@ def first_loss(run):
 def test_pairs_then_nothing_twice(tmp_path, data):
     short = ('--cfg-options', 'train_cfg.max_iters=2',
              'default_hooks.checkpoint.interval=2',
-             'default_hooks.logger.interval=1', 'log_processor.window_size=1')
+             'default_hooks.logger.interval=1', 'log_processor.window_size=1',
+             # the losses of both arms can be told equal
+             'default_hooks.dequity.loss.values=stock')
     done = compare(tmp_path, data, '--arms', 'baseline', 'equity', '--seeds',
                    4, *short)
     assert done.returncode == 0, done.stdout[-3000:]
