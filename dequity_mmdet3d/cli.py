@@ -30,7 +30,7 @@ def is_users_mistake(error: BaseException) -> bool:
         frame = frame.tb_next
     module = frame.tb_frame.f_globals.get('__name__', '') if frame else ''
     return isinstance(error, USER_ERRORS) and module.split('.')[0] in (
-        'dequity_mmdet3d', '__main__')
+        'dequity_mmdet3d', 'demo', '__main__')
 
 
 def run_cli(main: Callable[[], int | None],
