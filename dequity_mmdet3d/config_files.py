@@ -47,6 +47,13 @@ def base(name: str) -> str:
     return str(path)
 
 
+def check_config_file(path: str | Path) -> None:
+    """Raise FileNotFoundError, with the path, unless there is such a file."""
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'there is no config file {path} (looked from '
+                                f'{Path.cwd()}); correct the path')
+
+
 def read_config(path: str | Path, cfg_options: Any = None) -> Any:
     """Read a config file, of either style, without importing what it names.
 
@@ -64,9 +71,7 @@ def read_config(path: str | Path, cfg_options: Any = None) -> Any:
             fit.
         ImportError: If mmengine is not installed.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'there is no config file {path} (looked from '
-                                f'{Path.cwd()}); correct the path')
+    check_config_file(path)
     try:
         mend_config_reading()
         from mmengine.config import Config, DictAction

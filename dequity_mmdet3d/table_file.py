@@ -110,7 +110,9 @@ def read_table(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
             'correct the path')
     try:
         with open(path, 'rb') as f:
-            table = pq.ParquetFile(f).read()
+            # In this thread: one of Arrow's would let go of Python's file
+            # after the call, and a process that ends meanwhile aborts.
+            table = pq.ParquetFile(f).read(use_threads=False)
     except (pa.ArrowException, OSError) as e:
         # a damaged page is an OSError for pyarrow
         raise ValueError(f'{path} cannot be read as a Parquet file '

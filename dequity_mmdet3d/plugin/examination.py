@@ -57,7 +57,7 @@ class Examination:
         if others:
             line += f'; leaves {others}'
         if coupled:
-            line += ('; no sum over samples, so weighed by the sample of '
+            line += ('; no sum over samples, so weighted by the sample of '
                      f'each prediction: {coupled}')
         return line
 

@@ -73,7 +73,7 @@ class DequityHook(Hook):
         self._weighs = not isinstance(loader.sampler, DequitySampler)
         if not self._weighs:
             _say('DequityHook: samples are drawn by their weights '
-                 '(DequitySampler), so their losses are not weighed too')
+                 '(DequitySampler), so their losses are not weighted too')
             return
         datasets = equity_datasets(loader.dataset)
         self.loss.fit(

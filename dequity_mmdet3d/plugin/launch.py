@@ -5,7 +5,7 @@ import sys
 import torch
 
 from dequity_mmdet3d import __version__
-from dequity_mmdet3d.config_files import mend_config_reading
+from dequity_mmdet3d.config_files import check_config_file, mend_config_reading
 
 from .compat import mend_host
 from .convert import host_tools
@@ -29,6 +29,7 @@ def run_host_tool(name, prepare=None):
         return
     tool = _load(host_tools() / name)
     args = tool.parse_args()
+    check_config_file(args.config)
     if getattr(args, 'amp', False) and not torch.cuda.is_available():
         raise ValueError('--amp needs a GPU (mmengine trains with mixed '
                          'precision there only); leave it out')
