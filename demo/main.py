@@ -17,20 +17,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dequity_mmdet3d import __version__
+from dequity_mmdet3d.cli import positive
 from dequity_mmdet3d.likelihood.samples.host_config import read_config
 from dequity_mmdet3d.machine import tune_for_cpu
 
 ROOT = Path(__file__).resolve().parents[1]
 TOOLS = ROOT / 'tools'
 BASE = ROOT / 'configs/pointpillars_dequity_mini_kitti.py'
-
-
-def positive(text):
-    """An argument that counts something: 1 or more."""
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f'expected 1 or more, got {text}')
-    return value
 
 
 def parse_args(argv=None):

@@ -1,6 +1,7 @@
-"""What the command-line tools share: how a user's mistake ends a run."""
+"""What the command-line tools share: counts, and how a mistake ends a run."""
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable
@@ -11,6 +12,14 @@ from .messages import error_line
 USER_ERRORS = (ValueError, TypeError, KeyError)
 # These tell of the user's machine whoever raises them.
 MACHINE_ERRORS = (OSError, ImportError)
+
+
+def positive(text: str) -> int:
+    """An argument that counts something: 1 or more."""
+    value = int(text)
+    if value < 1:
+        raise argparse.ArgumentTypeError(f'expected 1 or more, got {text}')
+    return value
 
 
 def is_users_mistake(error: BaseException) -> bool:

@@ -11,6 +11,7 @@ import argparse
 from pathlib import Path
 
 from .. import __version__
+from ..cli import positive
 from ..machine import tune_for_cpu
 
 AGAIN = 'repeat the same command: finished runs stay'
@@ -32,13 +33,6 @@ folder share the runs; each run uses one of a machine's GPUs.
 Exit status: 0 all runs of this process are finished and the table is written,
 1 one failed, 2 wrong arguments, 130 interrupted.
 """
-
-
-def positive(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f'expected 1 or more, got {text}')
-    return value
 
 
 def parse_args(argv=None):
