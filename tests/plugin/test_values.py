@@ -278,7 +278,7 @@ def test_free_anchor_keeps_its_values(monkeypatch):
     _, found = attached(model, single)
     assert str(found) == (
         "weighs positive_bag_loss, negative_bag_loss in gradient (the log "
-        "shows upstream's values); no sum over samples, so weighed by the "
+        "shows upstream's values); no sum over samples, so weighted by the "
         'sample of each prediction: negative_bag_loss')
     assert stock == {k: float(v.detach())
                      for k, v in model(**single(WEIGHTS)).items()}
