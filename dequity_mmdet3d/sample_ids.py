@@ -9,7 +9,7 @@ from typing import Any
 from .messages import first_five
 
 # By which entry of an info a sample is named; the first that it has counts.
-ID_TYPES = ('token', 'sample_idx', 'sample_id', 'lidar_path')
+ID_TYPES = ('token', 'sample_idx', 'sample_id', 'lidar_path', 'img_id')
 
 
 def sample_id_of(info: dict, points_folder: str = '') -> str:
@@ -24,7 +24,9 @@ def sample_id_of(info: dict, points_folder: str = '') -> str:
        sequence and frame in it: '015' is not '15';
     4. ``lidar_points.lidar_path``, the file of the points (ScanNet:
        'scene0191_00.bin'; SUN RGB-D, S3DIS), below the data set's folder
-       of points where it lies there.
+       of points where it lies there;
+    5. ``img_id``, as it stands (MMDetection's 2D sets: the ``id`` of an
+       image of a COCO file, '397133').
 
     Args:
         info (dict): One entry of an info file's ``data_list`` (version 1.1),
@@ -41,7 +43,7 @@ def sample_id_of(info: dict, points_folder: str = '') -> str:
         KeyError: If the info has none of these.
     """
     kind = id_type_of(info)
-    if kind in ('token', 'sample_id'):
+    if kind in ('token', 'sample_id', 'img_id'):
         return str(info[kind])
     if kind == 'lidar_path':
         return _below(str(info['lidar_points'][kind]), points_folder)
@@ -66,8 +68,9 @@ def id_type_of(info: dict) -> str:
         if found.get(kind) is not None and found[kind] != '':
             return kind
     raise KeyError(
-        "a sample needs 'token', 'sample_idx', 'sample_id' or "
-        "'lidar_points.lidar_path' to be found in the likelihood table, but "
+        "a sample needs 'token', 'sample_idx', 'sample_id', "
+        "'lidar_points.lidar_path' or 'img_id' to be found in the likelihood "
+        "table, but "
         f'has only {sorted(map(str, info))}; write one of them, unique, into '
         'each entry of the info file')
 

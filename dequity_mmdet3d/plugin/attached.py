@@ -14,7 +14,7 @@ from ..weighting.gradient import BatchWeights
 from ..weighting.leaks import loss_terms
 from ..weighting.randomness import random_state, set_random_state
 from ..weighting.values import ones, show_weighted
-from .batch import metas_in
+from .batch import all_metas_in, metas_in
 from .examination import Examination, check_terms
 from .patches import patch, take_back
 
@@ -71,14 +71,16 @@ class Attached:
         """Weigh what is computed in this context by these samples.
 
         Args:
-            samples (list): B data samples, or lists of frames.
+            samples (list): B data samples, or lists of frames; or the
+                ``img_metas`` of a flat batch.
         """
         before = self._batch, self._samples
-        values = self.loss.weights(metas_in(samples))
+        values = self.loss.weights(all_metas_in(samples))
         if before[0] is None:
             self._used += values
         if before[0] is None or before[0].values != values:
-            self._batch, self._samples = BatchWeights(values), samples
+            self._batch = BatchWeights(values)
+            self._samples = samples if metas_in(samples) else None
         try:
             yield
         finally:
@@ -145,7 +147,8 @@ class Attached:
                 return BatchWeights(self.loss.weights(value))
         raise ValueError(
             'DequityLoss cannot tell which samples this loss is of: it was '
-            'called outside of a method loss(..., batch_data_samples)')
+            'called outside of a method loss(..., batch_data_samples) and of '
+            'a forward(img_metas=...)')
 
     def _losses(self, boundary, module, run, arguments, weights):
         selected = self._selected.setdefault(boundary.name, {})

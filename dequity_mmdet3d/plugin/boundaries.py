@@ -7,11 +7,13 @@ MMDetection and MMDetection3D have one by convention: the method
 Shape letters: B samples, R rows (RoIs, points, voxels of all samples).
 """
 import contextlib
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from torch import nn
 
+from .equity_pipeline import IMAGE_METAS
 from .families import FAMILIES, parameters_of
 
 # what the methods of detectors and heads call themselves and their samples
@@ -21,7 +23,7 @@ DATA_SAMPLES = ('batch_data_samples', 'data_samples')
 
 @dataclass(frozen=True)
 class Boundary:
-    """A method that takes predictions and returns a dict of losses.
+    """A method that takes predictions and returns a dict of losses, or one.
 
     Args:
         name (str): As a user writes it, 'bbox_head.loss_by_feat'.
@@ -77,7 +79,8 @@ def find_boundaries(model, extra=None):
         for rule in FAMILIES:
             for method, details in rule(module):
                 full = f'{name}.{method}'.lstrip('.')
-                found[full] = Boundary(full, module, method, **details)
+                owner, _, last = full.rpartition('.')
+                found[full] = Boundary(full, modules[owner], last, **details)
     for name, layout in (extra or {}).items():
         owner, _, method = name.rpartition('.')
         module = modules.get(owner)
@@ -104,19 +107,43 @@ def find_boundaries(model, extra=None):
 
 
 def find_entries(model):
-    """Methods of a detector and its heads that get the data samples.
+    """Methods of a detector and its heads that get the samples' metas.
 
     Returns:
         list[tuple[nn.Module, str, tuple[str, int]]]: Module, method, and
         the name and position of that argument.
     """
-    return [(module, method, position) for module in model.modules()
-            for method in ENTRIES
-            for position in [_position(getattr(module, method, None))]
-            if position is not None]
+    flat = flat_entry(model)
+    return ([(model, 'forward', flat)] if flat else []) + [
+        (module, method, position) for module in model.modules()
+        for method in ENTRIES
+        for position in [_position(getattr(module, method, None))]
+        if position is not None]
 
 
 def _position(method):
     names = list(parameters_of(method))
     return next(((name, names.index(name))
                  for name in DATA_SAMPLES if name in names), None)
+
+
+def flat_entry(model):
+    """Where ``forward`` of a detector of flat batches gets ``img_metas``.
+
+    StreamPETR and what came from it: ``forward(mode, **data)``, without data
+    samples.
+
+    Returns:
+        tuple[str, int] | None: Name and position; None for detectors whose
+        ``forward`` takes data samples.
+    """
+    parameters = parameters_of(model.forward)
+    if any(name in parameters for name in DATA_SAMPLES):
+        return None
+    names = list(parameters)
+    if IMAGE_METAS in names:
+        return IMAGE_METAS, names.index(IMAGE_METAS)
+    if any(p.kind is inspect.Parameter.VAR_KEYWORD
+           for p in parameters.values()):
+        return IMAGE_METAS, len(names)
+    return None

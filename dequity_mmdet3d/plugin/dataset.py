@@ -4,7 +4,6 @@ Shape letters: N samples.
 """
 from __future__ import annotations
 
-import functools
 import logging
 from collections.abc import Callable
 from typing import Any
@@ -21,24 +20,34 @@ from dequity_mmdet3d.weight import (
 )
 
 from .compat import mend_host
-from .equity_pipeline import EquityPipeline, info_with_equity
+from .equity_pipeline import EquityPipeline, EquityTransform, join
+from .registration import register
 from .walk import (
     base_datasets,
     by_index,
     check_joinable,
     ids_of,
+    mixers,
     pipeline_of,
     show_pipeline,
 )
 
 
-@DATASETS.register_module()
+def _own_frame_weights(dataset):
+    """(N,) by index, or None where the data sets below have them."""
+    weights = getattr(dataset, 'frame_weights', None)
+    return None if weights is None else np.asarray(weights, dtype=float)
+
+
+@register(DATASETS)
 class DequityDataset:
     """A wrapper that gives each training sample its likelihood and weight.
 
     The info dict and the pipeline's results gain ``dequity_likelihood``
     (p in (0, 1]) and ``dequity_weight``; so does the meta information of
-    ``data_samples``. The pipeline of the wrapped data set stays as it is.
+    ``data_samples``, or, in flat batches, ``img_metas``. The pipeline of the
+    wrapped data set stays as it is, and what this wrapper has not itself is
+    an attribute of the wrapped data set.
 
     Note:
         It does not inherit from ``BaseDataset``: like the host's other
@@ -102,6 +111,33 @@ class DequityDataset:
         mend_host(quiet=True)
         vars(self).update(state)
 
+    def __getattr__(self, name: str) -> Any:
+        # not of a copy that is not filled yet, nor Python's own protocols
+        if name.startswith('__') or 'dataset' not in vars(self):
+            raise AttributeError(
+                f'{type(self).__name__!r} object has no attribute {name!r}')
+        return getattr(self.dataset, name)
+
+    @property
+    def frame_weights(self) -> list[float]:
+        """list[float]: N weights to draw samples by, of one epoch by index.
+
+        What samplers such as tier4/AWML's ask a data set for: the wrapped
+        data set's own where it has some, else the weights of this wrapper.
+        Beside a sampler that draws by the latter, :class:`.DequityHook`
+        leaves the losses alone.
+        """
+        self.full_init()
+        own = [hasattr(base, 'frame_weights') for base in base_datasets(self)]
+        if not any(own):
+            return self.weight.tolist()
+        if not all(own):
+            raise ValueError(
+                f'{own.count(False)} of {len(own)} data sets have no '
+                'frame_weights of their own and the others do; give all of '
+                'them some, or draw samples with DequitySampler')
+        return by_index(self.dataset, _own_frame_weights).tolist()
+
     @property
     def metainfo(self) -> dict:
         """dict: The meta information of the wrapped data set."""
@@ -119,7 +155,7 @@ class DequityDataset:
     def pipeline(self, pipeline: Callable) -> None:
         self.full_init()
         for base in base_datasets(self):
-            base.pipeline = EquityPipeline(pipeline)
+            base.pipeline = EquityPipeline(pipeline, base.pipeline.current)
 
     def full_init(self) -> None:
         """Read the wrapped data set and join it with the table."""
@@ -145,12 +181,12 @@ class DequityDataset:
             likelihood = np.array(
                 [likelihood_of[key] for key in ids[id(base)].tolist()])
             equity = np.stack([likelihood, self._weights(likelihood)], 1)
-            base.get_data_info = functools.partial(info_with_equity,
-                                                   base.get_data_info, equity)
-            base.pipeline = EquityPipeline(base.pipeline)
+            join(base, equity)
             if not hasattr(base, 'show_ins_var'):
                 # the host forgets it where its lazy_init is True
                 base.show_ins_var = False
+        for mixer in mixers(self.dataset):
+            mixer.pipeline[-1] = EquityTransform(mixer.pipeline[-1])
         show_pipeline(self.dataset, self.pipeline)
         self._fully_initialized = True
 

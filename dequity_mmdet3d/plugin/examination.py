@@ -98,7 +98,9 @@ def check_terms(loss, losses, model):
             "{'module.method': None})), or 'rows' in place of None where "
             'predictions are rows of all samples and each sample has as many '
             'in every batch, or the method also takes what tells how many '
-            '(the sample number of each row, offsets, a tensor a sample); or '
+            '(the sample number of each row, offsets, a tensor a sample); if '
+            'it also has the layers before, name the loss modules that it '
+            "calls, {'module.loss_ce.forward': 'rows'}; or "
             'name the terms to weigh, and so leave these as they are: '
             'terms=[...]')
     return result

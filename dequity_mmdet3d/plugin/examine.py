@@ -14,7 +14,7 @@ from .observation import Observation
 def examine(loss, model, data_batch):
     """Learn where the samples are in the predictions, and check the losses.
 
-    A copy of the model computes its losses
+    Copies of the model compute its losses
 
     1. of the batch without its last sample, and of the batch: what becomes
        smaller by one there is the axis of the samples, and where predictions
@@ -39,13 +39,11 @@ def examine(loss, model, data_batch):
             samples, or ``terms`` names none.
     """
     with no_trace(model):
-        model = copy.deepcopy(model)
-        for module in model.modules():
-            if isinstance(module, _BatchNorm):
-                module.eval()  # one sample alone has no variance
         smaller, part = Observation(), without_last(data_batch)
         if part is not None:
-            _losses(loss, model, part, watch=smaller)
+            # a copy of its own: it may remember its samples (StreamPETR)
+            _losses(loss, _copied(model), part, watch=smaller)
+        model = _copied(model)
         seen = Observation(smaller, loss.values == 'weighted')
         seen.watch_modules(model)
         seen.name_terms(_losses(loss, model, data_batch, watch=seen))
@@ -57,6 +55,14 @@ def examine(loss, model, data_batch):
     return replace(found, terms={
         name: Term(yes, yes and name in seen.values, name in seen.coupled)
         for name, yes in weighed.items()})
+
+
+def _copied(model):
+    model = copy.deepcopy(model)
+    for module in model.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()  # one sample alone has no variance
+    return model
 
 
 def _losses(loss, model, data_batch, **kwargs):

@@ -79,8 +79,19 @@ def anchor_heads(module):
         yield BY_CONVENTION, dict(elements=_anchor_elements)
 
 
+def losses_beside_classifier(module):
+    """TPVFormer: one method has the classifier and calls the loss modules.
+
+    Rows of all samples in one tensor, (R, C), go into these.
+    """
+    if is_a(module, 'TPVFormerDecoder'):
+        for name in ('loss_ce', 'loss_lovasz'):
+            yield f'{name}.forward', {}
+
+
 FAMILIES = (any_head, anchor_heads, primitive_refinement, roi_box_heads,
-            point_segmentation_heads, auxiliary_points)
+            point_segmentation_heads, auxiliary_points,
+            losses_beside_classifier)
 
 
 def watched(module):

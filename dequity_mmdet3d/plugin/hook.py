@@ -12,7 +12,8 @@ from mmengine.model import is_model_wrapper
 from .compat import mend_host
 from .dataset import DequityDataset
 from .examine import examine
-from .sampler import DequitySampler
+from .registration import register
+from .sampler import draws_by_weights, sampler_of
 from .walk import unweighted, wrapped_by
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def equity_datasets(dataset):
     return [e for d in wrapped_by(dataset) for e in equity_datasets(d)]
 
 
-@HOOKS.register_module()
+@register(HOOKS)
 class DequityHook(Hook):
     """Weighs the losses while training lasts, and logs the weights.
 
@@ -51,8 +52,8 @@ class DequityHook(Hook):
     loss term can be told apart by sample; see :func:`.examine.examine`. A line
     of the log says what is weighed, in value or in gradient alone.
 
-    Beside a :class:`.DequitySampler`, which draws samples by the same
-    weights, it does nothing.
+    Beside a :class:`.DequitySampler`, or another sampler that draws samples
+    by the same weights, it does nothing.
 
     Args:
         loss (dict): Config of the loss wrapper, ``type='DequityLoss'``
@@ -70,10 +71,12 @@ class DequityHook(Hook):
         """Check that all samples carry a weight, and learn the epoch's."""
         self._attached = False
         loader = runner.train_dataloader
-        self._weighs = not isinstance(loader.sampler, DequitySampler)
+        sampler = sampler_of(loader)
+        self._weighs = not draws_by_weights(sampler)
         if not self._weighs:
             _say('DequityHook: samples are drawn by their weights '
-                 '(DequitySampler), so their losses are not weighted too')
+                 f'({type(sampler).__name__}), so their losses are not '
+                 'weighted too')
             return
         datasets = equity_datasets(loader.dataset)
         self.loss.fit(

@@ -9,6 +9,7 @@ from mmdet3d.registry import MODELS
 
 from .attached import Attached
 from .batch_weights import BatchWeighting
+from .registration import register
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 VALUES = ('weighted', 'stock')
 
 
-@MODELS.register_module()
+@register(MODELS)
 class DequityLoss:
     """Multiplies each sample's part of a detector's losses by its weight.
 

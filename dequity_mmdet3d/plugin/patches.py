@@ -8,8 +8,8 @@ from types import MethodType
 
 import torch
 
-from .batch import metas_in
-from .boundaries import find_boundaries, find_entries
+from .batch import all_metas_in
+from .boundaries import find_boundaries, find_entries, flat_entry
 from .families import ROWS, watched
 
 
@@ -43,8 +43,9 @@ def patch(attached, model):
         for method, samples_of in watched(module):
             put(module, method, _watch(module, method, samples_of))
         put(module, boundary.method, _boundary(attached, boundary))
-    if callable(getattr(model, 'loss', None)):
-        put(model, 'loss', _outermost(attached, model))
+    outer = 'forward' if flat_entry(model) else 'loss'
+    if callable(getattr(model, outer, None)):
+        put(model, outer, _outermost(attached, model, outer))
     return patches
 
 
@@ -76,7 +77,7 @@ def _entry(attached, module, name, position):
     def entry(self, *args, **kwargs):
         samples = kwargs.get(parameter,
                              args[place] if len(args) > place else None)
-        if not torch.is_grad_enabled() or metas_in(samples) is None:
+        if not torch.is_grad_enabled() or all_metas_in(samples) is None:
             return stock(self, *args, **kwargs)
         with attached.batch(samples):
             return stock(self, *args, **kwargs)
@@ -84,9 +85,9 @@ def _entry(attached, module, name, position):
     return entry
 
 
-def _outermost(attached, model):
+def _outermost(attached, model, name):
     """A detector's losses: is there a term that was not examined?"""
-    stock = _stock(model, 'loss')
+    stock = _stock(model, name)
 
     def outermost(self, *args, **kwargs):
         return attached.step(lambda: stock(self, *args, **kwargs), self)
@@ -105,11 +106,16 @@ def _watch(module, name, samples_of):
     return watch
 
 
+class _OneLoss(dict):
+    """The loss of a method that returns one, by the name of its module."""
+
+
 def _boundary(attached, boundary):
     """Where predictions become losses."""
     module, name = boundary.module, boundary.method
     stock = _stock(module, name)
     signature = inspect.signature(getattr(module, name))
+    term = boundary.owner.rpartition('.')[2]
 
     def at_boundary(self, *args, **kwargs):
         if not torch.is_grad_enabled():
@@ -117,9 +123,13 @@ def _boundary(attached, boundary):
 
         def run(arguments):
             bound = inspect.BoundArguments(signature, arguments)
-            return stock(self, *bound.args, **bound.kwargs)
+            out = stock(self, *bound.args, **bound.kwargs)
+            # a loss module's own method returns one
+            return _OneLoss({term: out}) if isinstance(
+                out, torch.Tensor) else out
 
-        return attached.at_boundary(boundary, self, run,
-                                    signature.bind(*args, **kwargs).arguments)
+        out = attached.at_boundary(boundary, self, run,
+                                   signature.bind(*args, **kwargs).arguments)
+        return out[term] if isinstance(out, _OneLoss) else out
 
     return at_boundary

@@ -27,6 +27,7 @@ from .batch import metas_in, take
 from .compat import mend_host
 from .equity_pipeline import LIKELIHOOD_KEY
 from .hook import equity_datasets
+from .registration import register
 from .stand_in import stand_in
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ def edges_of(likelihood, bounds):
             likelihood[stratum == STRATA.index(COMMON)].min())
 
 
-@HOOKS.register_module()
+@register(HOOKS)
 class DequityProbe(Hook):
     """Shows the loss of rare samples against that of common ones.
 

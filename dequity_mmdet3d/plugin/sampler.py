@@ -13,10 +13,40 @@ from mmengine.dataset import DefaultSampler
 from mmengine.logging import print_log
 
 from ..weighting.draw import expected_counts, systematic_draw
+from .registration import register
 from .walk import epoch_weights
 
 
-@DATA_SAMPLERS.register_module()
+def sampler_of(loader: Any) -> Any:
+    """The sampler of a data loader, also below a batch sampler of its own.
+
+    torch's loader shows another there (MMDetection's
+    AspectRatioBatchSampler).
+    """
+    return getattr(loader.batch_sampler, 'sampler', loader.sampler)
+
+
+def draws_by_weights(sampler: Any) -> bool:
+    """Whether a sampler draws by the weights of DequityDataset.
+
+    Args:
+        sampler (Sampler): A :class:`DequitySampler`; or another with
+            ``dataset`` and (N,) ``weights``, which tells by their values:
+            one that took ``frame_weights`` of :class:`.DequityDataset`.
+    """
+    if isinstance(sampler, DequitySampler):
+        return True
+    weights = getattr(sampler, 'weights', None)
+    if weights is None or not hasattr(sampler, 'dataset'):
+        return False
+    weights = np.asarray(weights, dtype=float)
+    ours = epoch_weights(sampler.dataset)
+    # equal ones are those of any sampler
+    return (weights.shape == ours.shape and bool(np.ptp(ours) > 0)
+            and bool(np.allclose(weights, ours)))
+
+
+@register(DATA_SAMPLERS)
 class DequitySampler(DefaultSampler):
     """Draws each sample as often as its weight says, n w_i / sum(w) times.
 

@@ -13,9 +13,29 @@ from dequity_mmdet3d.sample_ids import id_type_of, sample_id_of
 
 def wrapped_by(dataset):
     """Data sets directly under a wrapper; none under a base dataset."""
-    if hasattr(dataset, 'datasets'):
+    if joins(dataset):
         return list(dataset.datasets)
     return [dataset.dataset] if hasattr(dataset, 'dataset') else []
+
+
+def joins(dataset):
+    """Whether a wrapper has several data sets, one after the other."""
+    # of a wrapper that shows the attributes of its data set, its own count
+    return hasattr(dataset, 'datasets') and 'dataset' not in vars(dataset)
+
+
+def mixers(dataset):
+    """Wrappers with transforms of their own, after those of the data set.
+
+    MMDetection's MultiImageMixDataset (Mosaic, MixUp, of YOLOX): its item i
+    is item i of its data set, with parts of others in it.
+    """
+    below = [m for d in wrapped_by(dataset) for m in mixers(d)]
+    return [dataset, *below] if _mixes(dataset) else below
+
+
+def _mixes(dataset):
+    return isinstance(vars(dataset).get('pipeline'), list)
 
 
 def base_datasets(dataset):
@@ -43,8 +63,10 @@ def by_index(dataset, values_of):
     if values is not None:
         return values
     below = [by_index(d, values_of) for d in wrapped_by(dataset)]
-    if hasattr(dataset, 'datasets'):
+    if joins(dataset):
         return np.concatenate(below)
+    if _mixes(dataset):
+        return below[0]
     if not hasattr(dataset, '_get_ori_dataset_idx'):
         raise ValueError(
             f'{type(dataset).__name__} does not tell which sample an index '
@@ -153,10 +175,13 @@ def _points_file(info):
 def _home_of(base):
     """Where the ids of a base dataset name one sample each.
 
-    Numbers and tokens do so below ``data_root``, files in their folder.
+    Numbers and tokens do so below ``data_root``, files in their folder, and
+    the numbers of images in their annotation file.
     """
-    by_file = len(base) and id_type_of(stored_info(base, 0)) == 'lidar_path'
-    return _points_folder(base) if by_file else base.data_root
+    kind = id_type_of(stored_info(base, 0)) if len(base) else None
+    if kind == 'lidar_path':
+        return _points_folder(base)
+    return base.ann_file if kind == 'img_id' else base.data_root
 
 
 def name_of(base):

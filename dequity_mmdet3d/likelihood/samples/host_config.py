@@ -12,6 +12,7 @@ from ...config_files import type_name
 from ...messages import first_five
 from ...provenance import Provenance
 from ...sample_ids import id_type_of, sample_id_of
+from .coco import coco_trained
 from .image_folders import image_paths
 from .info_file import read_info_file
 from .sources import Samples
@@ -162,7 +163,8 @@ def object_counts(path, cfg_options=None, split='train'):
         for info in infos:
             found = counts[sample_id_of(info, _points_folder(base))] = {}
             for instance in info.get('instances') or ():
-                label = instance.get('bbox_label_3d', -1)
+                label = instance.get('bbox_label_3d',
+                                     instance.get('bbox_label', -1))
                 if label >= 0 and label in names:
                     found[names[label]] = found.get(names[label], 0) + 1
     return counts
@@ -195,7 +197,7 @@ def _training_infos(base, config):
         ann_file = osp.join(root, ann_file)
     infos, metainfo = read_info_file(ann_file)
     step = base.get('load_interval', 1)  # WaymoDataset
-    infos = infos[::step]
+    infos = coco_trained(infos, metainfo, base)[::step]
     indices = base.get('indices')
     if indices is not None:
         if base.get('load_type') == 'mv_image_based':

@@ -2,6 +2,7 @@
 import json
 from pathlib import Path
 
+from .coco import coco_infos, is_coco
 from .safe_pickle import load_pickle
 
 
@@ -9,7 +10,8 @@ def read_info_file(path):
     """Read an info file without running code that it brings.
 
     Args:
-        path (str | Path): .pkl of the host's converters, or .json.
+        path (str | Path): .pkl of the host's converters, or .json; the
+            instances of a COCO file are read as well, see :mod:`.coco`.
 
     Returns:
         tuple[list[dict], dict]: ``data_list`` and ``metainfo``.
@@ -27,8 +29,10 @@ def read_info_file(path):
     if path.suffix == '.json':
         try:
             data = json.loads(path.read_text(encoding='utf-8'))
-        except ValueError as e:
+        except (ValueError, RecursionError) as e:
             raise ValueError(f'{path} is not JSON ({e})') from e
+        if is_coco(data):
+            return coco_infos(data, path)
     else:
         data = load_pickle(path)
     infos = data.get('data_list') if isinstance(data, dict) else None

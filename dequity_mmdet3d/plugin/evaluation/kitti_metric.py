@@ -26,6 +26,7 @@ from dequity_mmdet3d.sample_ids import sample_id_of
 from dequity_mmdet3d.strata import BOUNDS, STRATA
 
 from ..compat import mend_host
+from ..registration import register
 from ..stand_in import stand_in
 from .report import report
 from .strata import Strata
@@ -36,7 +37,7 @@ POSITIONS = 41  # on the curve of precision and recall, the first one at 0
 _PARTS = 199
 
 
-@METRICS.register_module()
+@register(METRICS)
 class DequityKittiMetric(KittiMetric):
     """The host's ``KittiMetric``, and AP_R40 by stratum of likelihood.
 

@@ -16,12 +16,13 @@ from dequity_mmdet3d.figures import FRAMES, OBJECTS, Figure, with_gap
 from dequity_mmdet3d.strata import BOUNDS, STRATA
 
 from ..compat import mend_host
+from ..registration import register
 from ..stand_in import stand_in
 from .report import report
 from .strata import Strata
 
 
-@METRICS.register_module()
+@register(METRICS)
 class DequityNuScenesMetric(NuScenesMetric):
     """The host's ``NuScenesMetric``, and AP by stratum of likelihood.
 
