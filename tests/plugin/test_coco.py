@@ -80,13 +80,16 @@ def cheap(name):
     """A 2D detector of the zoo without a download; channels stay."""
     cfg = Config.fromstring(f"_base_ = ['mmdet::{name}']", '.py').model
     cfg.backbone.update(init_cfg=None)
-    if cfg.backbone.type == 'mmdet.ResNet' or cfg.backbone.type == 'ResNet':
+    if cfg.backbone.type == 'ResNet':
         cfg.backbone.depth = 18
         cfg.backbone.style = 'pytorch'
         width = [64, 128, 256, 512]
         neck = cfg.neck
         neck.in_channels = width if len(neck.in_channels) == 4 else [512]
-    cfg.pop('_scope_', None)
+    # resizing asks the message hub of a training
+    cfg.data_preprocessor.pop('batch_augments', None)
+    if 'rpn_proposal' in cfg.get('train_cfg', {}):
+        cfg.train_cfg.rpn_proposal.update(nms_pre=100, max_per_img=50)
     return cfg
 
 

@@ -4,7 +4,9 @@ The heads are upstream's; what is below them is a layer that couples nothing.
 """
 import pytest
 import torch
+from mmdet.models.losses import CrossEntropyLoss
 from mmdet3d.models.decode_heads import Cylinder3DHead, MinkUNetHead
+from mmdet3d.models.losses import LovaszLoss
 from mmdet3d.models.utils import add_prefix
 from mmdet3d.structures import Det3DDataSample, PointData
 from mmengine.model import BaseModel
@@ -269,3 +271,78 @@ def test_lovasz_is_named():
     model = segmentor('MinkUNet')
     assert 'no sum' not in str(
         examine(DequityLoss(), model, batch_of((300, 500))))
+
+
+class OwnDecoder(nn.Module):
+    """One method has the classifier, and calls the loss modules."""
+
+    def __init__(self):
+        super().__init__()
+        self.decoder = nn.Linear(C, C)
+        self.classifier = nn.Linear(C, CLASSES)
+        self.loss_ce = CrossEntropyLoss(avg_non_ignore=True)
+        self.loss_lovasz = LovaszLoss(reduction='none')
+        self.loss_lovasz.register_forward_pre_hook(
+            lambda _, args: (args[0].float(), *args[1:]))
+
+    def loss(self, x, batch_data_samples, train_cfg):
+        logits = self.classifier(self.decoder(x).tanh())
+        y = torch.cat([s.gt_pts_seg.voxel_semantic_mask
+                       for s in batch_data_samples])
+        return dict(loss_ce=self.loss_ce(logits, y, ignore_index=255),
+                    loss_lovasz=self.loss_lovasz(logits, y, ignore_index=255))
+
+
+class TPVFormerDecoder(OwnDecoder):
+    """Of the name of upstream's project, which is of this form."""
+
+
+LOSS_MODULES = {'decode_head.loss_ce.forward': 'rows',
+                'decode_head.loss_lovasz.forward': 'rows'}
+
+
+@pytest.mark.parametrize('kind, boundaries', [
+    (TPVFormerDecoder, None), (OwnDecoder, LOSS_MODULES)])
+@pytest.mark.parametrize('counts', [(300, 500), (300, 500, 401), (300, )])
+def test_losses_beside_the_classifier(kind, boundaries, counts):
+    torch.manual_seed(0)
+    model = Segmentor(kind()).double().train()
+    loss = DequityLoss(boundaries=boundaries)
+    found = examine(loss, model, batch_of(counts))
+    assert {n: t.weighed for n, t in found.terms.items()} == {
+        'decode.loss_ce': True, 'decode.loss_lovasz': True}
+    loss.attach(model, found)
+    losses = model(**batch_of(counts))
+    got = gradients(model, cross_entropy(losses))
+    loss.detach()
+    want = {}
+    for i, weight in enumerate(WEIGHTS[:len(counts)]):
+        part = {k: v[i:i + 1] for k, v in batch_of(counts).items()}
+        part = cross_entropy(model(**part))['decode.loss_ce']
+        part = gradients(model, dict(
+            loss=part * weight * counts[i] / sum(counts)))
+        want = {n: want.get(n, 0) + g for n, g in part.items()}
+    assert_same(got, want, rtol=1e-6, atol=1e-12)
+    assert torch.equal(losses['decode.loss_ce'],
+                       model(**batch_of(counts))['decode.loss_ce'])
+
+
+def test_one_loss_module_of_two():
+    """The other is named, and the way to mend it is told."""
+    model = Segmentor(OwnDecoder()).double().train()
+    with pytest.raises(ValueError, match=r'loss_lovasz \(reaches .*name the '
+                       'loss modules that it calls'):
+        examine(DequityLoss(boundaries={
+            'decode_head.loss_ce.forward': 'rows'}), model,
+            batch_of((300, 500)))
+    loss = DequityLoss(boundaries=LOSS_MODULES, terms=['loss_ce'])
+    batch = batch_of((300, 500))
+    found = examine(loss, model, batch)
+    assert {n: t.weighed for n, t in found.terms.items()} == {
+        'decode.loss_ce': True, 'decode.loss_lovasz': False}
+    loss.attach(model, found)
+    got = {k: v for k, v in model(**batch).items() if 'lovasz' in k}
+    got = gradients(model, got)
+    loss.detach()
+    stock = {k: v for k, v in model(**batch).items() if 'lovasz' in k}
+    assert_same(got, gradients(model, stock), rtol=0, atol=0)

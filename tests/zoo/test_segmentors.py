@@ -1,0 +1,42 @@
+"""3D segmentation: the identities that detectors are held to."""
+import pytest
+import torch
+
+from . import build, cpu_ops
+from .checks import Checked, check
+from .segmentors import (
+    load_segmentor,
+    reason_no_segmentor,
+    segmentor_batch,
+    segmentor_configs,
+    segmentor_representatives,
+)
+
+pytestmark = [pytest.mark.slow, pytest.mark.zoo]
+
+
+def test_every_segmentor_is_listed():
+    names = segmentor_configs()
+    assert len(names) == 29
+    reasons = {n: reason_no_segmentor(n) for n in names}
+    assert all(reasons[n] is None for n in names if n.startswith(
+        ('pointnet2', 'dgcnn', 'cylinder3d')) or 'spconv' in n)
+    assert {head for _, _, head in segmentor_representatives()} == {
+        'PointNet2Head', 'DGCNNHead', 'PAConvHead', 'MinkUNetHead',
+        'Cylinder3DHead'}
+
+
+@pytest.mark.parametrize('family', segmentor_representatives(), ids='-'.join)
+def test_identities(family):
+    cfg = load_segmentor(segmentor_representatives()[family])
+    torch.manual_seed(0)
+    checked = Checked(build(cfg), segmentor_batch(cfg, 2))
+    with cpu_ops():
+        found = check(checked)
+        alone = checked.alone()
+    print(found, alone)
+    assert all(found['terms'].values()) and found['terms']
+    assert found['ones'] and found['zeros']
+    assert found['order'] < max(1e-3, 10 * found['host_order'])
+    # LovaszLoss is of the union of all points, no sum over samples
+    assert all(v < 1e-6 for k, v in alone.items() if 'lovasz' not in k)
