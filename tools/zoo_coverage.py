@@ -60,6 +60,15 @@ BESIDE = """Beside the table:
 - Heads of upstream's `projects/`, which are not installed with it: BEVFusion's
   TransFusionHead, DETR3DHead and PETRHead, in `tests/zoo/test_projects.py`,
   with a clone of it (`MMDET3D=/path/to/clone`): the same checks hold.
+- 3D segmentation: PointNet++ (SSG and MSG), DGCNN and PAConv are held to the same
+  checks in `tests/zoo/test_segmentors.py`. MinkUNet's and Cylinder3D's sparse
+  convolutions do not run on the CPU, and SPVCNN's torchsparse is not installed:
+  the heads of the first two, on made features, are in
+  `tests/plugin/test_segmentors.py`; SPVCNN has MinkUNet's head.
+- TPVFormer's decoder has its classifier and its losses in one method; its loss
+  modules are weighted. Upstream's code runs with one sample a GPU only.
+- MMDetection's 2D detectors: RetinaNet, FCOS, Faster R-CNN, YOLOX and DETR in
+  `tests/plugin/test_coco.py`.
 - Data of these: each sample is found in the table by an id of its info file
   ([likelihood_table.md](likelihood_table.md) has the rule). KITTI and Waymo
   have `sample_idx`, nuScenes and Lyft `token`, SemanticKITTI `sample_id`;
