@@ -15,7 +15,7 @@ def register(registry: Registry) -> Callable[[type], type]:
     and ``mmdet3d.NAME`` stays a name of it.
 
     Args:
-        registry (Registry): Of :mod:`mmdet3d.registry`.
+        registry (Registry): Of ``mmdet3d.registry``.
 
     Returns:
         Callable: A decorator of classes.

@@ -17,6 +17,7 @@ from torch import nn
 from dequity_mmdet3d.plugin import DequityDataset, DequityLoss
 from dequity_mmdet3d.plugin.batch import image_metas_in, without_last
 from dequity_mmdet3d.plugin.examine import examine
+from dequity_mmdet3d.plugin.sampler import draws_by_weights
 from tests.helpers import save_table
 from tests.plugin.test_examine import assert_same
 from tests.zoo import total_loss
@@ -246,3 +247,30 @@ def test_the_data_set_writes_to_img_metas(tmp_path):
         assert number == i or i == 1  # of which another is drawn
         assert meta['dequity_likelihood'] == 1 / (1 + number)
         assert meta['dequity_weight'] == dataset.weight[number]
+
+
+@pytest.mark.parametrize('own', [None, [1.0, 3.0, 2.0, 1.0]])
+def test_frame_weights(tmp_path, own):
+    """As a project's sampler asks for them: its own, else ours."""
+    table = save_table(tmp_path / 't.parquet',
+                       {f't{i}': 1 / (1 + i) for i in range(4)})
+    base = OwnDicts(pipeline=[])
+    base.flag = [0, 0, 1, 1]
+    if own:
+        base.frame_weights = own
+    dataset = DequityDataset(base, table)
+    assert dataset.frame_weights == (own or dataset.weight.tolist())
+    assert dataset.flag == [0, 0, 1, 1]
+    with pytest.raises(AttributeError, match='nothing'):
+        dataset.nothing  # noqa: B018
+    sampler = WeightedSampler(dataset)
+    assert draws_by_weights(sampler) is not bool(own)
+
+
+class WeightedSampler:
+    """In the form of AWML's."""
+
+    def __init__(self, dataset):
+        self.dataset = dataset
+        self.weights = torch.tensor(dataset.frame_weights,
+                                    dtype=torch.double)
