@@ -2,6 +2,8 @@
 import pytest
 import torch
 
+from dequity_mmdet3d.plugin import DequityLoss
+
 from . import build, cpu_ops
 from .checks import Checked, check
 from .segmentors import (
@@ -32,6 +34,16 @@ def test_identities(family):
     cfg = load_segmentor(segmentor_representatives()[family])
     torch.manual_seed(0)
     checked = Checked(build(cfg), segmentor_batch(cfg, 2))
+    if 'PAConvHead' in family:
+        # beside it a regularisation of the parameters, of no sample
+        with cpu_ops(), pytest.raises(ValueError, match='loss_regularize'):
+            checked.examine()
+        checked.loss = DequityLoss(terms=['decode.*'])
+        with cpu_ops():
+            assert checked.examine() == {
+                'decode.loss_sem_seg': True,
+                'regularize.loss_regularize': False}
+        return
     with cpu_ops():
         found = check(checked)
         alone = checked.alone()
