@@ -129,6 +129,9 @@ def test_zero_and_one(name, mmdet_scope):
     """Weights of 1 are bit-identical, of 0 give exactly no gradient."""
     torch.manual_seed(0)
     model = MMDET_MODELS.build(cheap(DETECTORS[name])).train()
+    if name == 'yolox':  # whose activations would overflow, stock too
+        for p in model.parameters():
+            p.data.mul_(0.5)
     for module in model.modules():
         if isinstance(module, torch.nn.modules.batchnorm._BatchNorm):
             module.eval()
