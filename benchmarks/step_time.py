@@ -3,8 +3,9 @@
     python benchmarks/step_time.py [--steps 60] [--only PATTERN]
 
 One model, one batch; the step (preprocessing, losses, backward pass, AdamW)
-runs in turn with and without weights, and the figure is the ratio of the
-medians. What DequityProbe measures, of one rare and one common sample, is
+runs in turn without weights, with weights whose losses show upstream's values
+and with weights whose losses show weighted ones; the figures are ratios of
+the medians. What DequityProbe measures, of one rare and one common sample, is
 timed in turn with them; a run has it once in ``interval`` steps.
 The models are the zoo's on smaller ranges (tests/zoo), so that a step is short
 and an overhead shows. Also counted: how often a step reads a value back from
@@ -17,7 +18,10 @@ import resource
 import statistics
 import sys
 import time
+from contextlib import contextmanager, nullcontext
 from fnmatch import fnmatch
+from functools import partial
+from itertools import cycle, islice, permutations
 from pathlib import Path
 
 from dequity_mmdet3d.machine import tune_for_cpu
@@ -46,8 +50,16 @@ def weigh(batch):
     return batch
 
 
+@contextmanager
+def attached(model, loss, found):
+    """Weights on while it lasts."""
+    loss.attach(model, found)
+    yield
+    loss.detach()
+
+
 def compare_steps(name, steps):
-    """Print the ratio for one model of the zoo."""
+    """Print the ratios for one model of the zoo."""
     cfg = zoo.load(name)
     torch.manual_seed(0)
     model = zoo.build(cfg)
@@ -56,7 +68,6 @@ def compare_steps(name, steps):
         return weigh(zoo.make_batch(cfg, len(WEIGHTS)))
 
     optimizer = torch.optim.AdamW(model.parameters(), 1e-5)
-    loss = DequityLoss()
 
     def step(batch):
         total = zoo.total_loss(zoo.train_step(model, batch))
@@ -65,36 +76,38 @@ def compare_steps(name, steps):
         optimizer.step()
 
     with zoo.cpu_ops():
-        start = time.perf_counter()
-        found = examine(loss, model, make())
-        examined = time.perf_counter() - start
-        times, reads, probed = {False: [], True: []}, {}, []
-        for i in range(-2, 2 * steps):
-            # each goes first as often as second
-            equity = (i + i // 2) % 2 == 0
-            batch = make()  # the step consumes it
-            if equity:
-                loss.attach(model, found)
+        arms = {"upstream's": nullcontext}
+        for values in ('stock', 'weighted'):
+            loss = DequityLoss(values=values)
             start = time.perf_counter()
-            if i < 0:
-                with zoo.Reads() as mode:
-                    step(batch)
-                reads[equity] = mode.count
-            else:
+            found = examine(loss, model, make())
+            examined = time.perf_counter() - start
+            arms[f"values='{values}'"] = partial(attached, model, loss, found)
+        reads, times, probed = {}, {arm: [] for arm in arms}, []
+        for arm, context in arms.items():  # and warm up
+            batch = make()  # the step consumes it
+            with context(), zoo.Reads() as mode:
                 step(batch)
-                times[equity].append(time.perf_counter() - start)
-            loss.detach()
-            if equity:
+            reads[arm] = mode.count
+        # each is first, second and last as often
+        for order in islice(cycle(permutations(arms)), steps):
+            for arm in order:
                 batch = make()
-                start = time.perf_counter()
-                for row in range(len(WEIGHTS)):  # one rare, one common
-                    loss_alone(model, batch, [row])
-                probed += [time.perf_counter() - start] * (i >= 0)
-    stock, weighed = (statistics.median(times[k]) for k in (False, True))
-    print(f'{name}\n  step {weighed * 1e3:.0f} ms, stock '
-          f'{stock * 1e3:.0f} ms: {weighed / stock:.4f} times ({steps} steps '
-          f'each); reads from the device {reads[True]}, stock '
-          f'{reads[False]}; examined once in {examined:.1f} s', flush=True)
+                with arms[arm]():
+                    start = time.perf_counter()
+                    step(batch)
+                    times[arm].append(time.perf_counter() - start)
+            batch = make()
+            start = time.perf_counter()
+            for row in range(len(WEIGHTS)):  # one rare, one common
+                loss_alone(model, batch, [row])
+            probed.append(time.perf_counter() - start)
+    median = {arm: statistics.median(times[arm]) for arm in arms}
+    stock = median["upstream's"]
+    print(f'{name}, {steps} steps each, examined once in {examined:.1f} s')
+    for arm, seconds in median.items():
+        print(f'  {arm:17} {seconds * 1e3:5.0f} ms, {seconds / stock:.4f} '
+              f"times upstream's; reads from the device {reads[arm]}")
     interval = DequityProbe().interval
     probe = statistics.median(probed)
     print(f'  DequityProbe measures in {probe * 1e3:.0f} ms, once in '
