@@ -4,9 +4,10 @@
 
 One model, one batch; the step (preprocessing, losses, backward pass, AdamW)
 runs in turn without weights, with weights whose losses show upstream's values
-and with weights whose losses show weighted ones; the figures are ratios of
-the medians. What DequityProbe measures, of one rare and one common sample, is
-timed in turn with them; a run has it once in ``interval`` steps.
+and with weights whose losses show weighted ones; the figures are the ratios
+within a turn, their median and the middle half of them. What DequityProbe
+measures, of one rare and one common sample, is timed in turn with them; a run
+has it once in ``interval`` steps.
 The models are the zoo's on smaller ranges (tests/zoo), so that a step is short
 and an overhead shows. Also counted: how often a step reads a value back from
 its device, which on a GPU is a wait; and what 1,000 steps of a small detector
@@ -102,14 +103,16 @@ def compare_steps(name, steps):
             for row in range(len(WEIGHTS)):  # one rare, one common
                 loss_alone(model, batch, [row])
             probed.append(time.perf_counter() - start)
-    median = {arm: statistics.median(times[arm]) for arm in arms}
-    stock = median["upstream's"]
     print(f'{name}, {steps} steps each, examined once in {examined:.1f} s')
-    for arm, seconds in median.items():
-        print(f'  {arm:17} {seconds * 1e3:5.0f} ms, {seconds / stock:.4f} '
-              f"times upstream's; reads from the device {reads[arm]}")
+    for arm, seconds in times.items():
+        low, middle, high = statistics.quantiles(
+            [a / b for a, b in zip(seconds, times["upstream's"])], n=4)
+        print(f'  {arm:17} {statistics.median(seconds) * 1e3:5.0f} ms, '
+              f"{middle:.4f} times upstream's ({low:.3f} to {high:.3f}); "
+              f'reads from the device {reads[arm]}')
     interval = DequityProbe().interval
-    probe = statistics.median(probed)
+    probe, stock = (statistics.median(x) for x in (
+        probed, times["upstream's"]))
     print(f'  DequityProbe measures in {probe * 1e3:.0f} ms, once in '
           f'{interval} steps: {1 + probe / stock / interval:.4f} times',
           flush=True)
