@@ -180,6 +180,17 @@ def rows_of(sets, method):
                *STABLE)
 
 
+TABLE = ('| set | score | value | must | aim | to the aim |\n'
+         '| --- | --- | --- | --- | --- | --- |')
+
+
+def row_text(name, key, value, must, aim):
+    """A row of ``TABLE``."""
+    return (f'| {name} | {key} | {value:.3f} | {must} '
+            f'{"reached" if value >= must else "MISSED"} | {aim} | '
+            f'{max(aim - value, 0):.3f} |')
+
+
 def parse():
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -196,13 +207,10 @@ def main():
     args = parse()
     print(machine(np, faiss))
     for features in args.features:
-        print(f'\n{features}, {args.method}\n\n| set | score | value | must |'
-              ' aim | to the aim |\n| --- | --- | --- | --- | --- | --- |')
+        print(f'\n{features}, {args.method}\n\n{TABLE}')
         sets = RealSets(args.bench, features, args.cache)
-        for name, key, value, must, aim in rows_of(sets, args.method):
-            print(f'| {name} | {key} | {value:.3f} | {must} '
-                  f'{"reached" if value >= must else "MISSED"} | {aim} | '
-                  f'{max(aim - value, 0):.3f} |', flush=True)
+        for row in rows_of(sets, args.method):
+            print(row_text(*row), flush=True)
 
 
 if __name__ == '__main__':
