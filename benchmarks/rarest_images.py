@@ -173,9 +173,9 @@ def folder_set(text, kinds, cache):
 
 
 def read_kinds(path):
-    """{name without suffix: kind} out of a CSV file's first two columns."""
+    """{name without suffix: kind}: a CSV file's first and last columns."""
     with open(path, newline='', encoding='utf-8') as f:
-        return {row[0]: row[1] for row in csv.reader(f) if len(row) > 1}
+        return {row[0]: row[-1] for row in csv.reader(f) if row}
 
 
 def main():
