@@ -264,8 +264,8 @@ def test_lovasz_is_named():
     found = examine(DequityLoss(), model, batch_of((300, 500)))
     assert str(found) == (
         "weighs decode.loss_ce, decode.loss_lovasz in gradient (the log shows "
-        "upstream's values); no sum over samples, so weighted by the sample of "
-        'each prediction: decode.loss_lovasz')
+        "upstream's values); no sum over samples, so weighted by the sample "
+        'of each prediction: decode.loss_lovasz')
     model = segmentor('MinkUNet')
     assert 'no sum' not in str(
         examine(DequityLoss(), model, batch_of((300, 500))))
