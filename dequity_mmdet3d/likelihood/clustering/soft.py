@@ -35,23 +35,34 @@ class Soft:
     clear: float
     n: int
 
-    def share(self, rows: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    def share(self, rows: np.ndarray, size: np.ndarray) -> np.ndarray:
         """How much of the training set looks like each sample.
 
         Args:
             rows (np.ndarray): (M, Q) float32, by :meth:`.Modes.place`.
-            labels (np.ndarray): (M,) int64 mode of each, -1 for none, which
-                counts as one alone.
+            size (np.ndarray): (M,) what its mode counts, see
+                :meth:`size_of`.
 
         Returns:
             np.ndarray: (M,) float64 in (0, 1].
         """
-        cells = self.counts.count.size
-        number = self.modes.cell_mode
-        size = np.bincount(number[number >= 0], cells[number >= 0])
-        size = np.where(labels < 0, 1, np.append(size, 1)[labels])
-        return likelihood(self.counts.log_share(rows), size / cells.sum(),
-                          self.weight)
+        return likelihood(self.counts.log_share(rows),
+                          size / self.counts.count.size.sum(), self.weight)
+
+    def size_of(self, labels: np.ndarray) -> np.ndarray:
+        """What the modes of samples count: samples, or weights of these.
+
+        Args:
+            labels (np.ndarray): (M,) int64 mode of each, -1 for none, which
+                counts as one.
+
+        Returns:
+            np.ndarray: (M,) float64.
+        """
+        mode, size = self.modes.cell_mode, self.counts.count.size
+        some = mode >= 0
+        of_mode = np.bincount(mode[some], size[some])
+        return np.where(labels < 0, 1, np.append(of_mode, 1)[labels])
 
 
 def find_soft(
