@@ -190,8 +190,7 @@ def _columns(path):
     """Ids and groups of a file, as lists of str."""
     try:
         if Path(path).suffix.lower() == '.parquet':
-            import pyarrow.parquet as pq
-            table = pq.read_table(path, use_threads=False)
+            table = _parquet(path)
             key = _key(table.column_names, path)
             return [['' if v is None else str(v) for v in
                      table.column(name).to_pylist()]
@@ -203,9 +202,23 @@ def _columns(path):
             key = _key(reader.fieldnames, path)
             rows = list(reader)
     except (UnicodeDecodeError, csv.Error, OSError) as e:
-        raise ValueError(f'{path} must be a CSV or Parquet file, but cannot '
-                         f'be read as one ({e})') from e
+        raise _unreadable(path, e) from e
     return [[row[name] or '' for row in rows] for name in (key, 'group')]
+
+
+def _parquet(path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    try:
+        # in one thread, as likelihood tables are
+        return pq.ParquetFile(path).read(use_threads=False)
+    except pa.ArrowException as e:
+        raise _unreadable(path, e) from e
+
+
+def _unreadable(path, error):
+    return ValueError(f'{path} must be a CSV or Parquet file, but cannot be '
+                      f'read as one ({error})')
 
 
 def _key(columns, path):
