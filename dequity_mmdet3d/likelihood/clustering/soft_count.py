@@ -24,6 +24,7 @@ Shape letters: N samples, M others, Q dimensions, K cells.
 """
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -84,14 +85,16 @@ class KernelCount:
         """
         return self.by_blocks(rows, self.of_squares)
 
-    def by_blocks(self, rows, function):
+    def by_blocks(
+        self, rows: np.ndarray, function: Callable[[np.ndarray], np.ndarray]
+    ) -> np.ndarray:
         """(M,) what a function makes of (B, K) squares, block by block."""
         size = max(_PAIRS_AT_ONCE // len(self.size), 1)
         return np.concatenate([
             function(_squares(rows[i:i + size], self.mean, self.spread))
             for i in range(0, len(rows), size)])
 
-    def of_squares(self, square):
+    def of_squares(self, square: np.ndarray) -> np.ndarray:
         """As :meth:`log_count`, from (M, K) square distances."""
         kernel = np.exp(square * np.float32(-1 / self.bandwidth))
         kernel -= np.float32(self.floor)
