@@ -59,6 +59,7 @@ def run(args, team):
                                     noise, say)
         return
     samples, embeddings = samples_of(args)
+    groups = None if args.apply else groups_of(samples, args)
     runner.compute_likelihoods(
         samples, args.out,
         embeddings=embeddings,
@@ -68,8 +69,8 @@ def run(args, team):
             args.embeddings_dir, args.embedding_dtype, args.shard_size),
         cameras=args.cameras or DEFAULT_CAMERAS,
         clustering=ClusterSettings(args.method, args.clusters, args.seed,
-                                   noise),
-        kind=args.kind, apply=args.apply, team=team, say=say)
+                                   noise, args.count),
+        kind=args.kind, apply=args.apply, groups=groups, team=team, say=say)
 
 
 def samples_of(args):
@@ -81,3 +82,15 @@ def samples_of(args):
         return sources.samples_from_folder(args.images), None
     return host_config.samples_from_config(args.config, args.cfg_options,
                                            args.split), None
+
+
+def groups_of(samples, args):
+    """Which samples are of one drive, asked before anything is encoded."""
+    from ..likelihood.samples import groups
+    found = groups.groups_of(samples, args.groups)
+    if found is None and args.count == 'drives':
+        raise ValueError('--count drives: neither info file nor file names '
+                         'tell drives for certain; give --groups auto to go '
+                         'by folders and names, or a FILE with the columns '
+                         'id,group')
+    return found

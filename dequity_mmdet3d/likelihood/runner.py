@@ -54,7 +54,8 @@ class Encoding:
 
 def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
                         cameras=DEFAULT_CAMERAS, clustering=None,
-                        kind=KINDS[0], apply=None, team=None, say=None):
+                        kind=KINDS[0], apply=None, groups=None, team=None,
+                        say=None):
     """Write down how common every sample looks.
 
     What lies beside the table, see :mod:`.beside`, is written with it.
@@ -72,6 +73,8 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
         kind (str): One of ``KINDS``, see :func:`.likelihood_from_labels`.
         apply (str | Path, optional): A finished table; nothing is fitted
             then, but the samples are assigned to its clusters.
+        groups (Groups, optional): Which samples are of one drive, see
+            :func:`.groups.groups_of`.
         team (Alone, optional): The processes that share the encoding, see
             :func:`.processes.connect`. All of them call this.
         say (Callable, optional): Takes lines for people, in process 0.
@@ -111,7 +114,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     table = None
     if team.rank == 0:
         if fitted is None:
-            table = _fit(embedded, out, clustering, kind, say)
+            table = _fit(embedded, out, clustering, kind, groups, say)
         else:
             table = _apply(embedded, out, fitted, apply, say)
         if embedded.encoded is not None:
@@ -189,14 +192,17 @@ def _encode(samples, out, how, cameras, fitted, team, say):
     return embedded
 
 
-def _fit(embedded, out, clustering, kind, say):
+def _fit(embedded, out, clustering, kind, groups, say):
     from .estimation.make_table import make_table
-    made = make_table(embedded, clustering, kind)
+    made = make_table(embedded, clustering, kind, groups)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(modes_path(out))  # of an earlier table
     if made.fitted is not None:
         made.fitted.save(modes_path(out))
-    return _save(made.table, out, made.diagnosis.lines(), say)
+    lines = made.diagnosis.lines()
+    if made.near is not None:
+        lines.append(made.near.line())
+    return _save(made.table, out, lines, say)
 
 
 def _apply(embedded, out, fitted, source, say):

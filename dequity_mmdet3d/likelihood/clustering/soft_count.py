@@ -59,7 +59,8 @@ class KernelCount:
     spread inside: K terms for a sample in place of N.
 
     Args:
-        size (np.ndarray): (K,) float64 samples in each cell.
+        size (np.ndarray): (K,) float64 samples in each cell, or the sum of
+            their weights.
         mean (np.ndarray): (K, Q) float32.
         spread (np.ndarray): (K,) float64 mean square distance of a cell's
             samples from its mean.
@@ -149,20 +150,21 @@ class SoftCount:
         return self.count.by_blocks(rows, ask)
 
 
-def soft_count(rows: np.ndarray, cells: Cells) -> SoftCount:
+def soft_count(rows: np.ndarray, cells: Cells,
+               weight: np.ndarray | None = None) -> SoftCount:
     """Fit soft counts.
 
     Args:
         rows (np.ndarray): (N, Q) float32.
         cells (Cells): Of these rows.
+        weight (np.ndarray, optional): (N,) float64 in (0, 1], how much each
+            counts, see :mod:`.drives`. Defaults to 1.
 
     Returns:
         SoftCount: With the bandwidths and the line of these rows.
     """
-    alike, unlike, near = _quantiles(rows, cells, [ALIKE, UNLIKE, NEAR])
-    size, mean, spread = _cells_of(rows, cells)
-    count = KernelCount(size, mean, spread, alike,
-                        float(np.exp(-unlike / alike)))
+    alike, floor, near = bandwidths(rows, cells, weight)
+    count = KernelCount(*_cells_of(rows, cells, weight), alike, floor)
     some = rows[::-(-len(rows) // _LINE)]
     log_count = count.log_count(some)
     asked = SoftCount(count, near).asked(some)
@@ -170,6 +172,15 @@ def soft_count(rows: np.ndarray, cells: Cells) -> SoftCount:
     slope = max(float(off @ log_count / max(off @ off, 1e-12)), 1.0)
     level = float(log_count.mean() - slope * asked.mean())
     return SoftCount(count, near, level, slope)
+
+
+def bandwidths(rows: np.ndarray, cells: Cells,
+               weight: np.ndarray | None = None
+               ) -> tuple[float, float, float]:
+    """h, b and h' of rows; arguments as for :func:`soft_count`."""
+    alike, unlike, near = _quantiles(rows, cells, [ALIKE, UNLIKE, NEAR],
+                                     weight)
+    return alike, float(np.exp(-unlike / alike)), near
 
 
 def far_count(rows: np.ndarray, cells: Cells) -> KernelCount:
@@ -187,21 +198,26 @@ def far_count(rows: np.ndarray, cells: Cells) -> KernelCount:
     return KernelCount(size, mean, spread, bandwidth)
 
 
-def _cells_of(rows, cells):
+def _cells_of(rows, cells, weight=None):
     """Size, mean and spread of cells."""
     mean = cells.mean.astype(np.float32)
     square = np.einsum('nq,nq->n', rows, rows, dtype=np.float64)
     square -= np.einsum('kq,kq->k', mean, mean, dtype=np.float64)[cells.labels]
     spread = np.bincount(cells.labels, square) / cells.size
-    return cells.size, mean, np.maximum(spread, 0)
+    size = cells.size
+    if weight is not None:
+        size = np.bincount(cells.labels, weight)
+    return size, mean, np.maximum(spread, 0)
 
 
-def _quantiles(rows, cells, at):
+def _quantiles(rows, cells, at, weight=None):
     """Square distances that these parts of all pairs fall short of."""
-    size, mean, spread = _cells_of(rows, cells)
-    some = rows[::-(-len(rows) // _PAIRS)]
+    size, mean, spread = _cells_of(rows, cells, weight)
+    every = slice(None, None, -(-len(rows) // _PAIRS))
+    some = rows[every]
     square = _squares(some, mean, spread).ravel()
-    weight = np.tile(size, len(some))
+    ours = np.ones(len(some)) if weight is None else weight[every]
+    weight = np.outer(ours, size).ravel()
     # in float32 two directions that are the same are no nearer than this
     apart = square > 1e-6  # copies say nothing of a distance
     if not apart.any():

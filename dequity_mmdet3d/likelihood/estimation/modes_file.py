@@ -137,7 +137,7 @@ class FittedModes:
         size = np.where(labels < 0, 1, np.append(sizes, 1)[labels])
         if name in self.soft:
             fit = self.soft[name]
-            share = fit.soft.share(rows, size)
+            share = fit.soft.share(rows, fit.soft.size_of(labels))
             if self.about['kind'] == 'relative':
                 share = share / fit.top
             return Columns(

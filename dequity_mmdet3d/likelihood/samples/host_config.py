@@ -12,6 +12,7 @@ from ...config_files import type_name
 from ...messages import first_five
 from ...provenance import Provenance
 from ...sample_ids import id_type_of, sample_id_of
+from .groups import sequence_of_info
 from .image_folders import image_paths
 from .info_file import read_info_file
 from .sources import Samples
@@ -85,7 +86,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
         KeyError: If a sample has no id.
     """
     bases, tables = _bases_of_split(path, cfg_options, split)
-    images, cameras = {}, {}
+    images, cameras, groups = {}, {}, {}
     id_types, names, splits, notes, again = set(), [], [], [], 0
     for base in bases:
         infos, metainfo, ann_file = _training_infos(base, path)
@@ -100,6 +101,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
             id_types.add(id_type_of(info))
             again += name in images
             cameras[name] = named
+            groups[name] = sequence_of_info(info, metainfo.get('dataset'))
             if images.setdefault(name, where) != where:
                 raise ValueError(
                     f'{path}: sample id {name!r} stands for two samples, with '
@@ -121,7 +123,8 @@ def samples_from_config(path, cfg_options=None, split='train'):
             split=' '.join(dict.fromkeys(splits))),
         table_path=_one_table(tables) or default,
         notes=notes,
-        cameras=[cameras[name] for name in images])
+        cameras=[cameras[name] for name in images],
+        groups=[groups[name] for name in images])
 
 
 def _bases_of_split(path, cfg_options, split):
