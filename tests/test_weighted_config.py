@@ -1,4 +1,4 @@
-"""Any config that trains becomes one that weighs, and stays what it was."""
+"""Any config that trains becomes a weighted one, and stays what it was."""
 import copy
 import os
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dequity_mmdet3d.config_files import read_config
-from dequity_mmdet3d.weighted_config import datasets_of, weigh
+from dequity_mmdet3d.weighted_config import datasets_of, weight_config
 from tests.helpers import ROOT
 
 Config = pytest.importorskip('mmengine.config').Config
@@ -31,7 +31,7 @@ def config_of(dataset, **more):
 ])
 def test_wrapped_as_a_whole(dataset):
     config = config_of(dataset)
-    weigh(config, 't.parquet')
+    weight_config(config, 't.parquet')
     assert config.train_dataloader.dataset == dict(
         type=DATASET, table='t.parquet', eta=1.0, gamma=5.0, normalize=None,
         dataset=dataset)
@@ -41,7 +41,8 @@ def test_wrapped_as_a_whole(dataset):
 
 def test_numbers_and_sampler():
     config = config_of(LEAF)
-    weigh(config, 't', eta=0.5, gamma=2.0, normalize='mean', sampler=True)
+    weight_config(config, 't', eta=0.5, gamma=2.0, normalize='mean',
+                  sampler=True)
     dataset = config.train_dataloader.dataset
     assert (dataset.eta, dataset.gamma, dataset.normalize) == (0.5, 2, 'mean')
     assert config.train_dataloader.sampler == dict(
@@ -54,7 +55,7 @@ def test_all_else_stays():
         custom_hooks=[dict(type='EMAHook')],
         custom_imports=dict(imports=['theirs']), model=dict(type='Theirs'))
     config = config_of(LEAF, **more)
-    weigh(config, 't')
+    weight_config(config, 't')
     assert config.default_hooks.pop('dequity') == HOOK
     found = config.to_dict()
     del found['train_dataloader']
@@ -64,7 +65,7 @@ def test_all_else_stays():
 def test_a_hook_of_ours_is_not_doubled():
     hook = dict(type='DequityHook', loss=dict(terms=['loss_cls']))
     config = config_of(LEAF, custom_hooks=[hook])
-    weigh(config, 't')
+    weight_config(config, 't')
     assert 'default_hooks' not in config and config.custom_hooks == [hook]
 
 
@@ -81,7 +82,7 @@ def test_a_hook_of_ours_is_not_doubled():
 def test_what_cannot_be_weighted(config, numbers, text):
     before = config.to_dict()
     with pytest.raises(ValueError, match=text):
-        weigh(config, 't', **numbers)
+        weight_config(config, 't', **numbers)
     assert config.to_dict() == before
 
 
@@ -90,7 +91,7 @@ def test_pure_python(tmp_path):
     pytest.importorskip('mmdet3d')
     stock = read_config(NEW_STYLE).to_dict()
     config = read_config(NEW_STYLE)
-    weigh(config, 't.parquet')
+    weight_config(config, 't.parquet')
     path = tmp_path / 'config.py'
     path.write_text(config.pretty_text)
     again = read_config(path).to_dict()
@@ -115,7 +116,7 @@ def test_pure_python_of_a_clone(tmp_path):
     assert len(paths) >= 7
     for path in paths:
         config = read_config(path)
-        weigh(config, 't.parquet')
+        weight_config(config, 't.parquet')
         written = tmp_path / path.name
         written.write_text(config.pretty_text)
         again = read_config(written).to_dict()

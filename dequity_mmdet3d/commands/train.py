@@ -73,13 +73,14 @@ def use_weighted_config(args, ours):
         ours (argparse.Namespace): From :func:`parse_args`.
     """
     from ..config_files import read_config
-    from ..weighted_config import weigh
+    from ..weighted_config import weight_config
     from ..whole_file import whole_file
     config = read_config(args.config, args.cfg_options)
     numbers = {name: getattr(ours, name) for name in ('eta', 'gamma')
                if getattr(ours, name) is not None}
-    weigh(config, ours.table, sampler=bool(ours.sampler),
-          normalize='mean' if ours.normalize == 'mean' else None, **numbers)
+    weight_config(
+        config, ours.table, sampler=bool(ours.sampler),
+        normalize='mean' if ours.normalize == 'mean' else None, **numbers)
     # where the host would train it, and where mmengine writes its copy
     stem = Path(args.config).stem
     args.work_dir = (args.work_dir or config.get('work_dir')

@@ -71,7 +71,7 @@ class Observation:
     def __call__(self, boundary: Boundary, module: nn.Module, run: Callable,
                  arguments: dict, weights: BatchWeights,
                  samples: list | None) -> Any:
-        """In place of the weighed losses, see :class:`.attached.Attached`."""
+        """In place of the weighted losses, see :class:`.attached.Attached`."""
         b = len(weights)
         told = boundary.rows and partial(boundary.rows, module)
         known = dict(dict(data_samples=samples), **arguments)
