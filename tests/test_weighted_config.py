@@ -13,7 +13,7 @@ Config = pytest.importorskip('mmengine.config').Config
 NEW_STYLE = ROOT / 'tests/commands/new_style/pointpillars.py'
 DATASET = 'dequity_mmdet3d.plugin.DequityDataset'
 HOOK = dict(type='dequity_mmdet3d.plugin.DequityHook')
-LEAF = dict(type='KittiDataset', ann_file='a.pkl')
+BASE = dict(type='KittiDataset', ann_file='a.pkl')
 
 
 def config_of(dataset, **more):
@@ -24,10 +24,10 @@ def config_of(dataset, **more):
 
 
 @pytest.mark.parametrize('dataset', [
-    LEAF,
-    dict(type='RepeatDataset', times=2, dataset=LEAF),
+    BASE,
+    dict(type='RepeatDataset', times=2, dataset=BASE),
     dict(type='CBGSDataset', dataset=dict(
-        type='ConcatDataset', datasets=[LEAF, dict(LEAF, ann_file='b.pkl')])),
+        type='ConcatDataset', datasets=[BASE, dict(BASE, ann_file='b.pkl')])),
 ])
 def test_wrapped_as_a_whole(dataset):
     config = config_of(dataset)
@@ -40,7 +40,7 @@ def test_wrapped_as_a_whole(dataset):
 
 
 def test_numbers_and_sampler():
-    config = config_of(LEAF)
+    config = config_of(BASE)
     weight_config(config, 't', eta=0.5, gamma=2.0, normalize='mean',
                   sampler=True)
     dataset = config.train_dataloader.dataset
@@ -54,7 +54,7 @@ def test_all_else_stays():
         default_hooks=dict(logger=dict(type='LoggerHook', interval=7)),
         custom_hooks=[dict(type='EMAHook')],
         custom_imports=dict(imports=['theirs']), model=dict(type='Theirs'))
-    config = config_of(LEAF, **more)
+    config = config_of(BASE, **more)
     weight_config(config, 't')
     assert config.default_hooks.pop('dequity') == HOOK
     found = config.to_dict()
@@ -64,7 +64,7 @@ def test_all_else_stays():
 
 def test_a_hook_of_ours_is_not_doubled():
     hook = dict(type='DequityHook', loss=dict(terms=['loss_cls']))
-    config = config_of(LEAF, custom_hooks=[hook])
+    config = config_of(BASE, custom_hooks=[hook])
     weight_config(config, 't')
     assert 'default_hooks' not in config and config.custom_hooks == [hook]
 
@@ -74,10 +74,10 @@ def test_a_hook_of_ours_is_not_doubled():
     (Config(dict(train_dataloader=None)), {}, 'but is None'),
     (Config(dict(train_dataloader=dict(dataset='kitti'))), {}, "is 'kitti'"),
     (config_of(dict(type='RepeatDataset', dataset=dict(
-        type=DATASET, dataset=LEAF))), {}, 'is weighted already'),
-    (config_of(LEAF), dict(eta=-1.0), 'eta of the weights'),
-    (config_of(LEAF), dict(gamma=float('nan')), 'gamma of the weights'),
-    (config_of(LEAF), dict(normalize='max'), 'normalize of the weights'),
+        type=DATASET, dataset=BASE))), {}, 'is weighted already'),
+    (config_of(BASE), dict(eta=-1.0), 'eta of the weights'),
+    (config_of(BASE), dict(gamma=float('nan')), 'gamma of the weights'),
+    (config_of(BASE), dict(normalize='max'), 'normalize of the weights'),
 ])
 def test_what_cannot_be_weighted(config, numbers, text):
     before = config.to_dict()

@@ -62,22 +62,22 @@ def _add_table(add):
 def main(argv=None):
     args = parse_args(argv)
     from ..table import LikelihoodTable
-    how = (args.eta, args.gamma,
-           None if args.normalize == 'none' else args.normalize)
+    weighting = (args.eta, args.gamma,
+                 None if args.normalize == 'none' else args.normalize)
     (to_csv if args.kind == 'csv' else to_fiftyone)(
-        args, LikelihoodTable.load(args.table), how)
+        args, LikelihoodTable.load(args.table), weighting)
 
 
-def to_csv(args, table, how):
+def to_csv(args, table, weighting):
     from ..export.csv_file import write_csv
     out = args.out or args.table.with_suffix('.csv')
     if out.resolve() == args.table.resolve():
         raise ValueError(f'{out} is the table itself; give another --out')
-    write_csv(out, table, *how)
+    write_csv(out, table, *weighting)
     print(f'{len(table)} samples: {out}')
 
 
-def to_fiftyone(args, table, how):
+def to_fiftyone(args, table, weighting):
     from tqdm import tqdm
 
     from ..export.fiftyone_dataset import make_dataset
@@ -92,7 +92,7 @@ def to_fiftyone(args, table, how):
     for note in catalog.notes:
         print(f'note: {note}')
     n = make_dataset(
-        args.name, table, catalog.images, catalog.vectors, *how,
+        args.name, table, catalog.images, catalog.vectors, *weighting,
         overwrite=args.overwrite,
         progress=lambda items, total: tqdm(items, 'samples', total))
     print(f'{n} samples: fiftyone.load_dataset({args.name!r})')

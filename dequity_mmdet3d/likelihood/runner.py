@@ -153,30 +153,31 @@ def _nothing(line):
     """For whom nothing is said."""
 
 
-def _encode(samples, out, how, cameras, fitted, team, say):
+def _encode(samples, out, encoding, cameras, fitted, team, say):
     """The samples' embeddings, out of this run and earlier ones."""
     from .embeddings.shards import ShardStore
     from .encoding.embed import embed_samples
     from .encoding.encode import EncodeSettings
     from .encoding.encoders import build_encoder, pick_device
     from .encoding.encoders.precision import pick_precision
-    say(f'loading {how.encoder}')
-    device = team.device(how.device)
+    say(f'loading {encoding.encoder}')
+    device = team.device(encoding.device)
     # machines of one run may differ in what they can do; process 0 decides
     precision = team.gather(
-        pick_precision(how.precision, pick_device(device)))[0]
-    encoder = build_encoder(how.encoder, how.pretrained, device, precision,
-                            how.features)
-    store = ShardStore(how.embeddings_dir or embeddings_folder(out),
-                       how.embedding_dtype, how.shard_size, say)
+        pick_precision(encoding.precision, pick_device(device)))[0]
+    encoder = build_encoder(encoding.encoder, encoding.pretrained, device,
+                            precision, encoding.features)
+    store = ShardStore(encoding.embeddings_dir or embeddings_folder(out),
+                       encoding.embedding_dtype, encoding.shard_size, say)
     say(f'encoding {len(samples)} samples with {encoder.name} ('
         f'{encoder.features}) in '
         f'{encoder.precision} on {encoder.device}' +
         (f', {team.world} processes' if team.world > 1 else ''))
+    settings = EncodeSettings(batch_size=encoding.batch_size,
+                              workers=encoding.workers)
     embedded = embed_samples(
-        samples, encoder,
-        EncodeSettings(batch_size=how.batch_size, workers=how.workers),
-        store, how.skip_bad, bad_images_path(out), team, cameras, fitted)
+        samples, encoder, settings, store, encoding.skip_bad,
+        bad_images_path(out), team, cameras, fitted)
     encoded = embedded.encoded
     if encoded.rate is not None:
         say(f'{encoded.rate:.1f} images/s')

@@ -143,11 +143,11 @@ def test_no_table():
 
 def test_pure_python_config_trains_and_is_tested(mini_kitti, tmp_path):
     """Each frame has the weight of its likelihood, by gamma 3."""
-    leaf = 'train_dataloader.dataset.dataset'
+    base = 'train_dataloader.dataset.dataset'
     changes = [
-        f'data_root={mini_kitti}', f'{leaf}.data_root={mini_kitti}',
-        f'{leaf}.pipeline.2.db_sampler.data_root={mini_kitti}',
-        f'{leaf}.pipeline.2.db_sampler.info_path='
+        f'data_root={mini_kitti}', f'{base}.data_root={mini_kitti}',
+        f'{base}.pipeline.2.db_sampler.data_root={mini_kitti}',
+        f'{base}.pipeline.2.db_sampler.info_path='
         f'{mini_kitti}/kitti_dbinfos_train.pkl',
         *(f'{split}_dataloader.dataset.data_root={mini_kitti}'
           for split in ('val', 'test')),

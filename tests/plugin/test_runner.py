@@ -243,8 +243,8 @@ def _mix(info, other):
 def test_a_mixed_sample_has_the_weight_of_the_first(table):
     """Mixed within the pipeline."""
     dataset = DequityDataset(Toys(pipeline=[
-        lambda info: _mix(info, leaf.get_data_info(N - 1))]), table)
-    leaf = dataset.dataset
+        lambda info: _mix(info, base.get_data_info(N - 1))]), table)
+    base = dataset.dataset
     weights = dequity_weight(LIKELIHOOD)
     for i in range(N):
         sample = dataset[i]['data_samples']
