@@ -36,8 +36,8 @@ def parse_args(argv=None):
     _add_table(add)
     add('--name', required=True, help='of the data set')
     add('--overwrite', action='store_true', help='replace one of that name')
-    add('--config', type=Path, metavar='CONFIG', help="the host's config "
-        'that the table was made from, for its images')
+    add('--config', type=Path, metavar='CONFIG', help='MMDetection3D '
+        'config that the table was made from, for its images')
     add('--split', choices=('train', 'val', 'test'), default='train',
         help='of CONFIG')
     add('--cfg-options', nargs='+', metavar='KEY=VALUE', help='changes of '

@@ -32,9 +32,9 @@ def parse_args(argv=None):
     add = parser.add_argument
     add('table', type=Path, metavar='TABLE', help='Parquet file')
     where = parser.add_mutually_exclusive_group()
-    where.add_argument('--config', type=Path, metavar='CONFIG', help="the "
-                       "host's config that the table was made from: images "
-                       'and objects')
+    where.add_argument('--config', type=Path, metavar='CONFIG',
+                       help='MMDetection3D config that the table was made '
+                       'from: images and objects')
     where.add_argument('--images', type=Path, metavar='DIR', help='the folder '
                        'that the table was made from')
     add('--split', choices=('train', 'val', 'test'), default='train',

@@ -22,12 +22,12 @@ def parse_args(argv):
         argv (Sequence[str]): The arguments of the command.
 
     Returns:
-        tuple[argparse.Namespace, list[str]]: Ours, and what is left for the
-        host's tool.
+        tuple[argparse.Namespace, list[str]]: Ours, and what is left for
+        MMDetection3D's tool.
     """
     parser = argparse.ArgumentParser(
         usage='%(prog)s CONFIG [--table TABLE [--eta ETA] [--gamma GAMMA] '
-        "[--normalize {none,mean}] [--sampler]] [the host's flags]",
+        "[--normalize {none,mean}] [--sampler]] [MMDetection3D's flags]",
         description=__doc__.split('\n', 1)[0],
         epilog=__doc__.split('\n\n', 1)[1],
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -43,7 +43,8 @@ def parse_args(argv):
         'samples more often in place of weighting their losses')
     ours, rest = parser.parse_known_args(argv)
     if {'-h', '--help'} & {*rest}:
-        print(f"{parser.format_help()}\nthe host's flags:\n", flush=True)
+        print(f"{parser.format_help()}\nMMDetection3D's flags:\n",
+              flush=True)
     given = [name for name in ('eta', 'gamma', 'normalize', 'sampler')
              if getattr(ours, name) is not None]
     if given and ours.table is None:

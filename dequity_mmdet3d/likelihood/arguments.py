@@ -57,7 +57,7 @@ def parse_args(argv=None):
         '--cfg-options',
         nargs='+',
         metavar='KEY=VALUE',
-        help="with CONFIG: changes to it, as in the host's own tools")
+        help="with CONFIG: changes to it, as in MMDetection3D's own tools")
     encode = parser.add_argument_group('encoding of images')
     encode.add_argument(
         '--encoder',

@@ -141,6 +141,21 @@ def test_no_table():
     assert done.stdout.count('\n') == 1
 
 
+@pytest.mark.parametrize('command, split', [
+    (('train', NEW_STYLE), 'train'),
+    (('train', ROOT / 'configs/second_dequity_kitti.py'), 'train'),
+    (('test', NEW_STYLE, 'none.pth'), 'val')])
+def test_data_that_is_not_there(command, split, tmp_path):
+    """One line, before anything is made of it."""
+    done = dequity(*command, '--work-dir', tmp_path / 'run')
+    assert done.returncode == 1, done.stdout
+    line, = done.stdout.splitlines()
+    assert line.startswith('error: there is no info file data/kitti/'
+                           f'kitti_infos_{split}.pkl (looked from ')
+    assert 'dequity create-data' in line
+    assert not (tmp_path / 'run').exists()
+
+
 def test_pure_python_config_trains_and_is_tested(mini_kitti, tmp_path):
     """Each frame has the weight of its likelihood, by gamma 3."""
     base = 'train_dataloader.dataset.dataset'

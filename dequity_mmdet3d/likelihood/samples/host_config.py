@@ -9,6 +9,7 @@ import os.path as osp
 
 from ... import config_files
 from ...config_files import type_name
+from ...info_files import info_path
 from ...messages import first_five
 from ...provenance import Provenance
 from ...sample_ids import id_type_of, sample_id_of
@@ -185,14 +186,12 @@ def _one_table(tables):
 
 def _training_infos(base, config):
     """The info dicts that the host would train on; see its BaseDataset."""
-    ann_file = base.get('ann_file')
-    if not ann_file or not isinstance(ann_file, str):
+    ann_file = info_path(base)
+    if ann_file is None:
         raise ValueError(
             f'{config}: dataset {type_name(base)} must name its info file in '
-            f'ann_file, but has {ann_file!r}; use --images for a plain folder')
-    root = base.get('data_root')
-    if root and not osp.isabs(ann_file):
-        ann_file = osp.join(root, ann_file)
+            f'ann_file, but has {base.get("ann_file")!r}; use --images for a '
+            'plain folder')
     infos, metainfo = read_info_file(ann_file)
     step = base.get('load_interval', 1)  # WaymoDataset
     infos = infos[::step]
