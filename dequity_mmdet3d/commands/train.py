@@ -91,7 +91,6 @@ def use_weighted_config(args, ours):
         raise ValueError(
             f'{args.config} lies where the weighted config is to be written; '
             'give another --work-dir')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as f:
+    with whole_file(path, parents=True) as f:
         f.write(config.pretty_text.encode())
     args.config, args.cfg_options = str(path), None
