@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dequity_mmdet3d import __version__
-from dequity_mmdet3d.cli import positive
+from dequity_mmdet3d.cli import DefaultsHelp, positive
 from dequity_mmdet3d.likelihood.samples.host_config import read_config
 from dequity_mmdet3d.machine import tune_for_cpu
 
@@ -30,7 +30,7 @@ def parse_args(argv=None):
     """Parse; leave with status 2 unless the arguments make sense."""
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', 1)[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        formatter_class=DefaultsHelp)
     parser.add_argument(
         '--out', type=Path, default=Path('work_dirs/demo'), help='folder')
     parser.add_argument(

@@ -158,7 +158,7 @@ def main(argv=None) -> int:
 
 
 if __name__ == '__main__':
-    status = run_cli(main)
+    status = run_cli(main, packages=('demo', ))
     if status == 130:
         print('finished frames are kept; the same command goes on from here',
               file=sys.stderr)

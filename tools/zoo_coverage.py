@@ -20,7 +20,7 @@ from concurrent.futures import ProcessPoolExecutor
 from fnmatch import fnmatch
 from pathlib import Path
 
-from dequity_mmdet3d.cli import run_cli
+from dequity_mmdet3d.cli import DefaultsHelp, run_cli
 from dequity_mmdet3d.machine import tune_for_cpu
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -75,7 +75,7 @@ BESIDE = """Beside the table:
 def parse_args():
     parser = argparse.ArgumentParser(
         description=__doc__.splitlines()[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        formatter_class=DefaultsHelp)
     parser.add_argument(
         '--out', default='docs/coverage.md', help='the table to write')
     parser.add_argument(

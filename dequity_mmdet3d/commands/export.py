@@ -12,6 +12,7 @@ import argparse
 from pathlib import Path
 
 from .. import __version__
+from ..cli import DefaultsHelp
 
 
 def parse_args(argv=None):
@@ -26,13 +27,13 @@ def parse_args(argv=None):
     kinds = parser.add_subparsers(dest='kind', required=True)
     add = kinds.add_parser(
         'csv', help='plain text, with the weight of each sample',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter).add_argument
+        formatter_class=DefaultsHelp).add_argument
     _add_table(add)
-    add('--out', type=Path, metavar='FILE', help='replaced if it is there; '
-        'without it, TABLE with the ending .csv')
+    add('--out', type=Path, metavar='FILE', help='replaced if it is there '
+        '(default: TABLE with the ending .csv)')
     add = kinds.add_parser(
         'fiftyone', help='a persistent data set of FiftyOne',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter).add_argument
+        formatter_class=DefaultsHelp).add_argument
     _add_table(add)
     add('--name', required=True, help='of the data set')
     add('--overwrite', action='store_true', help='replace one of that name')
@@ -44,10 +45,10 @@ def parse_args(argv=None):
         'CONFIG')
     add('--images', type=Path, metavar='DIR', help='or the folder that it '
         'was made from')
-    add('--camera', metavar='NAME', help='whose image stands for a sample; '
-        'without it, its first')
+    add('--camera', metavar='NAME', help='whose image stands for a sample '
+        '(default: its first)')
     add('--embeddings', type=Path, metavar='FILE.npy', help="(N, D) in the "
-        "table's order; without it, those that lie beside the table")
+        "table's order (default: those that lie beside the table)")
     return parser.parse_args(argv)
 
 

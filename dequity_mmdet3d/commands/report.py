@@ -14,14 +14,8 @@ import argparse
 from pathlib import Path
 
 from .. import __version__
+from ..cli import positive
 from ..machine import tune_for_cpu
-
-
-def count(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f'expected 1 or more, got {text}')
-    return value
 
 
 def parse_args(argv=None):
@@ -47,23 +41,29 @@ def parse_args(argv=None):
         "table's order (default: those that lie beside the table)")
     add('--runs', nargs='+', type=Path, default=[], metavar='DIR',
         help='--out of dequity compare, or work directories of trainings')
-    add('--out', type=Path, required=True, metavar='DIR', help='for '
-        'index.html, which is replaced if it is there')
+    add('--out', type=Path, required=True, metavar='DIR', help='a folder, '
+        'made if needed, for index.html, which is replaced if it is there')
     add('--eta', type=float, default=1.0, help='where its slider stands at '
         'first (default: 1)')
     add('--gamma', type=float, default=5.0, help='likewise (default: 5)')
     add('--map', choices=('tsne', 'pca'), default='tsne', help='t-SNE, '
         'minutes for 30,000 samples, or principal components, seconds '
         '(default: tsne)')
-    add('--samples', type=count, default=30_000, metavar='N', help='shown one '
-        'by one at most; all count in the charts (default: 30000)')
+    add('--samples', type=positive, default=30_000, metavar='N', help='shown '
+        'one by one at most; all count in the charts (default: 30000)')
     add('--size-mb', type=float, default=50.0, metavar='MB', help='of the '
         'page; images that do not fit are linked, those of common clusters '
         'first (default: 50)')
     add('--seed', type=int, default=0, help='of the map (default: 0)')
     add('--version', action='version',
         version=f'dequity_mmdet3d {__version__}')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.out.is_file() or (args.out.suffix.lower() in ('.html', '.htm')
+                              and not args.out.is_dir()):
+        parser.error(f'--out is a folder for index.html, but {args.out} is '
+                     'the name of a file; give a folder, which is made if '
+                     'needed')
+    return args
 
 
 def main(argv=None):

@@ -10,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..config_files import FOLDER
 from ..machine import tune_for_cpu
 
 AGAIN = 'go on from the last checkpoint with --resume'
@@ -29,7 +30,8 @@ def parse_args(argv):
         usage='%(prog)s CONFIG [--table TABLE [--eta ETA] [--gamma GAMMA] '
         "[--normalize {none,mean}] [--sampler]] [MMDetection3D's flags]",
         description=__doc__.split('\n', 1)[0],
-        epilog=__doc__.split('\n\n', 1)[1],
+        epilog=__doc__.split('\n\n', 1)[1] +
+        f'\nConfigs of this package lie in {FOLDER}',
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False, allow_abbrev=False)
     add = parser.add_argument_group('weights of a stock config').add_argument
