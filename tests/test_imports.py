@@ -172,7 +172,7 @@ def test_every_part_has_its_row():
     folders = {f'{path.parent.name}/' for path in PACKAGE.glob('*/__init__.py')
                if path.parent.name != 'configs'}
     assert folders | {'dequity_mmdet3d/', '*.py'} <= set(FORBIDDEN)
-    # the walls that others stand on
+    # what the promises of the README rest on
     for part, names in {
             'weight.py': {'dequity_mmdet3d'},
             'likelihood/': {'dequity_mmdet3d.plugin', *HOST},

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..cli import DefaultsHelp
+from ..messages import counted
 
 
 def parse_args(argv=None):
@@ -75,7 +76,7 @@ def to_csv(args, table, weighting):
     if out.resolve() == args.table.resolve():
         raise ValueError(f'{out} is the table itself; give another --out')
     write_csv(out, table, *weighting)
-    print(f'{len(table)} samples: {out}')
+    print(f'{counted(len(table), "sample")}: {out}')
 
 
 def to_fiftyone(args, table, weighting):
@@ -96,4 +97,4 @@ def to_fiftyone(args, table, weighting):
         args.name, table, catalog.images, catalog.vectors, *weighting,
         overwrite=args.overwrite,
         progress=lambda items, total: tqdm(items, 'samples', total))
-    print(f'{n} samples: fiftyone.load_dataset({args.name!r})')
+    print(f'{counted(n, "sample")}: fiftyone.load_dataset({args.name!r})')

@@ -16,6 +16,7 @@ from pathlib import Path
 from .. import __version__
 from ..cli import positive
 from ..machine import tune_for_cpu
+from ..messages import counted
 
 
 def parse_args(argv=None):
@@ -85,7 +86,8 @@ def main(argv=None):
         embeddings=args.embeddings, objects=True)
     for note in catalog.notes:
         print(f'note: {note}')
-    print(f'{len(table)} samples; map and images follow', flush=True)
+    print(f'{counted(len(table), "sample")}; map and images follow',
+          flush=True)
     path, counts = write_page(
         args.out, table, args.table, catalog, runs, eta=args.eta,
         gamma=args.gamma, projection=args.map, max_samples=args.samples,
@@ -93,12 +95,13 @@ def main(argv=None):
         progress=lambda items, total: tqdm(items, 'images', total))
     bad = counts['unreadable']
     if bad:
-        print(f'note: {len(bad)} images cannot be read and are left out, the '
-              f'first is {bad[0]}')
+        print('note: ' + counted(len(bad), 'image is', 'images are') +
+              f' left out, as unreadable; first {bad[0]}')
     size = path.stat().st_size / 1e6
     if size > args.size_mb:
         print(f'note: {args.size_mb:g} MB cannot be held: plotly alone takes '
               'about 5')
-    print(f'{counts["shown"]} samples on the page, {counts["embedded"]} '
-          f'images in it, {counts["linked"]} linked; '
+    print(f'{counted(counts["shown"], "sample")} on the page, '
+          f'{counted(counts["embedded"], "image")} in it, '
+          f'{counts["linked"]} linked; '
           f'{size:.1f} MB: {path}')

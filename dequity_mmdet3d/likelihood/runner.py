@@ -169,9 +169,8 @@ def _encode(samples, out, encoding, cameras, fitted, team, say):
                             precision, encoding.features)
     store = ShardStore(encoding.embeddings_dir or embeddings_folder(out),
                        encoding.embedding_dtype, encoding.shard_size, say)
-    say(f'encoding {len(samples)} samples with {encoder.name} ('
-        f'{encoder.features}) in '
-        f'{encoder.precision} on {encoder.device}' +
+    say(f'encoding {counted(len(samples), "sample")} with {encoder.name} ('
+        f'{encoder.features}) in {encoder.precision} on {encoder.device}' +
         (f', {team.world} processes' if team.world > 1 else ''))
     settings = EncodeSettings(batch_size=encoding.batch_size,
                               workers=encoding.workers)
@@ -185,8 +184,9 @@ def _encode(samples, out, encoding, cameras, fitted, team, say):
         say(f'{len(encoded.failures)} of {len(encoded.usable)} images cannot '
             f'be used; they are listed in {bad_images_path(out)}')
     if embedded.skipped:
-        say(f'{len(embedded.skipped)} samples have no usable image; their '
-            'rows are neutral')
+        n = len(embedded.skipped)
+        say(counted(n, 'sample has no usable image; its row is neutral',
+                    'samples have no usable image; their rows are neutral'))
     return embedded
 
 
@@ -204,8 +204,10 @@ def _apply(embedded, out, fitted, source, say):
     from .estimation.make_table import apply_table
     table = apply_table(embedded, fitted)
     unlike = int((table.cluster_id < 0).sum())
-    return _save(table, out, [f'{len(table)} samples; {unlike} are unlike '
-                              f'all that {source} was made from'], say)
+    unlike = counted(unlike, 'is', 'are')
+    return _save(table, out, [
+        f'{counted(len(table), "sample")}; {unlike} unlike all that {source} '
+        'was made from'], say)
 
 
 def _save(table, out, lines, say):

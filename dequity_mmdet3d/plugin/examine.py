@@ -5,7 +5,7 @@ from dataclasses import replace
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..weighting.randomness import no_trace
-from .attached import Attached
+from .attachment import Attachment
 from .batch import without_last
 from .examination import Examination, Term, check_terms
 from .observation import Observation
@@ -60,7 +60,7 @@ def examine(loss, model, data_batch):
 
 
 def _losses(loss, model, data_batch, **kwargs):
-    attached = Attached(loss, model, **kwargs)
+    attached = Attachment(loss, model, **kwargs)
     try:
         data = model.data_preprocessor(copy.deepcopy(data_batch), True)
         if isinstance(data, dict):

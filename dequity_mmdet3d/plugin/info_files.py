@@ -37,10 +37,11 @@ def _named(dataset: dict) -> Iterator[tuple[str, str]]:
     if path and _on_disk(path, dataset) and _reads_as_known(dataset):
         yield path, 'data_root and ann_file'
     for step in dataset.get('pipeline') or ():
-        sampler = step.get('db_sampler') if isinstance(step, dict) else None
-        path = sampler.get('info_path') if isinstance(sampler, dict) else None
-        if path and _on_disk(path, sampler):
-            yield path, 'db_sampler.info_path'
+        objects = step.get('db_sampler') if isinstance(step, dict) else None
+        if isinstance(objects, dict):
+            path = objects.get('info_path')
+            if path and _on_disk(path, objects):
+                yield path, 'db_sampler.info_path'
 
 
 def _on_disk(path: str, part: dict) -> bool:
@@ -50,7 +51,10 @@ def _on_disk(path: str, part: dict) -> bool:
 
 def _reads_as_known(dataset: dict) -> bool:
     """Whether ``data_root`` and ``ann_file`` mean what they do upstream."""
-    kind = dataset.get('type')
-    kind = DATASETS.get(kind) if isinstance(kind, str) else kind
-    return isinstance(kind, type) and issubclass(kind, BaseDataset) and (
-        kind._join_prefix is BaseDataset._join_prefix)
+    kind: Any = dataset.get('type')
+    if isinstance(kind, str):
+        kind = DATASETS.get(kind)
+    if not isinstance(kind, type) or not issubclass(kind, BaseDataset):
+        return False
+    join: Any = kind._join_prefix
+    return join is BaseDataset._join_prefix

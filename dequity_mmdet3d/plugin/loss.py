@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mmdet3d.registry import MODELS
 
-from .attached import Attached
+from .attachment import Attachment
 from .batch_weights import BatchWeighting
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class DequityLoss:
         self.terms = terms
         self.boundaries = boundaries
         self.values = values
-        self._attached: Attached | None = None
+        self._attached: Attachment | None = None
 
     def fit(self, likelihood: np.ndarray, eta: float = 1.0,
             gamma: float = 5.0) -> None:
@@ -105,7 +105,7 @@ class DequityLoss:
         return any(fnmatchcase(name, pattern) for name in names)
 
     def attach(self, model: nn.Module,
-               found: Examination | None = None) -> Attached:
+               found: Examination | None = None) -> Attachment:
         """Weight the losses of a detector from here on.
 
         Args:
@@ -115,14 +115,14 @@ class DequityLoss:
                 plain are weighted, in gradient, and the others raise.
 
         Returns:
-            Attached: Until :meth:`detach`.
+            Attachment: Until :meth:`detach`.
 
         Raises:
             ValueError: If nothing in it takes predictions and returns
                 losses, as far as is known.
         """
         self.detach()
-        self._attached = Attached(self, model, found)
+        self._attached = Attachment(self, model, found)
         return self._attached
 
     def detach(self) -> None:

@@ -10,7 +10,7 @@ import os.path as osp
 from ... import config_files
 from ...config_files import type_name
 from ...info_files import info_path
-from ...messages import first_five
+from ...messages import counted, first_five
 from ...provenance import Provenance
 from ...sample_ids import id_type_of, sample_id_of
 from .image_folders import image_paths
@@ -108,8 +108,9 @@ def samples_from_config(path, cfg_options=None, split='train'):
                     f'{first_five(where)}; one table cannot hold both, so '
                     'keep these data sets apart')
     if again:
-        notes.append(f'{again} samples are listed more than once with the '
-                     'same images and get one row each')
+        notes.append(
+            counted(again, 'sample is', 'samples are') + ' listed more than '
+            'once with the same images; each gets one row')
     names = sorted({str(n) for n in names if n}) or ['dataset']
     default = '-'.join(names) + '_likelihoods.parquet'
     default = osp.join(bases[0].get('data_root') or '', default)

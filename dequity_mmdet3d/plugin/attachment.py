@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .loss import DequityLoss
 
 
-class Attached:
+class Attachment:
     """Stands around the methods of one detector, see :mod:`.patches`.
 
     Args:
