@@ -54,7 +54,5 @@ def _reads_as_known(dataset: dict) -> bool:
     kind: Any = dataset.get('type')
     if isinstance(kind, str):
         kind = DATASETS.get(kind)
-    if not isinstance(kind, type) or not issubclass(kind, BaseDataset):
-        return False
-    join: Any = kind._join_prefix
-    return join is BaseDataset._join_prefix
+    known = isinstance(kind, type) and issubclass(kind, BaseDataset)
+    return known and kind._join_prefix is BaseDataset._join_prefix
