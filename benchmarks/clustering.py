@@ -71,7 +71,7 @@ def main():
             with tempfile.TemporaryDirectory() as folder:
                 embeddings = Path(folder, 'e.npy')
                 draw(embeddings, n, rank)
-                methods = ['kmeans', 'modes']
+                methods = ['kmeans', 'soft', 'modes']
                 if args.tsne and n == args.n[0]:
                     methods.append('tsne-dbscan')
                 for method in methods:

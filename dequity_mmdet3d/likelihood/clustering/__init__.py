@@ -131,7 +131,9 @@ def _soft(vectors, settings):
         cells=len(modes.cells),
         dims=rows.shape[1],
         level=modes.level,
-        bandwidth=soft.counts.bandwidth,
+        bandwidth=soft.counts.count.bandwidth,
+        near=soft.counts.near,
+        slope=soft.counts.slope,
         clear=soft.clear,
         weight=soft.weight)
     return Clustering(number[labels], used, share, modes,

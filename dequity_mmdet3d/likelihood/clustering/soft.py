@@ -8,14 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .clearness import clearness, likelihood
 from .modes import Modes, describe_modes, modes_of
-from .soft_count import (
-    AFAR,
-    SoftCount,
-    clearness,
-    likelihood,
-    soft_count,
-)
+from .soft_count import SoftCount, far_count, soft_count
 from .subspace import Rows, Subspace, principal_subspace
 from .viewpoint import ball_centre, directions
 
@@ -96,7 +91,7 @@ def soft_of(
     log_share = counts.log_share(seen)
     some = slice(None, None, -(-len(seen) // _JUDGES))
     weight, clear = clearness(
-        soft_count(seen, cells, AFAR).log_share(seen[some]), labels[some])
+        far_count(seen, cells).log_count(seen[some]), labels[some])
     modes = describe_modes(subspace, seen, cells, merged, viewpoint)
     share = likelihood(
         log_share, np.bincount(labels)[labels] / len(labels), weight)

@@ -2,21 +2,30 @@ r"""How many samples look like this one, where nothing tells groups apart.
 
 Photographs seldom fall into groups. Their likelihood is then a soft count,
 
-.. math:: m_i = \sum_j \exp(-d_{ij}^2 / h)
+.. math:: m_i = \sum_j \max\left(0, \frac{e^{-d_{ij}^2 / h} - b}{1 - b}\right)
 
 of the angles under which samples are seen (:mod:`.viewpoint`), with h the
-square that one pair in ten falls short of. Where samples do fall into groups,
-it is the size of the group, n, as in the paper. What decides is how much of
-the variance of log m lies between the groups, R^2: if nearly all, then
-groups are all that there is to know. In between,
+square that one pair in ten falls short of, and b what even unlike pairs have
+in common: seven pairs in ten are nearer. Such a count is noisy, and lower at
+the rim of what is common than in its middle. So a sample asks others, the
+nearest most:
 
-.. math:: \log p_i = w \log n_i + (1 - w) \log m_i
+.. math:: a_i = \frac{\log m_i + \sum_j k_{ij} \log m_j}
+    {1 + \sum_j k_{ij}}, \quad k_{ij} = \exp(-d_{ij}^2 / h')
 
-Shape letters: N samples, Q dimensions, K cells, G groups.
+with h' the square that one pair in a hundred falls short of (the regression
+of Nadaraya and Watson, 1964): who looks like those that are common is common.
+Means vary less than what they are of; the line of log m over a, fitted to all
+samples, makes up for it,
+
+.. math:: \log s_i = \alpha + \beta a_i
+
+Shape letters: N samples, M others, Q dimensions, K cells.
 """
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -25,23 +34,28 @@ from .cells import Cells
 # One pair in ten looks alike: of one kind in ten of like size, or in the
 # half of a common one. The order of the likelihoods hardly depends on it.
 ALIKE = 0.1
+# Farther pairs than this quantile look unlike. Half of all makes rare samples
+# rarer still, nine in ten less so; frames of drives want more than half.
+UNLIKE = 0.7
+# One pair in a hundred are neighbours: few, so that those of a rare sample
+# are rare ones. Photographs are indifferent from one in a thousand to one in
+# ten; frames of drives want one in a hundred or fewer.
+NEAR = 0.01
 # Whether groups are clear is asked from afar, where half of all pairs look
 # alike: nearer, the middle of a large group stands out from its rim.
 AFAR = 0.5
-# R^2 from which groups begin to count, and from which they alone do.
-# Photographs of road scenes have 0 to 0.77, drawn groups 0.84 and more.
-UNCLEAR, CLEAR = 0.75, 0.85
-# Samples a group, on average (in the sense of entropy), from which its size
-# begins to mean something; with twice as many it does.
-TEN = 10
-_PAIRS = 500  # samples that the bandwidth is found from
+_PAIRS = 500  # samples that the bandwidths are found from
+_LINE = 20_000  # samples that the line is fitted to
 _DIGITS = 6  # of the logarithm
 _PAIRS_AT_ONCE = 2**20  # of samples and cells: what fits into a cache
 
 
 @dataclass(frozen=True)
-class SoftCount:
-    """The soft counts of a training set, and of new samples under it.
+class KernelCount:
+    """Samples of a training set that look like another.
+
+    The samples of a cell count at the distance of its mean, farther by the
+    spread inside: K terms for a sample in place of N.
 
     Args:
         size (np.ndarray): (K,) float64 samples in each cell.
@@ -49,69 +63,152 @@ class SoftCount:
         spread (np.ndarray): (K,) float64 mean square distance of a cell's
             samples from its mean.
         bandwidth (float): h, > 0.
+        floor (float): b, in [0, 1). Defaults to 0.
     """
     size: np.ndarray
     mean: np.ndarray
     spread: np.ndarray
     bandwidth: float
+    floor: float = 0.0
 
-    def log_share(self, rows: np.ndarray) -> np.ndarray:
-        """Logarithm of the share of the training set that looks alike.
+    def log_count(self, rows: np.ndarray) -> np.ndarray:
+        """Logarithm of m, as a share of the training set.
 
         Args:
             rows (np.ndarray): (M, Q) float32.
 
         Returns:
-            np.ndarray: (M,) float64, at most 0.
+            np.ndarray: (M,) float64, at most 0, and at least that of the
+            sample alone.
         """
-        share = (self.size / self.size.sum()).astype(np.float32)
-        scale = np.float32(-1 / self.bandwidth)
-        out = np.empty(len(rows))
-        size = max(_PAIRS_AT_ONCE // len(share), 1)
-        for start in range(0, len(rows), size):
-            square = _squares(rows[start:start + size], self.mean,
-                              self.spread)
-            square *= scale
-            np.exp(square, out=square)
-            square *= share
-            out[start:start + size] = square.sum(axis=1)
-        # what is left of how many threads multiply matrices ends here
-        return np.round(
-            np.log(np.maximum(out, np.finfo(np.float32).tiny)), _DIGITS)
+        return self.by_blocks(rows, self.of_squares)
+
+    def by_blocks(self, rows, function):
+        """(M,) what a function makes of (B, K) squares, block by block."""
+        size = max(_PAIRS_AT_ONCE // len(self.size), 1)
+        return np.concatenate([
+            function(_squares(rows[i:i + size], self.mean, self.spread))
+            for i in range(0, len(rows), size)])
+
+    def of_squares(self, square):
+        """As :meth:`log_count`, from (M, K) square distances."""
+        kernel = np.exp(square * np.float32(-1 / self.bandwidth))
+        kernel -= np.float32(self.floor)
+        np.maximum(kernel, 0, out=kernel)
+        n = self.size.sum()
+        share = _sums(kernel, self.size / n) / (1 - self.floor)
+        return _rounded(np.log(np.clip(share, 1 / n, 1)))
+
+    @cached_property
+    def of_cells(self) -> np.ndarray:
+        """(K,) of samples as far from each mean as those of the cell."""
+        return self.of_squares(_squares(self.mean, self.mean, self.spread) +
+                               self.spread[:, None].astype(np.float32))
 
 
-def soft_count(rows: np.ndarray, cells: Cells,
-               alike: float = ALIKE) -> SoftCount:
+@dataclass(frozen=True)
+class SoftCount:
+    """The soft counts of a training set, and of new samples under it.
+
+    Args:
+        count (KernelCount): m.
+        near (float): h', > 0.
+        level (float): alpha. Defaults to 0.
+        slope (float): beta, at least 1. Defaults to 1.
+    """
+    count: KernelCount
+    near: float
+    level: float = 0.0
+    slope: float = 1.0
+
+    def log_share(self, rows: np.ndarray) -> np.ndarray:
+        """Logarithm of s, as a share of the training set.
+
+        Args:
+            rows (np.ndarray): (M, Q) float32.
+
+        Returns:
+            np.ndarray: (M,) float64, at most 0, and at least that of the
+            sample alone.
+        """
+        return np.clip(self.level + self.slope * self.asked(rows),
+                       -np.log(self.count.size.sum()), 0)
+
+    def asked(self, rows: np.ndarray) -> np.ndarray:
+        """(M,) float64: a, for (M, Q) float32 rows."""
+        size = self.count.size
+
+        def ask(square):
+            kernel = np.exp(square * np.float32(-1 / self.near))
+            said = _sums(kernel, size * self.count.of_cells)
+            return _rounded((self.count.of_squares(square) + said) /
+                            (1 + _sums(kernel, size)))
+
+        return self.count.by_blocks(rows, ask)
+
+
+def soft_count(rows: np.ndarray, cells: Cells) -> SoftCount:
     """Fit soft counts.
-
-    The samples of a cell count at the distance of its mean, farther by the
-    spread inside: K terms for a sample in place of N.
 
     Args:
         rows (np.ndarray): (N, Q) float32.
         cells (Cells): Of these rows.
-        alike (float): Share of the pairs that are nearer than the
-            bandwidth, in (0, 1).
 
     Returns:
-        SoftCount: With the bandwidth of these rows.
+        SoftCount: With the bandwidths and the line of these rows.
     """
+    alike, unlike, near = _quantiles(rows, cells, [ALIKE, UNLIKE, NEAR])
+    size, mean, spread = _cells_of(rows, cells)
+    count = KernelCount(size, mean, spread, alike,
+                        float(np.exp(-unlike / alike)))
+    some = rows[::-(-len(rows) // _LINE)]
+    log_count = count.log_count(some)
+    asked = SoftCount(count, near).asked(some)
+    off = asked - asked.mean()
+    slope = max(float(off @ log_count / max(off @ off, 1e-12)), 1.0)
+    level = float(log_count.mean() - slope * asked.mean())
+    return SoftCount(count, near, level, slope)
+
+
+def far_count(rows: np.ndarray, cells: Cells) -> KernelCount:
+    """Fit the plain counts that tell how clear groups are, from ``AFAR``.
+
+    Args:
+        rows (np.ndarray): (N, Q) float32.
+        cells (Cells): Of these rows.
+
+    Returns:
+        KernelCount: With the bandwidth of these rows.
+    """
+    bandwidth, = _quantiles(rows, cells, [AFAR])
+    size, mean, spread = _cells_of(rows, cells)
+    return KernelCount(size, mean, spread, bandwidth)
+
+
+def _cells_of(rows, cells):
+    """Size, mean and spread of cells."""
     mean = cells.mean.astype(np.float32)
     square = np.einsum('nq,nq->n', rows, rows, dtype=np.float64)
     square -= np.einsum('kq,kq->k', mean, mean, dtype=np.float64)[cells.labels]
-    spread = np.maximum(np.bincount(cells.labels, square) / cells.size, 0)
+    spread = np.bincount(cells.labels, square) / cells.size
+    return cells.size, mean, np.maximum(spread, 0)
+
+
+def _quantiles(rows, cells, at):
+    """Square distances that these parts of all pairs fall short of."""
+    size, mean, spread = _cells_of(rows, cells)
     some = rows[::-(-len(rows) // _PAIRS)]
     square = _squares(some, mean, spread).ravel()
-    weight = np.tile(cells.size, len(some))
+    weight = np.tile(size, len(some))
     # in float32 two directions that are the same are no nearer than this
     apart = square > 1e-6  # copies say nothing of a distance
-    bandwidth = 1.0
-    if apart.any():
-        square, weight = square[apart], weight[apart]
-        order = np.argsort(square, kind='stable')
-        below = np.cumsum(weight[order])
-        bandwidth = square[order][np.searchsorted(below, alike * below[-1])]
-    return SoftCount(cells.size, mean, spread, float(bandwidth))
+    if not apart.any():
+        return [1.0] * len(at)
+    square, weight = square[apart], weight[apart]
+    order = np.argsort(square, kind='stable')
+    below = np.cumsum(weight[order])
+    return square[order][np.searchsorted(
+        below, np.array(at) * below[-1])].tolist()
 
 
 def _squares(rows, mean, spread):
@@ -125,43 +222,13 @@ def _squares(rows, mean, spread):
     return square.astype(np.float32)
 
 
-def clearness(log_share: np.ndarray,
-              labels: np.ndarray) -> tuple[float, float]:
-    """How far groups alone say how common a sample is.
-
-    Args:
-        log_share (np.ndarray): (N,) float64, see :class:`SoftCount`; from
-            ``AFAR``.
-        labels (np.ndarray): (N,) int64 in [0, G), the group of each.
-
-    Returns:
-        tuple[float, float]: The weight w of the groups in [0, 1], and R^2,
-        the part of the variance that lies between groups, in [0, 1].
-    """
-    size = np.bincount(labels)
-    mean = np.bincount(labels, log_share) / np.maximum(size, 1)
-    total = float(((log_share - log_share.mean())**2).sum())
-    inside = float(((log_share - mean[labels])**2).sum())
-    if not total > 1e-12 * len(labels):  # all alike: there is one group
-        return 1.0, 1.0
-    part = max(1 - inside / total, 0.0)
-    share = size[size > 0] / len(labels)
-    several = np.exp((share * np.log(share)).sum()) * len(labels)
-    clear = np.clip((part - UNCLEAR) / (CLEAR - UNCLEAR), 0, 1)
-    return float(clear * np.clip(several / TEN - 1, 0, 1)), part
+def _sums(kernel, weight):
+    """(M,) float64 weighted sums over (M, K) float32."""
+    # not by BLAS, whose sums depend on the number of threads
+    return np.einsum('mk,k->m', kernel, weight.astype(np.float32)).astype(
+        np.float64)
 
 
-def likelihood(log_share: np.ndarray, group_share: np.ndarray,
-               weight: float) -> np.ndarray:
-    """Soft count and group size as one.
-
-    Args:
-        log_share (np.ndarray): (N,) float64.
-        group_share (np.ndarray): (N,) float64 share of the group's samples,
-            in (0, 1].
-        weight (float): Of the groups, see :func:`clearness`.
-
-    Returns:
-        np.ndarray: (N,) float64 in (0, 1]: the weighted geometric mean.
-    """
-    return np.exp(weight * np.log(group_share) + (1 - weight) * log_share)
+def _rounded(log):
+    # what is left of how many threads multiply matrices ends here
+    return np.round(log, _DIGITS)

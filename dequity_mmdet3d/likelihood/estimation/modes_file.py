@@ -18,7 +18,7 @@ from ...table import LikelihoodTable
 from ...whole_file import whole_file
 from ..beside import modes_path
 from ..clustering import Modes, Soft
-from ..clustering.soft_count import SoftCount
+from ..clustering.soft_count import KernelCount, SoftCount
 from ..clustering.subspace import Subspace
 from ..embeddings.vectors import UnitVectors
 from .estimate import Columns
@@ -44,13 +44,17 @@ class SoftFit:
 
     def numbers(self) -> dict:
         """dict: JSON-able, all that is no array."""
-        return dict(bandwidth=self.soft.counts.bandwidth,
+        counts = self.soft.counts
+        return dict(bandwidth=counts.count.bandwidth,
+                    floor=counts.count.floor, near=counts.near,
+                    level=counts.level, slope=counts.slope,
                     weight=self.soft.weight, clear=self.soft.clear,
                     n=self.soft.n, top=self.top)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """dict[str, np.ndarray]: All that is not the modes'."""
-        counts, viewpoint = self.soft.counts, self.soft.modes.viewpoint
+        counts = self.soft.counts.count
+        viewpoint = self.soft.modes.viewpoint
         values = (viewpoint, counts.size, counts.spread)
         return {name: value for name, value in zip(_SOFT_ARRAYS, values)
                 if value is not None}
@@ -205,7 +209,10 @@ class FittedModes:
 def _soft_of(modes, numbers, viewpoint, size, spread):
     """What was saved of a view by the method 'soft'."""
     modes = replace(modes, viewpoint=viewpoint)
-    counts = SoftCount(size, modes.cells, spread, numbers['bandwidth'])
+    count = KernelCount(size, modes.cells, spread, numbers['bandwidth'],
+                        numbers['floor'])
+    counts = SoftCount(
+        count, *(numbers[key] for key in ('near', 'level', 'slope')))
     soft = Soft(modes, counts, numbers['weight'], numbers['clear'],
                 numbers['n'])
     return modes, SoftFit(soft, numbers['top'])

@@ -1,4 +1,6 @@
 """Soft counts against sums over all pairs, and their two extremes."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -6,9 +8,7 @@ from dequity_mmdet3d.likelihood.clustering import ClusterSettings, cluster
 from dequity_mmdet3d.likelihood.clustering.cells import Cells, make_cells
 from dequity_mmdet3d.likelihood.clustering.soft import find_soft, soft_of
 from dequity_mmdet3d.likelihood.clustering.soft_count import (
-    SoftCount,
-    clearness,
-    likelihood,
+    far_count,
     soft_count,
 )
 from dequity_mmdet3d.likelihood.clustering.subspace import principal_subspace
@@ -30,17 +30,54 @@ def squares(rows):
     return ((rows[:, None] - rows[None])**2).sum(axis=2)
 
 
+def reference(square, quantiles):
+    """Count, and what is asked, by sums over all pairs."""
+    alike, unlike, near = quantiles
+    floor = np.exp(-unlike / alike)
+    kernel = np.maximum(np.exp(-square / alike) - floor, 0) / (1 - floor)
+    count = np.log(kernel.mean(axis=1))
+    near = np.exp(-square / near)  # each is among those that it asks
+    return count, (near @ count + count) / (near.sum(axis=1) + 1)
+
+
 def test_two_samples_by_hand():
-    """Each sees itself and the other, at the bandwidth: only pairs of
-    samples that differ have a say in it."""
+    """One distance, 4, at which nothing is alike: each is half of all."""
     rows = np.array([[0, 0], [0, 2]], dtype=np.float32)
     found = soft_count(rows, cells_of_one(rows))
-    assert found.bandwidth == 4
-    want = (1 + np.exp(-1)) / 2
-    np.testing.assert_allclose(found.log_share(rows), np.log([want] * 2),
-                               atol=1e-6)
-    far = np.array([[0, 1e4]], dtype=np.float32)
-    assert np.isfinite(found.log_share(far)).all()
+    assert found.count.bandwidth == found.near == 4
+    assert found.count.floor == np.exp(-1)
+    want = np.log([0.5, 0.5])
+    np.testing.assert_allclose(found.count.log_count(rows), want, atol=1e-6)
+    np.testing.assert_allclose(found.log_share(rows), want, atol=1e-6)
+
+
+def test_a_sample_like_no_other_counts_as_itself():
+    x, _ = modes([200, 60])
+    found = soft_count(x, cells_of_one(x))
+    far = np.full_like(x[:1], 1e4)
+    for log in (found.count.log_count(far), found.log_share(far)):
+        np.testing.assert_allclose(log, -np.log(260), atol=1e-6)
+
+
+def test_three_alike_and_one_apart_by_hand():
+    """Copies are no distances. Nothing is alike at the only one."""
+    rows = np.array([[0.], [0], [0], [3]], dtype=np.float32)
+    found = soft_count(rows, cells_of_one(rows))
+    np.testing.assert_allclose(
+        np.exp(found.count.log_count(rows)), [.75, .75, .75, .25], rtol=1e-5)
+    # e^-1 of the other is asked: three and oneself against one, and
+    # the one and itself against three
+    e, common, rare = np.exp(-1), np.log(.75), np.log(.25)
+    asked = np.array([(4 * common + e * rare) / (4 + e)] * 3 +
+                     [(2 * rare + 3 * e * common) / (2 + 3 * e)])
+    np.testing.assert_allclose(found.asked(rows), asked, atol=1e-5)
+    # a line through two points goes through both
+    assert found.slope > 1
+    np.testing.assert_allclose(
+        np.diff(found.log_share(rows))[-1],
+        found.slope * np.diff(asked)[-1], atol=1e-5)
+    np.testing.assert_allclose(found.slope * (asked[0] - asked[3]),
+                               common - rare, rtol=1e-4)
 
 
 def test_against_the_sum_over_all_pairs():
@@ -48,10 +85,29 @@ def test_against_the_sum_over_all_pairs():
     square = squares(x.astype(np.float64))
     found = soft_count(x, cells_of_one(x))
     # nearly all distances of 280 samples are of different samples
-    want = np.quantile(square[square > 1e-9], 0.1)
-    np.testing.assert_allclose(found.bandwidth, want, rtol=1e-2)
+    want = np.quantile(square[square > 1e-9], [0.1, 0.7, 0.01])
+    unlike = -np.log(found.count.floor) * found.count.bandwidth
     np.testing.assert_allclose(
-        np.exp(found.log_share(x)),
+        [found.count.bandwidth, unlike, found.near], want, rtol=1e-2)
+    count, asked = reference(
+        square, [found.count.bandwidth, unlike, found.near])
+    np.testing.assert_allclose(found.count.log_count(x), count, atol=1e-4)
+    np.testing.assert_allclose(found.asked(x), asked, atol=1e-4)
+    slope, zero = np.polyfit(asked, count, 1)
+    assert slope > 1
+    np.testing.assert_allclose(
+        found.log_share(x), np.clip(zero + slope * asked, -np.log(280), 0),
+        atol=2e-3)
+
+
+def test_plain_counts_from_afar():
+    x, _ = modes([200, 60, 20])
+    square = squares(x.astype(np.float64))
+    found = far_count(x, cells_of_one(x))
+    np.testing.assert_allclose(
+        found.bandwidth, np.median(square[square > 1e-9]), rtol=1e-2)
+    np.testing.assert_allclose(
+        np.exp(found.log_count(x)),
         np.exp(-square / found.bandwidth).mean(axis=1), rtol=1e-4)
 
 
@@ -59,38 +115,18 @@ def test_cells_stand_for_their_samples():
     x, _ = modes([600, 150, 50], spread=0.3)
     cells = make_cells(x)
     near = soft_count(x, cells)
-    exact = SoftCount(np.ones(len(x)), x, np.zeros(len(x)), near.bandwidth)
-    off = near.log_share(x) - exact.log_share(x)
-    assert len(cells.size) < len(x) / 4 and np.abs(off).mean() < 0.1
+    exact = replace(near, count=replace(
+        near.count, size=np.ones(len(x)), mean=x, spread=np.zeros(len(x))))
+    assert len(cells.size) < len(x) / 4
+    off = near.asked(x) - exact.asked(x)
+    # a factor that all have in common means nothing
+    assert abs(off.mean()) < 0.2 and off.std() < 0.1
 
 
 def test_copies_alone():
     rows = np.ones((5, 2), dtype=np.float32)
     found = soft_count(rows, cells_of_one(rows))
     np.testing.assert_allclose(found.log_share(rows), 0, atol=1e-6)
-
-
-def test_clearness_by_hand():
-    """Between groups 16, within 4 each of two: R^2 = 1 - 8 / 40."""
-    log_share = np.array([-2., 0, 0, 2] * 10)
-    labels = np.array([0, 0, 1, 1] * 10)
-    # means -1 and 1: within 1 + 1 + 1 + 1 of a total of 8
-    weight, part = clearness(log_share, labels)
-    assert part == 0.5 and weight == 0
-    # 0.8 lies in the middle between not clear and clear
-    log_share = np.array([-3., -1, 1, 3] * 10)
-    weight, part = clearness(log_share, labels)
-    np.testing.assert_allclose([weight, part], [0.5, 0.8])
-    # as clear as can be, but fifteen samples a group
-    two = np.repeat([0., 1], [15, 15])
-    weight, part = clearness(two, two.astype(np.int64))
-    np.testing.assert_allclose([weight, part], [0.5, 1])
-    assert clearness(np.zeros(4), np.zeros(4, dtype=np.int64)) == (1, 1)
-
-
-def test_the_geometric_mean():
-    p = likelihood(np.log([0.04, 0.5]), np.array([0.16, 0.5]), 0.5)
-    np.testing.assert_allclose(p, [0.08, 0.5])
 
 
 def test_clear_groups_count_by_their_size():
@@ -108,7 +144,7 @@ def test_one_cloud_counts_softly():
     found = cluster(UnitVectors(x), ClusterSettings())
     assert found.soft.weight == 0 or found.labels.max() == 0
     low, high = np.percentile(found.likelihood, [5, 95])
-    assert low > 0.3 * high
+    assert low > 0.1 * high
 
 
 @pytest.mark.parametrize('n', [1, 2, 3, 7])
