@@ -44,7 +44,7 @@ MODELS = ('pointpillars/pointpillars_hv_secfpn_8xb6-160e_kitti-3d-3class.py',
 WEIGHTS = (0.6, 0.9)
 
 
-def weigh(batch):
+def with_weights(batch):
     """The batch, whose samples carry weights now."""
     for sample, w in zip(batch['data_samples'], WEIGHTS):
         sample.set_metainfo(dict(dequity_weight=w))
@@ -66,7 +66,7 @@ def compare_steps(name, steps):
     model = zoo.build(cfg)
 
     def make():
-        return weigh(zoo.make_batch(cfg, len(WEIGHTS)))
+        return with_weights(zoo.make_batch(cfg, len(WEIGHTS)))
 
     optimizer = torch.optim.AdamW(model.parameters(), 1e-5)
 
@@ -122,7 +122,7 @@ def memory_of(steps):
     """Print what steps of a small detector with every head leave behind."""
     model = toys.build_toy(a=toys.Dense, b=toys.Queries, c=toys.Lists)
     loss = DequityLoss()
-    batch = weigh(toys.toy_batch(len(WEIGHTS)))
+    batch = with_weights(toys.toy_batch(len(WEIGHTS)))
     loss.attach(model, examine(loss, model, batch))
 
     def state():

@@ -9,8 +9,7 @@ Four forms:
 
 and with --apply TABLE the first three assign other samples to its clusters.
 
-Exit status: 0 the table is complete; 1 an error, told in one line on
-standard error, and nothing was written; 2 wrong arguments; 130 interrupted.
+The arguments, and what the exit status says: dequity likelihoods --help.
 """
 import contextlib
 import functools

@@ -24,8 +24,10 @@ def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description='Write down how common every training image looks: the '
         'likelihood table.',
-        epilog='Exit status: 0 the table is complete, 1 an error and nothing '
-        'was written, 2 wrong arguments, 130 interrupted.')
+        epilog='Exit status: 0 the table is complete; 1 an error, told in one '
+        'line on standard error, and no table was written (embeddings that '
+        'were made stay, for the next run); 2 wrong arguments; 130 '
+        'interrupted.')
     source = parser.add_argument_group('samples, one of four forms')
     source.add_argument(
         'config',
@@ -58,7 +60,7 @@ def parse_args(argv=None):
         '--cfg-options',
         nargs='+',
         metavar='KEY=VALUE',
-        help="with CONFIG: changes to it, as in the host's own tools")
+        help="with CONFIG: changes to it, as in MMDetection3D's own tools")
     encode = parser.add_argument_group('encoding of images')
     encode.add_argument(
         '--encoder',

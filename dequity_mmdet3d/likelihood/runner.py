@@ -156,30 +156,30 @@ def _nothing(line):
     """For whom nothing is said."""
 
 
-def _encode(samples, out, how, cameras, fitted, team, say):
+def _encode(samples, out, encoding, cameras, fitted, team, say):
     """The samples' embeddings, out of this run and earlier ones."""
     from .embeddings.shards import ShardStore
     from .encoding.embed import embed_samples
     from .encoding.encode import EncodeSettings
     from .encoding.encoders import build_encoder, pick_device
     from .encoding.encoders.precision import pick_precision
-    say(f'loading {how.encoder}')
-    device = team.device(how.device)
+    say(f'loading {encoding.encoder}')
+    device = team.device(encoding.device)
     # machines of one run may differ in what they can do; process 0 decides
     precision = team.gather(
-        pick_precision(how.precision, pick_device(device)))[0]
-    encoder = build_encoder(how.encoder, how.pretrained, device, precision,
-                            how.features)
-    store = ShardStore(how.embeddings_dir or embeddings_folder(out),
-                       how.embedding_dtype, how.shard_size, say)
-    say(f'encoding {len(samples)} samples with {encoder.name} ('
-        f'{encoder.features}) in '
-        f'{encoder.precision} on {encoder.device}' +
+        pick_precision(encoding.precision, pick_device(device)))[0]
+    encoder = build_encoder(encoding.encoder, encoding.pretrained, device,
+                            precision, encoding.features)
+    store = ShardStore(encoding.embeddings_dir or embeddings_folder(out),
+                       encoding.embedding_dtype, encoding.shard_size, say)
+    say(f'encoding {counted(len(samples), "sample")} with {encoder.name} ('
+        f'{encoder.features}) in {encoder.precision} on {encoder.device}' +
         (f', {team.world} processes' if team.world > 1 else ''))
+    settings = EncodeSettings(batch_size=encoding.batch_size,
+                              workers=encoding.workers)
     embedded = embed_samples(
-        samples, encoder,
-        EncodeSettings(batch_size=how.batch_size, workers=how.workers),
-        store, how.skip_bad, bad_images_path(out), team, cameras, fitted)
+        samples, encoder, settings, store, encoding.skip_bad,
+        bad_images_path(out), team, cameras, fitted)
     encoded = embedded.encoded
     if encoded.rate is not None:
         say(f'{encoded.rate:.1f} images/s')
@@ -187,8 +187,9 @@ def _encode(samples, out, how, cameras, fitted, team, say):
         say(f'{len(encoded.failures)} of {len(encoded.usable)} images cannot '
             f'be used; they are listed in {bad_images_path(out)}')
     if embedded.skipped:
-        say(f'{len(embedded.skipped)} samples have no usable image; their '
-            'rows are neutral')
+        n = len(embedded.skipped)
+        say(counted(n, 'sample has no usable image; its row is neutral',
+                    'samples have no usable image; their rows are neutral'))
     return embedded
 
 
@@ -209,8 +210,10 @@ def _apply(embedded, out, fitted, source, say):
     from .estimation.make_table import apply_table
     table = apply_table(embedded, fitted)
     unlike = int((table.cluster_id < 0).sum())
-    return _save(table, out, [f'{len(table)} samples; {unlike} are unlike '
-                              f'all that {source} was made from'], say)
+    unlike = counted(unlike, 'is', 'are')
+    return _save(table, out, [
+        f'{counted(len(table), "sample")}; {unlike} unlike all that {source} '
+        'was made from'], say)
 
 
 def _save(table, out, lines, say):

@@ -117,29 +117,29 @@ def cluster(vectors, settings=None, drives=None):
     return _BY_METHOD[settings.method](vectors, settings)
 
 
-def by_size(labels, lone=False):
+def by_size(labels, drop_singletons=False):
     """New numbers for clusters, in the order of falling size.
 
     Args:
         labels (np.ndarray): (N,) int64 in [0, K), each of them in use.
-        lone (bool): Whether a cluster of one sample is no cluster.
+        drop_singletons (bool): Whether a cluster of one sample is none.
 
     Returns:
         np.ndarray: (K,) int64, the new number of each old one; -1 for a
-        lone sample, unless there is only one.
+        singleton, unless there is only one.
     """
     size = np.bincount(labels)
     number = np.empty(len(size), dtype=np.int64)
     # stable, so that equal sizes keep one order
     number[np.argsort(-size, kind='stable')] = np.arange(len(size))
-    if lone and len(labels) > 1:
+    if drop_singletons and len(labels) > 1:
         number[size == 1] = -1
     return number
 
 
 def _soft(vectors, settings, drives=None):
     labels, share, soft, rows = find_soft(vectors, settings.seed, drives)
-    number = by_size(labels, lone=True)
+    number = by_size(labels, drop_singletons=True)
     modes = replace(soft.modes, cell_mode=number[soft.modes.cell_mode])
     used = dict(
         method='soft',
@@ -160,7 +160,7 @@ def _soft(vectors, settings, drives=None):
 
 def _modes(vectors, settings):
     labels, modes, rows = find_modes(vectors, settings.seed)
-    number = by_size(labels, lone=True)
+    number = by_size(labels, drop_singletons=True)
     modes = replace(modes, cell_mode=number[modes.cell_mode])
     used = dict(
         method='modes',

@@ -87,7 +87,7 @@ def make_table(embedded, settings=None, kind='relative', groups=None):
             {v.name: _sizes(f.labels) for v, f in zip(embedded.views, found)},
             about=dict(
                 encoder=embedded.provenance.encoder,
-                how=embedded.how,
+                how=embedded.policy,
                 kind=kind,
                 n=len(embedded.ids),
                 **{k: table.metadata[k]
@@ -165,7 +165,7 @@ def _joined(embedded, columns):
         labels[view.rows, v] = np.where(
             seen.cluster_id < 0, -1, seen.cluster_id + first)
         first += seen.n_clusters
-    return Columns(*join_cameras(likelihood, labels, size, embedded.how),
+    return Columns(*join_cameras(likelihood, labels, size, embedded.policy),
                    first)
 
 

@@ -7,7 +7,6 @@ Shape letters: V samples of a view, D embedding size, K cells.
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -167,9 +166,7 @@ class FittedModes:
         if self.soft:
             about['soft'] = [self.soft[name].numbers() for name in self.modes]
         text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
-        path = Path(os.path.realpath(path))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as f:
+        with whole_file(path, parents=True) as f:
             np.savez(f, about=text, **arrays)
 
     @classmethod

@@ -9,7 +9,8 @@ import os.path as osp
 
 from ... import config_files
 from ...config_files import type_name
-from ...messages import first_five
+from ...info_files import info_path
+from ...messages import counted, first_five
 from ...provenance import Provenance
 from ...sample_ids import id_type_of, sample_id_of
 from .groups import sequence_of_info
@@ -109,8 +110,9 @@ def samples_from_config(path, cfg_options=None, split='train'):
                     f'{first_five(where)}; one table cannot hold both, so '
                     'keep these data sets apart')
     if again:
-        notes.append(f'{again} samples are listed more than once with the '
-                     'same images and get one row each')
+        notes.append(
+            counted(again, 'sample is', 'samples are') + ' listed more than '
+            'once with the same images; each gets one row')
     names = sorted({str(n) for n in names if n}) or ['dataset']
     default = '-'.join(names) + '_likelihoods.parquet'
     default = osp.join(bases[0].get('data_root') or '', default)
@@ -188,14 +190,12 @@ def _one_table(tables):
 
 def _training_infos(base, config):
     """The info dicts that the host would train on; see its BaseDataset."""
-    ann_file = base.get('ann_file')
-    if not ann_file or not isinstance(ann_file, str):
+    ann_file = info_path(base)
+    if ann_file is None:
         raise ValueError(
             f'{config}: dataset {type_name(base)} must name its info file in '
-            f'ann_file, but has {ann_file!r}; use --images for a plain folder')
-    root = base.get('data_root')
-    if root and not osp.isabs(ann_file):
-        ann_file = osp.join(root, ann_file)
+            f'ann_file, but has {base.get("ann_file")!r}; use --images for a '
+            'plain folder')
     infos, metainfo = read_info_file(ann_file)
     step = base.get('load_interval', 1)  # WaymoDataset
     infos = infos[::step]
