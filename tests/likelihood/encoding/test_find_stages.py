@@ -209,8 +209,8 @@ TOWERS = {
     'ViT-B-16-SigLIP': BLOCKS,
     'EVA02-B-16': BLOCKS,
     'PE-Core-T-16-384': BLOCKS,
-    'MobileCLIP-S1': 'trunk.stem.0 trunk.stages.0 trunk.stages.1 trunk.stages.2 '
-    'trunk.final_conv',
+    'MobileCLIP-S1': 'trunk.stem.0 trunk.stages.0 trunk.stages.1 '
+    'trunk.stages.2 trunk.final_conv',
     'ViTamin-S': 'trunk.patch_embed.backbone.stem '
     'trunk.patch_embed.backbone.stages.0 '
     'trunk.patch_embed.backbone.stages.1 trunk.norm',

@@ -109,8 +109,7 @@ def _open_clip(name):
 def _check_name(open_clip, name):
     known = open_clip.list_models()
     if name not in known:
-        lower = {k.lower(): k
-                 for k in [DEFAULT_ENCODER, *known, *classifiers()]}
+        lower = {k.lower(): k for k in [DEFAULT_ENCODER, *known]}
         near = difflib.get_close_matches(name.lower(), lower, 3, 0.4)
         raise ValueError(
             f'unknown encoder {name!r}; did you mean '
