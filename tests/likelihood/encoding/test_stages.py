@@ -13,6 +13,9 @@ from dequity_mmdet3d.likelihood.encoding.encoders.stages import (
     channel_statistics,
     join_stages,
 )
+from dequity_mmdet3d.likelihood.encoding.threads import run_batches
+
+from ..helpers import write_images
 
 
 def test_statistics_by_hand():
@@ -104,6 +107,19 @@ def test_lite_by_hand(lite):
     torch.testing.assert_close(got, torch.cat(want, dim=1), rtol=1e-3,
                                atol=1e-5)
     torch.testing.assert_close(got.norm(dim=1), torch.ones(2))
+
+
+def test_workers_do_not_change_a_bit(lite, tmp_path):
+    paths = [str(p) for p in write_images(tmp_path, 12)]
+
+    def encoded(workers):
+        batches = [paths[:8], paths[8:]]
+        return [rows for rows, _ in run_batches(batches, lite, workers)]
+
+    first = np.concatenate(encoded(0))
+    assert first.shape == (12, 3520)
+    for workers in (1, 3):
+        assert (np.concatenate(encoded(workers)) == first).all()
 
 
 def test_pooled_is_a_part_of_it(lite):
