@@ -9,6 +9,7 @@ Shape letters: B batch, C channels, H and W pixels, L tokens.
 """
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -113,13 +114,9 @@ def _layouts(root, half):
     for module, shape in seen.items():
         axis = shape and _channels(shape, smaller.get(module))
         if axis and module not in again:
-            count = 1
-            for size in shape:
-                count *= size
-            # one pixel has no deviation
-            if count > shape[axis]:
-                found[module] = (Stage(module, axis, shape[0] != 1),
-                                 count // shape[axis])
+            pixels = math.prod(shape) // shape[axis]
+            if pixels > 1:  # one has no deviation
+                found[module] = Stage(module, axis, shape[0] != 1), pixels
     return found
 
 
