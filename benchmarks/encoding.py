@@ -40,6 +40,9 @@ from dequity_mmdet3d.likelihood.encoding.encode import (
     encode_images,
 )
 from dequity_mmdet3d.likelihood.encoding.encoders import build_encoder
+from dequity_mmdet3d.likelihood.encoding.encoders.classifiers import (
+    is_classifier,
+)
 from dequity_mmdet3d.likelihood.encoding.encoders.precision import cpu_flags
 from dequity_mmdet3d.likelihood.encoding.images import load_rgb
 from dequity_mmdet3d.machine import usable_cores
@@ -159,7 +162,7 @@ def checkpoint(name, folder):
     """A file of random weights for an encoder that brings none."""
     torch.manual_seed(0)
     path = folder / f'{name}.pt'
-    if name.startswith('resnet'):
+    if is_classifier(name):
         import torchvision
         module = getattr(torchvision.models, name)()
     else:

@@ -66,7 +66,7 @@ def parse_args(argv=None):
         '--encoder',
         default=DEFAULT_ENCODER,
         help='%(default)s, whose weights come with the package (default); a '
-        'ResNet of torchvision such as resnet101; or a model of open_clip '
+        'classifier of torchvision such as resnet101; or a model of open_clip '
         'such as ViT-B-32')
     encode.add_argument(
         '--pretrained',
