@@ -30,11 +30,9 @@ from machine import machine
 from real_images import SETS, RealSets, estimate
 from real_inputs import SIDE, Encoded, Lite2, shape_kept, squares, whole
 
+from dequity_mmdet3d.likelihood.clustering.clearness import likelihood
 from dequity_mmdet3d.likelihood.clustering.modes import modes_of
-from dequity_mmdet3d.likelihood.clustering.soft_count import (
-    likelihood,
-    soft_count,
-)
+from dequity_mmdet3d.likelihood.clustering.soft_count import soft_count
 from dequity_mmdet3d.likelihood.clustering.subspace import principal_subspace
 from dequity_mmdet3d.likelihood.clustering.viewpoint import (
     ball_centre,

@@ -56,7 +56,7 @@ def like_frames(rows: np.ndarray, drives: np.ndarray, bandwidth: float,
         rows (np.ndarray): (N, Q) float32.
         drives (np.ndarray): (N,) int64 from 0. Of a drive with more than
             2,048 frames every second, third, ... stands for the others.
-        bandwidth, floor (float): See :class:`.soft_count.KernelCount`.
+        bandwidth, floor (float): See :class:`.KernelCount`.
 
     Returns:
         np.ndarray: (N,) float64, at least 1.

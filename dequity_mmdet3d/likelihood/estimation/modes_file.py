@@ -18,7 +18,8 @@ from ...table import LikelihoodTable
 from ...whole_file import whole_file
 from ..beside import modes_path
 from ..clustering import Modes, Soft
-from ..clustering.soft_count import KernelCount, SoftCount
+from ..clustering.kernel_count import KernelCount
+from ..clustering.soft_count import SoftCount
 from ..clustering.subspace import Subspace
 from ..embeddings.vectors import UnitVectors
 from .estimate import Columns
