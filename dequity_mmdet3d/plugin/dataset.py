@@ -22,6 +22,7 @@ from dequity_mmdet3d.weight import (
 from .compat import mend_host
 from .equity_pipeline import EquityPipeline, EquityTransform, join
 from .registration import register
+from .sampler import own_frame_weights
 from .walk import (
     base_datasets,
     by_index,
@@ -31,12 +32,6 @@ from .walk import (
     pipeline_of,
     show_pipeline,
 )
-
-
-def _own_frame_weights(dataset):
-    """(N,) by index, or None where the data sets below have them."""
-    weights = getattr(dataset, 'frame_weights', None)
-    return None if weights is None else np.asarray(weights, dtype=float)
 
 
 @register(DATASETS)
@@ -99,8 +94,8 @@ class DequityDataset:
         if isinstance(dataset, dict):
             dataset = DATASETS.build(dataset)
         elif not hasattr(dataset, 'full_init'):
-            raise TypeError('dataset should be a config or a data set of the '
-                            f'host, but got {type(dataset)}')
+            raise TypeError('dataset should be a config or a data set of '
+                            f'MMDetection3D, but got {type(dataset)}')
         self.dataset = dataset
         self._fully_initialized = False
         if not lazy_init:
@@ -128,15 +123,9 @@ class DequityDataset:
         leaves the losses alone.
         """
         self.full_init()
-        own = [hasattr(base, 'frame_weights') for base in base_datasets(self)]
-        if not any(own):
-            return self.weight.tolist()
-        if not all(own):
-            raise ValueError(
-                f'{own.count(False)} of {len(own)} data sets have no '
-                'frame_weights of their own and the others do; give all of '
-                'them some, or draw samples with DequitySampler')
-        return by_index(self.dataset, _own_frame_weights).tolist()
+        own = own_frame_weights(self.dataset)
+        weights: np.ndarray = self.weight if own is None else own
+        return weights.tolist()
 
     @property
     def metainfo(self) -> dict:

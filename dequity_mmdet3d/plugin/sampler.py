@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 
 from ..weighting.draw import expected_counts, systematic_draw
 from .registration import register
-from .walk import epoch_weights
+from .walk import base_datasets, by_index, epoch_weights
 
 
 def sampler_of(loader: Any) -> Any:
@@ -44,6 +44,35 @@ def draws_by_weights(sampler: Any) -> bool:
     # equal ones are those of any sampler
     return (weights.shape == ours.shape and bool(np.ptp(ours) > 0)
             and bool(np.allclose(weights, ours)))
+
+
+def own_frame_weights(dataset: Any) -> np.ndarray | None:
+    """Weights to draw samples by that data sets bring themselves.
+
+    Args:
+        dataset (Dataset): A data set, or wrappers of the host over some.
+
+    Returns:
+        np.ndarray: (N,) float64 by index, from the ``frame_weights`` below;
+        None where none has any.
+
+    Raises:
+        ValueError: If some have and some have not.
+    """
+    own = [hasattr(base, 'frame_weights') for base in base_datasets(dataset)]
+    if not any(own):
+        return None
+    if not all(own):
+        raise ValueError(
+            f'{own.count(False)} of {len(own)} data sets have no '
+            'frame_weights of their own and the others do; give all of '
+            'them some, or draw samples with DequitySampler')
+
+    def weights_of(dataset):
+        weights = getattr(dataset, 'frame_weights', None)
+        return None if weights is None else np.asarray(weights, dtype=float)
+
+    return by_index(dataset, weights_of)
 
 
 @register(DATA_SAMPLERS)

@@ -150,7 +150,7 @@ def test_zero_and_one(name, mmdet_scope):
 
     loss = DequityLoss()
     found = examine(loss, model, batch_2d([1.0, 1.0]))
-    assert all(term.weighed for term in found.terms.values())
+    assert all(term.weighted for term in found.terms.values())
     stock, ones = step(), step([1.0, 1.0], found)
     assert set(stock) == set(ones) and all(
         torch.equal(g, ones[n]) for n, g in stock.items())

@@ -164,7 +164,7 @@ def test_each_sample_has_its_weight(kind, collate, b, frames):
     loss = DequityLoss(boundaries=BOUNDARIES)
     found = examine(loss, model, batch)
     assert model.pts_bbox_head.memory is None
-    assert {n: t.weighed for n, t in found.terms.items()} == dict.fromkeys(
+    assert {n: t.weighted for n, t in found.terms.items()} == dict.fromkeys(
         ['d0.loss_cls', 'd1.loss_cls', 'd2.loss_cls', 'loss_view'], True)
     loss.attach(model, found)
     got = step(model, batch)

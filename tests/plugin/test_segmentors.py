@@ -247,7 +247,7 @@ def test_the_name_in_the_error_is_the_name_of_the_term():
     loss = DequityLoss(terms=['decode.loss_ce'])
     batch = batch_of((300, 500))
     found = examine(loss, model, batch)
-    assert {n: t.weighed for n, t in found.terms.items()} == {
+    assert {n: t.weighted for n, t in found.terms.items()} == {
         'decode.loss_ce': True, 'decode.loss_lovasz': False}
     loss.attach(model, found)
     got = gradients(model, cross_entropy(model(**batch)))
@@ -265,9 +265,9 @@ def test_lovasz_is_named():
     model = segmentor('Cylinder3D')
     found = examine(DequityLoss(), model, batch_of((300, 500)))
     assert str(found) == (
-        "weighs decode.loss_ce, decode.loss_lovasz in gradient (the log shows "
-        "upstream's values); no sum over samples, so weighted by the sample "
-        'of each prediction: decode.loss_lovasz')
+        'weights decode.loss_ce, decode.loss_lovasz in gradient (the log '
+        "shows upstream's values); no sum over samples, so weighted by the "
+        'sample of each prediction: decode.loss_lovasz')
     model = segmentor('MinkUNet')
     assert 'no sum' not in str(
         examine(DequityLoss(), model, batch_of((300, 500))))
@@ -309,7 +309,7 @@ def test_losses_beside_the_classifier(kind, boundaries, counts):
     model = Segmentor(kind()).double().train()
     loss = DequityLoss(boundaries=boundaries)
     found = examine(loss, model, batch_of(counts))
-    assert {n: t.weighed for n, t in found.terms.items()} == {
+    assert {n: t.weighted for n, t in found.terms.items()} == {
         'decode.loss_ce': True, 'decode.loss_lovasz': True}
     loss.attach(model, found)
     losses = model(**batch_of(counts))
@@ -338,7 +338,7 @@ def test_one_loss_module_of_two():
     loss = DequityLoss(boundaries=LOSS_MODULES, terms=['loss_ce'])
     batch = batch_of((300, 500))
     found = examine(loss, model, batch)
-    assert {n: t.weighed for n, t in found.terms.items()} == {
+    assert {n: t.weighted for n, t in found.terms.items()} == {
         'decode.loss_ce': True, 'decode.loss_lovasz': False}
     loss.attach(model, found)
     got = {k: v for k, v in model(**batch).items() if 'lovasz' in k}

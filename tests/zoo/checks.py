@@ -62,9 +62,10 @@ class Checked:
     Args:
         model (nn.Module): In training mode.
         batch (dict): Of B >= 2 samples, as a data loader gives it.
+        terms (list[str], optional): Of DequityLoss.
     """
 
-    def __init__(self, model, batch):
+    def __init__(self, model, batch, terms=None):
         self.model, self.batch = model, batch
         for module in model.modules():
             if isinstance(module, _BatchNorm):
@@ -73,15 +74,15 @@ class Checked:
                 module.p = 0.0
             elif isinstance(module, torch.nn.MultiheadAttention):
                 module.dropout = 0.0
-        self.loss = DequityLoss()
+        self.loss = DequityLoss(terms=terms)
         self.found = None
 
     def examine(self):
-        """dict[str, bool]: Loss terms, and whether they are weighed."""
+        """dict[str, bool]: Loss terms, and whether they are weighted."""
         self.found = examine(
             self.loss, self.model,
             self._batch([1.0] * len(self.batch['data_samples'])))
-        return {name: term.weighed for name, term in self.found.terms.items()}
+        return {name: term.weighted for name, term in self.found.terms.items()}
 
     def _batch(self, weights, order=None):
         """A copy whose samples, in this order, have these weights."""

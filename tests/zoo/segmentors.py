@@ -115,6 +115,13 @@ def segmentor_representatives():
     return dict(sorted(chosen.items()))
 
 
+def segmentor_terms(name):
+    """Patterns of the loss terms of samples; None where all are."""
+    # PAConv adds a regularisation of its parameters, which is of no sample
+    paconv = 'PAConvHead' in segmentor_family(name)
+    return ['decode.*'] if paconv else None
+
+
 def segmentor_family(name):
     """tuple[str]: Detector, backbone and head, by class."""
     model = _read(name).model

@@ -12,6 +12,7 @@ from .segmentors import (
     segmentor_batch,
     segmentor_configs,
     segmentor_representatives,
+    segmentor_terms,
 )
 
 pytestmark = [pytest.mark.slow, pytest.mark.zoo]
@@ -27,6 +28,8 @@ def test_every_segmentor_is_listed():
         ('minkunet', 'cylinder3d', 'spvcnn')))
     assert {head for _, _, head in segmentor_representatives()} == {
         'PointNet2Head', 'DGCNNHead', 'PAConvHead'}
+    assert {n.split('/')[0] for n in names if segmentor_terms(n)} == {
+        'paconv'}
 
 
 @pytest.mark.parametrize('family', segmentor_representatives(), ids='-'.join)
@@ -34,11 +37,12 @@ def test_identities(family):
     cfg = load_segmentor(segmentor_representatives()[family])
     torch.manual_seed(0)
     checked = Checked(build(cfg), segmentor_batch(cfg, 2))
-    if 'PAConvHead' in family:
+    terms = segmentor_terms(segmentor_representatives()[family])
+    if terms:
         # beside it a regularisation of the parameters, of no sample
         with cpu_ops(), pytest.raises(ValueError, match='loss_regularize'):
             checked.examine()
-        checked.loss = DequityLoss(terms=['decode.*'])
+        checked.loss = DequityLoss(terms=terms)
         with cpu_ops():
             assert checked.examine() == {
                 'decode.loss_sem_seg': True,
