@@ -65,6 +65,9 @@ def load_segmentor(name):
     _walk(cfg.model, _drop_download)
     if 'num_points' in cfg.model.backbone:
         cfg.model.backbone.num_points = SAMPLED
+    if 'PAConv' in str(cfg.model.backbone.get('sa_cfg')):
+        # neighbours, of each of which it makes a kernel of 16
+        cfg.model.backbone.num_samples = (8, ) * 4
     voxels = cfg.model.data_preprocessor.get('voxel_layer')
     if voxels and 'grid_shape' in voxels:  # Cylinder3D
         voxels.grid_shape = cfg.grid_shape = [48, 36, 16]
