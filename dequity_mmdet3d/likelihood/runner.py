@@ -194,16 +194,14 @@ def _encode(samples, out, encoding, cameras, fitted, team, say):
 
 
 def _fit(embedded, out, clustering, kind, groups, say):
+    from .estimation.advice import diagnosis_lines
     from .estimation.make_table import make_table
     made = make_table(embedded, clustering, kind, groups)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(modes_path(out))  # of an earlier table
     if made.fitted is not None:
         made.fitted.save(modes_path(out))
-    lines = made.diagnosis.lines()
-    if made.near is not None:
-        lines.append(made.near.line())
-    return _save(made.table, out, lines, say)
+    return _save(made.table, out, diagnosis_lines(made.table.metadata), say)
 
 
 def _apply(embedded, out, fitted, source, say):
