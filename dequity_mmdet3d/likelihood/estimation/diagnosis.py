@@ -90,11 +90,11 @@ class Diagnosis:
         if self.weight is None:
             return None
         if self.weight == 1:
-            return 'samples fall into clusters, whose sizes are the likelihood'
+            return 'the clusters are clear: their sizes are the likelihood'
         if self.weight == 0:
-            return ('samples do not fall into clusters; the likelihood '
-                    'counts softly how many look alike')
-        return ('samples partly fall into clusters; the likelihood is '
+            return ('the clusters are not clear: the likelihood counts softly '
+                    'how many samples look alike')
+        return ('the clusters are partly clear: the likelihood is '
                 f'{self.weight:.0%} their size and the rest a soft count')
 
     def _singletons(self):

@@ -46,7 +46,7 @@ def test_counts_by_hand():
 def test_soft_counts_say_how_they_came_about():
     clear = diagnosed(modes([800, 150, 50], spread=0.25)[0], 'soft')
     assert (clear.weight, clear.clusters, clear.rare) == (1, 3, 50)
-    assert 'clusters, whose sizes are the likelihood' in clear.lines()[2]
+    assert 'are clear: their sizes are the likelihood' in clear.lines()[2]
     cloud = diagnosed(modes([600], spread=1.0)[0], 'soft')
     assert cloud.weight == 0 and min(cloud.correlation) > 0.95
     assert 'counts softly' in ' '.join(cloud.lines())
