@@ -189,6 +189,20 @@ def effective_number(weight: np.ndarray) -> float:
     return float(weight.sum())**2 / squares if squares else 0.0
 
 
+def rarest_edge(likelihood: np.ndarray, part: float = 0.1) -> float:
+    """The highest likelihood among the rarest samples.
+
+    Args:
+        likelihood (np.ndarray): (N,) floats, N > 0.
+        part (float): How many are the rarest, in (0, 1]; one at least.
+            Defaults to a tenth.
+
+    Returns:
+        float: One of them.
+    """
+    return float(likelihood[_rarest(likelihood, part)[-1]])
+
+
 def share_of_rarest(likelihood: np.ndarray, weight: np.ndarray,
                     part: float = 0.1) -> float:
     """How much of all weight lies on the rarest samples.
@@ -203,7 +217,12 @@ def share_of_rarest(likelihood: np.ndarray, weight: np.ndarray,
     Returns:
         float: In [0, 1]; ``part`` where all weights are equal.
     """
-    rarest = likelihood.argsort(kind='stable')
-    rarest = rarest[:max(int(part * len(rarest) + 0.5), 1)]
     total = float(weight.sum())
-    return float(weight[rarest].sum()) / total if total else 0.0
+    rarest = weight[_rarest(likelihood, part)]
+    return float(rarest.sum()) / total if total else 0.0
+
+
+def _rarest(likelihood, part):
+    """Rows of the rarest samples, the rarest first."""
+    order = likelihood.argsort(kind='stable')
+    return order[:max(int(part * len(order) + 0.5), 1)]

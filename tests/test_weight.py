@@ -6,6 +6,7 @@ import torch
 from dequity_mmdet3d.weight import (
     dequity_weight,
     effective_number,
+    rarest_edge,
     sample_weights,
     share_of_rarest,
 )
@@ -106,3 +107,4 @@ def test_share_of_the_rarest_by_hand():
     assert share_of_rarest(p[:4], w[:4]) == pytest.approx(3 / 8)
     assert share_of_rarest(p, w, 0.15) == pytest.approx(6 / 14)
     assert share_of_rarest(p, 0 * w) == 0
+    assert [rarest_edge(p, part) for part in (0.1, 0.25, 1)] == [0.2, 0.9, 1]

@@ -205,13 +205,18 @@ def _fit(embedded, out, clustering, kind, groups, say):
 
 
 def _apply(embedded, out, fitted, source, say):
+    from ..table import LikelihoodTable
+    from ..weight import rarest_edge
     from .estimation.make_table import apply_table
     table = apply_table(embedded, fitted)
     unlike = int((table.cluster_id < 0).sum())
     unlike = counted(unlike, 'is', 'are')
+    edge = rarest_edge(LikelihoodTable.load(source).likelihood)
+    rare = counted(int((table.likelihood <= edge).sum()), 'is', 'are')
     return _save(table, out, [
         f'{counted(len(table), "sample")}; {unlike} unlike all that {source} '
-        'was made from'], say)
+        f'was made from, {rare} as rare as its rarest tenth (likelihood up to '
+        f'{edge:.3g})'], say)
 
 
 def _save(table, out, lines, say):
