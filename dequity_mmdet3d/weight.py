@@ -222,7 +222,7 @@ def share_of_rarest(likelihood: np.ndarray, weight: np.ndarray,
     return float(rarest.sum()) / total if total else 0.0
 
 
-def _rarest(likelihood, part):
+def _rarest(likelihood: np.ndarray, part: float) -> np.ndarray:
     """Rows of the rarest samples, the rarest first."""
     order = likelihood.argsort(kind='stable')
     return order[:max(int(part * len(order) + 0.5), 1)]

@@ -32,9 +32,9 @@ def check_forms(parser, args):
     if args.clusters is not None and args.method != 'kmeans':
         parser.error('--clusters belongs to --method kmeans')
     if args.noise is not None and args.cluster_info is None and (
-            args.method not in ('tsne-dbscan', 'hdbscan')):
-        parser.error('--noise belongs to --method tsne-dbscan and hdbscan, '
-                     'and to --cluster-info')
+            args.method != 'hdbscan'):
+        parser.error('--noise belongs to --method hdbscan and to '
+                     '--cluster-info')
     if args.cameras is not None and args.config is None:
         parser.error('--cameras belongs to CONFIG; the other forms have one '
                      'image a sample')

@@ -137,8 +137,8 @@ def parse_args(argv=None):
         default=METHODS[0],
         help='soft counts how many samples look alike, by groups where there '
         'are clear ones (default); the others are for comparison: modes, '
-        "groups in any case, plain k-means, the paper's 3-D t-SNE and "
-        'DBSCAN, HDBSCAN, and the density of nearest neighbours')
+        'groups in any case, plain k-means, HDBSCAN, and the density of '
+        'nearest neighbours')
     estimate.add_argument(
         '--clusters',
         type=int,
@@ -148,10 +148,10 @@ def parse_args(argv=None):
     estimate.add_argument(
         '--noise',
         choices=NOISE,
-        help='with --method tsne-dbscan and hdbscan, and --cluster-info: a '
-        'sample without a cluster is one of its own (single, the default), '
-        'all of them are one (cluster, as in the authors\' code), or it joins '
-        'the nearest (nearest)')
+        help='with --method hdbscan and --cluster-info: a sample without a '
+        'cluster is one of its own (single, the default), all of them '
+        "are one (cluster, as in the authors' code), or it joins the nearest "
+        '(nearest)')
     estimate.add_argument(
         '--cameras',
         choices=CAMERAS,
