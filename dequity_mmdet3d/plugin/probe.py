@@ -139,7 +139,7 @@ class DequityProbe(Hook):
         check_bounds(bounds)
         mend_host()
         self.interval, self.bounds = interval, bounds
-        self._edges = None
+        self._edges: tuple[float, float] | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Learn which samples are rare."""
