@@ -1,4 +1,5 @@
 """Evaluation: by likelihood, and KITTI's on a machine without CUDA."""
+from .dequity_metric import DequityMetric
 from .kitti import (
                     cpu_rotated_iou,
                     host_can_run,
@@ -7,10 +8,12 @@ from .kitti import (
 )
 from .kitti_metric import DequityKittiMetric, ap_on
 from .nuscenes_metric import DequityNuScenesMetric
+from .parts_metric import PartsMetric
 from .rotated_iou import rotated_iou
 
 __all__ = [
-    'DequityKittiMetric', 'DequityNuScenesMetric', 'ap_on',
+    'DequityKittiMetric', 'DequityMetric', 'DequityNuScenesMetric',
+    'PartsMetric', 'ap_on',
     'cpu_rotated_iou', 'host_can_run', 'rotated_iou', 'use_cpu_rotated_iou',
     'use_host_rotated_iou'
 ]

@@ -27,8 +27,8 @@ from dequity_mmdet3d.strata import BOUNDS, STRATA
 
 from ..compat import mend_host
 from ..stand_in import stand_in
+from .parts import Parts
 from .report import report
-from .strata import Strata
 
 POSITIONS = 41  # on the curve of precision and recall, the first one at 0
 # The host cuts N >= 200 frames into 200 parts; a last one that is empty stops
@@ -53,19 +53,23 @@ class DequityKittiMetric(KittiMetric):
     small (:func:`ap_on`); those of the strata are not, so that they compare.
 
     Args:
-        table (str): Likelihood table of the validation set; see
+        table (str, optional): Likelihood table of the validation set; see
             :class:`.strata.Strata`.
         bounds (Sequence[float]): Shares of the frames up to which they are
             rare, and up to which they are middle. Defaults to
             :data:`dequity_mmdet3d.strata.BOUNDS`.
+        by, tags: What else frames are told apart by; see
+            :class:`.parts.Parts`. Strata are named 'weather=rain' then.
         **kwargs: Of ``KittiMetric``.
     """
 
-    def __init__(self, ann_file: str, table: str,
-                 bounds: Sequence[float] = BOUNDS, **kwargs: Any):
+    def __init__(self, ann_file: str, table: str | None = None,
+                 bounds: Sequence[float] = BOUNDS,
+                 by: str | Sequence[str] | None = None,
+                 tags: str | None = None, **kwargs: Any):
         mend_host()
         super().__init__(ann_file, **kwargs)
-        self.strata = Strata(table, bounds)
+        self.parts = Parts(table, bounds, by, tags)
 
     def compute_metrics(self, results: list[dict]) -> dict:
         """As the host, which loads the annotations in here."""
@@ -79,23 +83,29 @@ class DequityKittiMetric(KittiMetric):
                        classes: Any = None,
                        logger: Any = None) -> dict:
         """The host's figures, then those of the strata."""
-        stratum = self.strata.of(
-            [sample_id_of(self.data_infos[row]) for row in self._rows])
+        splits = self.parts.of(
+            [sample_id_of(self.data_infos[row]) for row in self._rows],
+            [[c for c in anno['name'].tolist() if c in classes]
+             for anno in gt_annos])
         figures = super().kitti_evaluate(results_dict, gt_annos, metric,
                                          classes, logger)
         for name, dt_annos in results_dict.items():
             flat = name == 'pred_instances' or metric == 'img_bbox'
-            found = evaluate_strata(gt_annos, dt_annos, stratum, classes,
-                                    ['bbox'] if flat else
-                                    ['bbox', 'bev', '3d'])
-            figures.update({f'{name}/KITTI/{k}': v for k, v in found.items()})
             kind = '2D' if flat else '3D'
-            print_log(
-                f'AP40 of {name} by likelihood, {kind}, strict\n' + report(
-                    found, [(f'{c} {d}',
-                             Figure('', c, f'{kind}_AP40', d, 'strict'))
-                            for c in classes for d in DIFFICULTIES]),
-                logger=logger)
+            for split in splits:
+                found = evaluate_parts(
+                    gt_annos, dt_annos, split.parts, classes,
+                    ['bbox'] if flat else ['bbox', 'bev', '3d'])
+                figures.update(
+                    {f'{name}/KITTI/{k}': v for k, v in found.items()})
+                print_log(
+                    f'AP40 of {name} by {split.by}, {kind}, strict\n' +
+                    report(found, [(
+                        f'{c} {d}',
+                        Figure('', c, f'{kind}_AP40', d, 'strict'))
+                        for c in classes for d in DIFFICULTIES],
+                        list(split.parts)),
+                    logger=logger)
         return figures
 
 
@@ -114,10 +124,25 @@ def evaluate_strata(gt_annos, dt_annos, stratum, classes, eval_types):
         percent, 'rare/Car_easy_objects', 'rare/frames', and
         'gap/Car_3D_AP40_easy_strict', rare less common.
     """
+    return evaluate_parts(
+        gt_annos, dt_annos,
+        {s: np.flatnonzero(stratum == i) for i, s in enumerate(STRATA)},
+        classes, eval_types)
+
+
+def evaluate_parts(gt_annos, dt_annos, parts, classes, eval_types):
+    """AP_R40 on some of the frames each.
+
+    Args:
+        gt_annos, dt_annos, classes, eval_types: See :func:`evaluate_strata`.
+        parts (dict[str, np.ndarray]): Rows of the frames by name.
+
+    Returns:
+        dict[str, float]: See :func:`evaluate_strata`.
+    """
     objects = count_objects(gt_annos, classes)
     found = {}
-    for i, name in enumerate(STRATA):
-        rows = np.flatnonzero(stratum == i)
+    for name, rows in parts.items():
         found[Figure(name, '', FRAMES).name()] = float(len(rows))
         number = objects[rows].sum(0)
         for k, c in enumerate(classes):
