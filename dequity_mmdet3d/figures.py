@@ -150,8 +150,8 @@ def stratum_name(by: str, value: str) -> str:
         str: With no slash, which separates parts of a figure's name.
 
     Example:
-        >>> stratum_name('likelihood', 'rare'), stratum_name('road type', 'A/B')
-        ('rare', 'road_type=A|B')
+        >>> stratum_name('likelihood', 'rare'), stratum_name('road', 'A/B')
+        ('rare', 'road=A|B')
     """
     value = re.sub(r'\s+', '_', value.replace('/', '|'))
     if by == 'likelihood':

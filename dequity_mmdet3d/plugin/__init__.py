@@ -23,6 +23,6 @@ from .sampler import DequitySampler
 
 __all__ = [
     'DequityDataset', 'DequityHook', 'DequityKittiMetric', 'DequityLoss',
-    'DequityMetric', 'DequityNuScenesMetric', 'DequityProbe', 'DequitySampler', 'host_mends',
-    'mend_host'
+    'DequityMetric', 'DequityNuScenesMetric', 'DequityProbe',
+    'DequitySampler', 'host_mends', 'mend_host'
 ]

@@ -56,7 +56,12 @@ def DequityMetric(metric: dict | BaseMetric,
     if isinstance(metric, dict):
         kind = metric.get('type')
         kind = METRICS.get(kind) if isinstance(kind, str) else kind
-        if kind in _OWN and not kwargs:
+        if kind in _OWN:
+            if kwargs:
+                raise ValueError(
+                    f'{kind.__name__} needs no {", ".join(kwargs)} of '
+                    'DequityMetric: it reads its own info file; leave that '
+                    'out')
             return _OWN[kind](
                 table=table, by=by, tags=tags, bounds=bounds,
                 **{k: v for k, v in metric.items() if k != 'type'})
