@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[1] / 'dequity_mmdet3d'
 OFFLINE = ('cli', 'commands', 'config_files', 'figures', 'machine',
            'messages', 'processes', 'provenance', 'sample_ids', 'strata',
-           'table', 'table_file', 'weight', 'weighted_config', 'whole_file',
+           'table', 'table_file', 'tags', 'weight', 'weighted_config', 'whole_file',
            'likelihood', 'weighting', 'compare', 'export', 'report')
 HOST = ('mmdet3d', 'mmdet', 'mmcv')
 
