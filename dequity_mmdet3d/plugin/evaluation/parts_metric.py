@@ -27,10 +27,10 @@ from dequity_mmdet3d.figures import (
 from dequity_mmdet3d.messages import error_line
 from dequity_mmdet3d.strata import BOUNDS, COMMON, RARE
 
+from .marks import InfoFile, ids_of, labels_of, marks_of
 from .own_annotations import on_part_of
 from .parts import Parts
 from .report import report_parts
-from .samples import InfoFile, ids_of, labels_of, marks_of
 
 # Attributes of metrics that name what they write.
 _WRITES = re.compile(r'(?!default_)\w+_prefix|\w*(save_?path|out_?file\w*|'
