@@ -41,7 +41,7 @@ def frequency(mode):
 
 
 def mini_kitti(folder, work):
-    """{how: rho} for frames cut into three."""
+    """{policy: rho} for frames cut into three."""
     with open(Path(folder, 'modes.csv'), newline='') as f:
         rows = list(csv.DictReader(f))
     ids = [row['sample_id'] for row in rows]
@@ -60,14 +60,14 @@ def mini_kitti(folder, work):
     truth = frequency(np.array([row['mode'] for row in rows]))
     store, encoder = ShardStore(Path(work, 'e')), build_encoder()
     return {
-        how: score(embed_samples(samples, encoder, None, store, how=how),
-                   truth)
-        for how in CAMERAS
+        policy: score(embed_samples(samples, encoder, None, store,
+                                    policy=policy), truth)
+        for policy in CAMERAS
     }
 
 
 def drawn(n, seed, everywhere, cameras=6, modes=20, rank=24, dim=512):
-    """{how: rho} for drawn embeddings."""
+    """{policy: rho} for drawn embeddings."""
     rng = np.random.default_rng(seed)
     share = 1 / np.arange(1, modes + 1)**1.2
     mode = rng.choice(modes, n, p=share / share.sum())
@@ -82,13 +82,13 @@ def drawn(n, seed, everywhere, cameras=6, modes=20, rank=24, dim=512):
     sample, camera = np.divmod(np.arange(n * cameras), cameras)
     truth = frequency(mode)
     out = {}
-    for how in CAMERAS:
+    for policy in CAMERAS:
         views = views_of([x.astype(np.float32)], sample, camera,
-                         np.ones(len(x), bool), list(range(cameras)), how)
+                         np.ones(len(x), bool), list(range(cameras)), policy)
         views = [View(str(v.name), v.vectors, v.rows) for v in views]
-        out[how] = score(
+        out[policy] = score(
             Embedded([str(i) for i in range(n)], views,
-                     PROVENANCE, how), truth)
+                     PROVENANCE, policy), truth)
     return out
 
 
@@ -102,8 +102,8 @@ def main():
     print('| --- |' + ' --- |' * len(CAMERAS))
 
     def row(name, runs):
-        cells = [f'{np.mean([r[how] for r in runs]):.3f} '
-                 f'({min(r[how] for r in runs):.3f})' for how in CAMERAS]
+        cells = [f'{np.mean([r[policy] for r in runs]):.3f} '
+                 f'({min(r[policy] for r in runs):.3f})' for policy in CAMERAS]
         print(f'| {name} | ' + ' | '.join(cells) + ' |', flush=True)
 
     with tempfile.TemporaryDirectory() as work:

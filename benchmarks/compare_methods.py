@@ -35,6 +35,7 @@ import numpy as np
 import real_images
 import sklearn
 from machine import machine
+from method_table import table
 
 from dequity_mmdet3d.likelihood import clustering
 from dequity_mmdet3d.likelihood.choices import NOISE
@@ -84,102 +85,39 @@ def load_bench(path):
 
 
 class Runner:
-    """Runs every method once a family and seed, whatever its noise."""
+    """Runs every method once a family and seed, whatever its noise.
 
-    def __init__(self, n):
-        self.n = n
+    Args:
+        modules (dict): Module by the first part of a family's name, SET/NAME.
+        n (int): Samples of a family.
+    """
+
+    def __init__(self, modules, n):
+        self.modules, self.n = modules, n
         self.draw = functools.lru_cache(maxsize=1)(self._draw)
-        self.run = functools.lru_cache(maxsize=None)(self._run)
+        # of a family and seed all methods
+        self.run = functools.lru_cache(maxsize=len(METHODS))(self._run)
 
-    def _draw(self, module, name, seed):
-        return module.family(name, seed, self.n)
+    def _draw(self, family, seed):
+        module, _, name = family.partition('/')
+        return self.modules[module].family(name, seed, self.n)
 
-    def _run(self, module, name, seed, method):
-        x, _ = self.draw(module, name, seed)
+    def _run(self, family, seed, method):
+        x, _ = self.draw(family, seed)
         start = time.perf_counter()
         found = METHODS[method](x, seed=seed)
         return found, time.perf_counter() - start
 
-    def scores(self, module, name, seed, method):
+    def scores(self, family, seed, method):
         """Scores and seconds of METHOD:NOISE."""
         method, _, noise = method.partition(':')
-        found, seconds = self.run(module, name, seed, method)
-        x, truth = self.draw(module, name, seed)
+        found, seconds = self.run(family, seed, method)
+        x, truth = self.draw(family, seed)
         if found.dtype.kind == 'i':
             found = density.settle_noise(found, x, noise or 'single')
             found = likelihood_from_labels(found)[0]
+        module = self.modules[family.partition('/')[0]]
         return dict(module.scores(truth, found), seconds=seconds)
-
-
-def mean(values):
-    """NaN is a constant estimate, which orders nothing: 0, not left out."""
-    return float(np.mean(np.nan_to_num(values)))
-
-
-def cell(runs):
-    """Mean scores of one method on one family, and their text."""
-    means = {key: mean([r[key] for r in runs]) for key in runs[0]}
-    text = ' / '.join(f'{means[k]:.2f}' for k in means if k != 'seconds')
-    if any(np.isnan(r.get('rho', 0)) for r in runs):
-        text += ' (constant)'
-    return means, f'{text} / {means["seconds"]:.1f} s'
-
-
-def summary(results):
-    """Rows over all families: {family: means} of one method -> texts."""
-
-    def values(key):
-        return [(r[key], name) for name, r in results.items() if key in r]
-
-    def average(key, form='{:.3f}'):
-        some = [v for v, _ in values(key)]
-        return form.format(np.mean(some)) if some else '-'
-
-    def worst(pick, key):
-        some = values(key)
-        return '{:.2f} ({})'.format(*pick(some)) if some else '-'
-
-    return {
-        'mean rho': average('rho'),
-        'min rho': worst(min, 'rho'),
-        'mean gap': average('gap'),
-        'mean auroc': average('auroc'),
-        'mean spread, nothing rare': average('spread'),
-        'max spread, nothing rare': worst(max, 'spread'),
-        'mean seconds': average('seconds', '{:.1f}')
-    }
-
-
-def table(modules, families, methods, seeds, n):
-    """Lines of the Markdown table; each family as soon as it is done.
-
-    Args:
-        modules (dict): Module by the first part of a family's name.
-        families (list[str]): SET/NAME.
-        methods (list[str]): METHOD[:NOISE].
-        seeds (Callable): Number of seeds of a method.
-        n (int): Samples of a family.
-    """
-    yield '| family | ' + ' | '.join(methods) + ' |'
-    yield '| --- ' * (len(methods) + 1) + '|'
-    results = {m: {} for m in methods}
-    for name in families:
-        runner, runs = Runner(n), {m: [] for m in methods}
-        module, _, short = name.partition('/')
-        for seed in range(max(map(seeds, methods))):
-            for m in methods:
-                if seed < seeds(m):
-                    runs[m].append(
-                        runner.scores(modules[module], short, seed, m))
-        texts = []
-        for m in methods:
-            results[m][name], text = cell(runs[m])
-            texts.append(text)
-        yield f'| {name} | ' + ' | '.join(texts) + ' |'
-    columns = [summary(results[m]) for m in methods]
-    for title in columns[0]:
-        yield f'| **{title}** | ' + ' | '.join(c[title]
-                                               for c in columns) + ' |'
 
 
 def parse():
@@ -243,7 +181,8 @@ def main():
         '',
     ]
     print('\n'.join(lines))
-    for line in table(modules, families, args.methods, seeds, args.n):
+    scores = Runner(modules, args.n).scores
+    for line in table(scores, families, args.methods, seeds):
         print(line, flush=True)
         lines.append(line)
     if args.out:

@@ -10,12 +10,11 @@ all C cores, d for the bare decode on one.
 
 Images: copies of real KITTI and nuScenes frames from DEQUITY_SHARED_DATA or
 ../shared/data; where there are none, drawn PNG and JPEG of the same sizes. An
-open_clip model or a ResNet gets random weights. ``--scale N`` encodes N tiny
-images, for start-up and memory.
+open_clip model or a ResNet gets random weights. Afterwards encoding_scale.py
+runs with each of the ``--scale`` numbers of tiny images.
 """
 import argparse
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -41,6 +40,9 @@ from dequity_mmdet3d.likelihood.encoding.encode import (
     encode_images,
 )
 from dequity_mmdet3d.likelihood.encoding.encoders import build_encoder
+from dequity_mmdet3d.likelihood.encoding.encoders.classifiers import (
+    is_classifier,
+)
 from dequity_mmdet3d.likelihood.encoding.encoders.precision import cpu_flags
 from dequity_mmdet3d.likelihood.encoding.images import load_rgb
 from dequity_mmdet3d.machine import usable_cores
@@ -160,7 +162,7 @@ def checkpoint(name, folder):
     """A file of random weights for an encoder that brings none."""
     torch.manual_seed(0)
     path = folder / f'{name}.pt'
-    if name.startswith('resnet'):
+    if is_classifier(name):
         import torchvision
         module = getattr(torchvision.models, name)()
     else:
@@ -208,64 +210,6 @@ def compare(name, args, folder, data):
               f'{cosine.min():.5f}, mean {cosine.mean():.5f}', flush=True)
 
 
-def scale(count, encoder):
-    """In a process of its own: start-up and memory with `count` images."""
-    with tempfile.TemporaryDirectory() as folder:
-        folder = Path(folder)
-        rng = np.random.default_rng(0)
-        tiny = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
-        paths = []
-        for i in range(count):
-            # a folder of a million entries is another question
-            where = folder / 'images' / f'{i // 1000:04d}'
-            paths.append(str(where / f'{i:07d}.png'))
-            if i % 1000:
-                # a file has 65,000 names at most
-                os.link(paths[-(i % 1000) - 1], paths[-1])
-            else:
-                where.mkdir(parents=True)
-                tiny.save(paths[-1])
-        encoder = encoder()
-        start, begun = time.perf_counter(), []
-        forward = encoder.encode
-
-        def encode(batch):
-            if not begun:
-                begun.append(time.perf_counter() - start)
-            return forward(batch)
-
-        encoder.encode = encode
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        encode_images(paths, encoder, EncodeSettings(progress=False),
-                      ShardStore(folder / 'store'))
-        seconds = time.perf_counter() - start
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        again = time.perf_counter()
-        encode_images(paths, encoder, EncodeSettings(progress=False),
-                      ShardStore(folder / 'store'))
-        again = time.perf_counter() - again
-        print(f'{count} tiny images, an encoder of no cost: first batch after '
-              f'{begun[0]:.1f} s, all after {seconds:.0f} s, found again in '
-              f'{again:.1f} s; peak memory {peak / 1024:.0f} MB, of which '
-              f'{(peak - before) / 1024:.0f} MB since the paths were there',
-              flush=True)
-
-
-class NoCost:
-    """Mean colours of tiny images: what is left is the machinery."""
-    name = pretrained = 'no_cost'
-    fingerprint, precision, dim = '0' * 64, 'float32', 12
-    device = torch.device('cpu')
-
-    def __init__(self):
-        from dequity_mmdet3d.likelihood.encoding.encoders.base import Squash
-        self.preprocess = Squash((8, 8))
-
-    def encode(self, batch):
-        x = batch.float().reshape(len(batch), 3, 2, 4, 2, 4)
-        return x.mean(dim=(3, 5)).flatten(1)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     parser.add_argument('--encoder', nargs='*', default=[
@@ -276,10 +220,7 @@ def main():
     parser.add_argument('--precision', default='auto')
     parser.add_argument('--scale', type=int, nargs='*',
                         default=[2000, 20000, 200000])
-    parser.add_argument('--one-scale', type=int, help=argparse.SUPPRESS)
     args = parser.parse_args()
-    if args.one_scale:
-        return scale(args.one_scale, NoCost)
     print(description(), flush=True)
     with tempfile.TemporaryDirectory() as folder:
         folder = Path(folder)
@@ -288,8 +229,9 @@ def main():
             compare(name, args, folder, data)
     print(flush=True)
     for count in args.scale:  # each alone, because a peak never falls
-        subprocess.run([sys.executable, __file__, '--one-scale', str(count)],
-                       check=True)
+        subprocess.run(
+            [sys.executable, Path(__file__).with_name('encoding_scale.py'),
+             str(count)], check=True)
 
 
 if __name__ == '__main__':

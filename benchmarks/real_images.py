@@ -19,6 +19,7 @@ of its default. `compare_methods.py --real` sets other methods beside it.
 import argparse
 import hashlib
 import importlib.util
+import itertools
 import tempfile
 from pathlib import Path
 
@@ -66,28 +67,15 @@ class RealSets:
         self.bench = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(self.bench)
         self.features = features
-        self.cache = Path(cache or Path(tempfile.gettempdir(),
-                                        'dequity_real_images'))
+        self.cache = cache
         self._draws, self._embedded, self._last = {}, {}, None
 
     def embeddings(self, name):
         """(N, D) float32, in the order of the set's labels."""
         if name not in self._embedded:
-            self._embedded[name] = self._load(name)
+            self._embedded[name] = embeddings_of(
+                self.bench.images(name)[0], name, self.features, self.cache)
         return self._embedded[name]
-
-    def _load(self, name):
-        from dequity_mmdet3d.likelihood.encoding.encoders import build_encoder
-        encoder = build_encoder(features=self.features, precision='float32')
-        paths = self.bench.images(name)[0]
-        about = '\n'.join([encoder.fingerprint, self.features,
-                           str(encoder.dim), *map(str, paths)])
-        key = hashlib.sha256(about.encode()).hexdigest()[:12]
-        file = self.cache / f'{name}_{self.features}_{key}.npy'
-        if not file.is_file():
-            self.cache.mkdir(parents=True, exist_ok=True)
-            np.save(file, encode(encoder, paths))
-        return unit_rows(np.load(file))
 
     def draws(self, name):
         """(rows, truth, rare) of every draw."""
@@ -112,17 +100,42 @@ class RealSets:
                 if (name, key) in BARS}
 
 
-def encode(encoder, paths):
-    """(N, D) float32."""
-    import torch
+def embeddings_of(paths, name, features=FEATURES[0], cache=None):
+    """Embeddings of image files, kept for the next time.
 
+    Args:
+        paths (Sequence[str | Path]): N image files.
+        name (str): Of these images, for the file that keeps the embeddings.
+        features (str): One of ``FEATURES``.
+        cache (str | Path, optional): Where they are kept. Defaults to a
+            folder in that for temporary files.
+
+    Returns:
+        np.ndarray: (N, D) float32, rows of length 1.
+    """
+    from dequity_mmdet3d.likelihood.encoding.encoders import build_encoder
     from dequity_mmdet3d.likelihood.encoding.images import load_rgb
-    found = []
+    encoder = build_encoder(features=features, precision='float32')
+    about = '\n'.join([encoder.fingerprint, features, str(encoder.dim),
+                       *map(str, paths)])
+    key = hashlib.sha256(about.encode()).hexdigest()[:12]
+    cache = Path(cache or Path(tempfile.gettempdir(), 'dequity_real_images'))
+    file = cache / f'{name}_{features}_{key}.npy'
+    if not file.is_file():
+        cache.mkdir(parents=True, exist_ok=True)
+        np.save(file, encode(encoder, (
+            load_rgb(path, encoder.preprocess.size) for path in paths)))
+    return unit_rows(np.load(file))
+
+
+def encode(encoder, images):
+    """(N, D) float32 of N RGB images, from an iterable."""
+    import torch
+    images, found = iter(images), []
     with torch.inference_mode():
-        for start in range(0, len(paths), BATCH):
-            batch = torch.stack([
-                encoder.preprocess(load_rgb(path, encoder.preprocess.size))
-                for path in paths[start:start + BATCH]])
+        while some := [encoder.preprocess(image)
+                       for image in itertools.islice(images, BATCH)]:
+            batch = torch.stack(some)
             found.append(encoder.encode(batch.to(encoder.device)).cpu())
     return torch.cat(found).numpy()
 
@@ -167,6 +180,17 @@ def rows_of(sets, method):
                *STABLE)
 
 
+TABLE = ('| set | score | value | must | aim | to the aim |\n'
+         '| --- | --- | --- | --- | --- | --- |')
+
+
+def row_text(name, key, value, must, aim):
+    """A row of ``TABLE``."""
+    return (f'| {name} | {key} | {value:.3f} | {must} '
+            f'{"reached" if value >= must else "MISSED"} | {aim} | '
+            f'{max(aim - value, 0):.3f} |')
+
+
 def parse():
     parser = argparse.ArgumentParser(
         description=__doc__,
@@ -183,13 +207,10 @@ def main():
     args = parse()
     print(machine(np, faiss))
     for features in args.features:
-        print(f'\n{features}, {args.method}\n\n| set | score | value | must |'
-              ' aim | to the aim |\n| --- | --- | --- | --- | --- | --- |')
+        print(f'\n{features}, {args.method}\n\n{TABLE}')
         sets = RealSets(args.bench, features, args.cache)
-        for name, key, value, must, aim in rows_of(sets, args.method):
-            print(f'| {name} | {key} | {value:.3f} | {must} '
-                  f'{"reached" if value >= must else "MISSED"} | {aim} | '
-                  f'{max(aim - value, 0):.3f} |', flush=True)
+        for row in rows_of(sets, args.method):
+            print(row_text(*row), flush=True)
 
 
 if __name__ == '__main__':

@@ -21,6 +21,8 @@ sys.path[:0] = [str(ROOT), str(ROOT / 'benchmarks')]
 
 from machine import machine
 
+from dequity_mmdet3d.cli import DefaultsHelp
+
 
 def make(root, images, n):
     """Table, folder and embeddings of n samples."""
@@ -77,7 +79,7 @@ def look(page):
 def main():
     parser = argparse.ArgumentParser(
         description=__doc__.split('\n', 1)[0],
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        formatter_class=DefaultsHelp)
     parser.add_argument('images', help='folder of images')
     parser.add_argument('--n', type=int, default=30_000, help='samples')
     parser.add_argument('--map', default='tsne', choices=('tsne', 'pca'))

@@ -3,9 +3,11 @@
     python benchmarks/step_time.py [--steps 60] [--only PATTERN]
 
 One model, one batch; the step (preprocessing, losses, backward pass, AdamW)
-runs in turn with and without weights, and the figure is the ratio of the
-medians. What DequityProbe measures, of one rare and one common sample, is
-timed in turn with them; a run has it once in ``interval`` steps.
+runs in turn without weights, with weights whose losses show upstream's values
+and with weights whose losses show weighted ones; the figures are the ratios
+within a turn, their median and the middle half of them. What DequityProbe
+measures, of one rare and one common sample, is timed in turn with them; a run
+has it once in ``interval`` steps.
 The models are the zoo's on smaller ranges (tests/zoo), so that a step is short
 and an overhead shows. Also counted: how often a step reads a value back from
 its device, which on a GPU is a wait; and what 1,000 steps of a small detector
@@ -17,7 +19,10 @@ import resource
 import statistics
 import sys
 import time
+from contextlib import contextmanager, nullcontext
 from fnmatch import fnmatch
+from functools import partial
+from itertools import cycle, islice, permutations
 from pathlib import Path
 
 from dequity_mmdet3d.machine import tune_for_cpu
@@ -39,24 +44,31 @@ MODELS = ('pointpillars/pointpillars_hv_secfpn_8xb6-160e_kitti-3d-3class.py',
 WEIGHTS = (0.6, 0.9)
 
 
-def weigh(batch):
+def with_weights(batch):
     """The batch, whose samples carry weights now."""
     for sample, w in zip(batch['data_samples'], WEIGHTS):
         sample.set_metainfo(dict(dequity_weight=w))
     return batch
 
 
+@contextmanager
+def attached(model, loss, found):
+    """Weights on while it lasts."""
+    loss.attach(model, found)
+    yield
+    loss.detach()
+
+
 def compare_steps(name, steps):
-    """Print the ratio for one model of the zoo."""
+    """Print the ratios for one model of the zoo."""
     cfg = zoo.load(name)
     torch.manual_seed(0)
     model = zoo.build(cfg)
 
     def make():
-        return weigh(zoo.make_batch(cfg, len(WEIGHTS)))
+        return with_weights(zoo.make_batch(cfg, len(WEIGHTS)))
 
     optimizer = torch.optim.AdamW(model.parameters(), 1e-5)
-    loss = DequityLoss()
 
     def step(batch):
         total = zoo.total_loss(zoo.train_step(model, batch))
@@ -65,38 +77,42 @@ def compare_steps(name, steps):
         optimizer.step()
 
     with zoo.cpu_ops():
-        start = time.perf_counter()
-        found = examine(loss, model, make())
-        examined = time.perf_counter() - start
-        times, reads, probed = {False: [], True: []}, {}, []
-        for i in range(-2, 2 * steps):
-            # each goes first as often as second
-            equity = (i + i // 2) % 2 == 0
-            batch = make()  # the step consumes it
-            if equity:
-                loss.attach(model, found)
+        arms = {"upstream's": nullcontext}
+        for values in ('stock', 'weighted'):
+            loss = DequityLoss(values=values)
             start = time.perf_counter()
-            if i < 0:
-                with zoo.Reads() as mode:
-                    step(batch)
-                reads[equity] = mode.count
-            else:
+            found = examine(loss, model, make())
+            examined = time.perf_counter() - start
+            arms[f"values='{values}'"] = partial(attached, model, loss, found)
+        reads, times, probed = {}, {arm: [] for arm in arms}, []
+        for arm, context in arms.items():  # and warm up
+            batch = make()  # the step consumes it
+            with context(), zoo.Reads() as mode:
                 step(batch)
-                times[equity].append(time.perf_counter() - start)
-            loss.detach()
-            if equity:
+            reads[arm] = mode.count
+        # each is first, second and last as often
+        for order in islice(cycle(permutations(arms)), steps):
+            for arm in order:
                 batch = make()
-                start = time.perf_counter()
-                for row in range(len(WEIGHTS)):  # one rare, one common
-                    loss_alone(model, batch, [row])
-                probed += [time.perf_counter() - start] * (i >= 0)
-    stock, weighed = (statistics.median(times[k]) for k in (False, True))
-    print(f'{name}\n  step {weighed * 1e3:.0f} ms, stock '
-          f'{stock * 1e3:.0f} ms: {weighed / stock:.4f} times ({steps} steps '
-          f'each); reads from the device {reads[True]}, stock '
-          f'{reads[False]}; examined once in {examined:.1f} s', flush=True)
+                with arms[arm]():
+                    start = time.perf_counter()
+                    step(batch)
+                    times[arm].append(time.perf_counter() - start)
+            batch = make()
+            start = time.perf_counter()
+            for row in range(len(WEIGHTS)):  # one rare, one common
+                loss_alone(model, batch, [row])
+            probed.append(time.perf_counter() - start)
+    print(f'{name}, {steps} steps each, examined once in {examined:.1f} s')
+    for arm, seconds in times.items():
+        low, middle, high = statistics.quantiles(
+            [a / b for a, b in zip(seconds, times["upstream's"])], n=4)
+        print(f'  {arm:17} {statistics.median(seconds) * 1e3:5.0f} ms, '
+              f"{middle:.4f} times upstream's ({low:.3f} to {high:.3f}); "
+              f'reads from the device {reads[arm]}')
     interval = DequityProbe().interval
-    probe = statistics.median(probed)
+    probe, stock = (statistics.median(x) for x in (
+        probed, times["upstream's"]))
     print(f'  DequityProbe measures in {probe * 1e3:.0f} ms, once in '
           f'{interval} steps: {1 + probe / stock / interval:.4f} times',
           flush=True)
@@ -106,7 +122,7 @@ def memory_of(steps):
     """Print what steps of a small detector with every head leave behind."""
     model = toys.build_toy(a=toys.Dense, b=toys.Queries, c=toys.Lists)
     loss = DequityLoss()
-    batch = weigh(toys.toy_batch(len(WEIGHTS)))
+    batch = with_weights(toys.toy_batch(len(WEIGHTS)))
     loss.attach(model, examine(loss, model, batch))
 
     def state():

@@ -1,5 +1,5 @@
-# In place of the paper's BEVFormer (eta 0.5, gamma 5), which this host does
-# not have: like it, PETR sees the cameras only, and its head has queries.
+# In place of the paper's BEVFormer (eta 0.5, gamma 5), which MMDetection3D 1.4
+# does not have: like it, PETR sees the cameras only, and its head has queries.
 # It needs a clone of MMDetection3D, since pip does not install its projects/:
 #   export MMDET3D=/absolute/path/to/mmdetection3d PYTHONPATH=$MMDET3D
 _base_ = [

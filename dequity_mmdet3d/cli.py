@@ -4,14 +4,24 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterable
 
 from .messages import error_line
 
+PACKAGE = __package__
 # This package raises these on purpose, with advice.
 USER_ERRORS = (ValueError, TypeError, KeyError)
 # These tell of the user's machine whoever raises them.
 MACHINE_ERRORS = (OSError, ImportError)
+
+
+class DefaultsHelp(argparse.ArgumentDefaultsHelpFormatter):
+    """Help that names the defaults, of the arguments that have one."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default is None or action.default is False:
+            return action.help
+        return super()._get_help_string(action)
 
 
 def positive(text: str) -> int:
@@ -22,14 +32,17 @@ def positive(text: str) -> int:
     return value
 
 
-def is_users_mistake(error: BaseException) -> bool:
+def is_users_mistake(error: BaseException,
+                     packages: Container[str] = (PACKAGE, )) -> bool:
     """Whether one line tells a user more than a traceback.
 
     Args:
         error (BaseException): As caught, with its traceback.
+        packages (Container[str]): Those that raise ``USER_ERRORS`` on
+            purpose. Defaults to this one.
 
     Returns:
-        bool: True for what this package raised on purpose and for what the
+        bool: True for what these raised on purpose and for what the
         machine refused; False for a bug, of ours or of the host.
     """
     if isinstance(error, MACHINE_ERRORS):
@@ -38,17 +51,20 @@ def is_users_mistake(error: BaseException) -> bool:
     while frame is not None and frame.tb_next is not None:
         frame = frame.tb_next
     module = frame.tb_frame.f_globals.get('__name__', '') if frame else ''
-    return isinstance(error, USER_ERRORS) and module.split('.')[0] in (
-        'dequity_mmdet3d', 'demo', '__main__')
+    return isinstance(error, USER_ERRORS) and (
+        module.split('.')[0] in packages)
 
 
 def run_cli(main: Callable[[], int | None],
-            again: str = 'repeat the same command') -> int:
+            again: str = 'repeat the same command',
+            packages: Iterable[str] = ()) -> int:
     """Call ``main`` and turn what it raises into an exit status.
 
     Args:
         main (Callable[[], int | None]): The tool. None means 0.
         again (str): What to do after Ctrl-C.
+        packages (Iterable[str]): Which raise on purpose, with advice, as
+            this one and the tool itself do. Defaults to no other.
 
     Returns:
         int: What ``main`` returned; 1 after a user's mistake, with
@@ -60,6 +76,7 @@ def run_cli(main: Callable[[], int | None],
         >>> run_cli(lambda: None)
         0
     """
+    packages = (PACKAGE, '__main__', *packages)
     try:
         status = main()
     except KeyboardInterrupt:
@@ -67,7 +84,7 @@ def run_cli(main: Callable[[], int | None],
         return 130
     except (*USER_ERRORS, *MACHINE_ERRORS) as e:
         if os.environ.get('DEQUITY_TRACEBACK') == '1' or not (
-                is_users_mistake(e)):
+                is_users_mistake(e, packages)):
             raise
         print(f'error: {error_line(e)}', file=sys.stderr)
         return 1

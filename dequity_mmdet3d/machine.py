@@ -68,8 +68,8 @@ def usable_cores(quota: str = '/sys/fs/cgroup/cpu.max') -> int:
     cores = len(cores_of_process())
     try:
         with open(quota) as f:
-            most, period = f.read().split()
-        cores = min(cores, -(-int(most) // int(period)))
+            limit, period = f.read().split()
+        cores = min(cores, -(-int(limit) // int(period)))
     except (OSError, ValueError):
         pass  # no container, or no limit ('max')
     return max(1, cores)

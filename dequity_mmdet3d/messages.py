@@ -11,14 +11,20 @@ def first_five(items: Iterable) -> str:
     return shown if len(items) <= 5 else f'{shown}, ... ({len(items)} in all)'
 
 
-def counted(n: int, what: str) -> str:
-    """A number of things, the last word in the number that it needs.
+def counted(n: int, one: str, several: str | None = None) -> str:
+    """A number of things, in the words that it needs.
+
+    Args:
+        n (int): How many.
+        one (str): What follows 1.
+        several (str, optional): What follows other numbers. Defaults to
+            ``one`` with an s.
 
     Example:
-        >>> counted(1, 'cluster'), counted(2000, 'image')
-        ('1 cluster', '2000 images')
+        >>> counted(1, 'cluster'), counted(2, 'image is', 'images are')
+        ('1 cluster', '2 images are')
     """
-    return f'{n} {what}' if n == 1 else f'{n} {what}s'
+    return f'{n} {one if n == 1 else several or one + "s"}'
 
 
 def error_line(error: BaseException) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import pickle
 import re
 import socket
 from collections.abc import Iterator, Mapping
@@ -149,22 +150,39 @@ class Team(Alone):
         self.rank, self.world = ranks.rank, ranks.world
         self.local_rank = ranks.local_rank
         self._distributed = distributed
+        # What gloo's threads hold must not be theirs alone when the group
+        # ends: to free it they wait for Python, which waits for them. Such
+        # a run of torch 2.4 hung at its end.
+        self._kept: list = []
         # a launcher may already have bound every process to cores of its own
         here = (socket.gethostname(), cores_of_process())
         self.sharing = self.gather(here).count(here)
 
     def gather(self, value: Any) -> list:
         """Tell all processes; what each of them said, in their order."""
-        said: list = [None] * self.world
         try:
-            self._distributed.all_gather_object(said, value)
+            return [pickle.loads(told) for told in self._told(
+                pickle.dumps(value))]
         except RuntimeError as e:  # gloo: the connection is closed, or waited
             raise OSError(
                 f'process {self.rank} of {self.world} has lost the others '
                 f'({_short(e)}): one has ended, and its own message '
                 'says why; then repeat the same command, which goes on from '
                 'where it stopped') from e
-        return said
+
+    def _told(self, message: bytes) -> list[bytes]:
+        """The message of each process, which gloo wants as long as others."""
+        import torch
+        mine = torch.tensor([len(message)])
+        lengths = [torch.zeros_like(mine) for _ in range(self.world)]
+        self._distributed.all_gather(lengths, mine)
+        padded = torch.zeros(int(max(lengths)), dtype=torch.uint8)
+        padded[:len(message)] = torch.frombuffer(
+            bytearray(message), dtype=torch.uint8)
+        told = [torch.zeros_like(padded) for _ in range(self.world)]
+        self._distributed.all_gather(told, padded)
+        self._kept += mine, padded, *lengths, *told
+        return [bytes(t[:int(n)].tolist()) for t, n in zip(told, lengths)]
 
 
 @contextlib.contextmanager
@@ -199,7 +217,8 @@ def connect(ranks: Ranks) -> Iterator[Alone]:
             f'at {ranks.address}:{ranks.port} ({_short(e)}); '
             'start all of them, on machines that reach each other') from e
     try:
-        yield Team(ranks, dist)
+        team = Team(ranks, dist)  # outlives the group
+        yield team
     finally:
         dist.destroy_process_group()
 

@@ -38,6 +38,12 @@ class Provenance:
             clustered by itself. None where nothing was clustered.
         kind (str): One of :data:`.choices.KINDS`.
         diagnosis (dict, optional): See :class:`.diagnosis.Diagnosis`.
+        groups (dict, optional): Of the drives that are known: ``source``,
+            ``drives`` (how many) and ``largest`` (frames). Whether they
+            were counted stands in ``clustering``, ``count``; frames were
+            where it is missing.
+        near_duplicates (dict, optional): See
+            :class:`.near_duplicates.NearDuplicates`.
         applied (dict, optional): ``ids_sha256`` and ``split`` of the table
             whose clusters these samples were assigned to.
         cluster_info (dict, optional): ``file`` and ``sha256`` of the
@@ -61,6 +67,8 @@ class Provenance:
     clustering: dict | None = None
     kind: str | None = None
     diagnosis: dict | None = None
+    groups: dict | None = None
+    near_duplicates: dict | None = None
     applied: dict | None = None
     cluster_info: dict | None = None
     notes: list[str] | None = None

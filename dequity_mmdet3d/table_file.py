@@ -6,12 +6,11 @@ others use.
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .whole_file import whole_file
+from .whole_file import real_target, whole_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,6 +19,9 @@ FORMAT_VERSION = 1
 COLUMNS = ('sample_id', 'likelihood', 'cluster_id', 'cluster_size')
 REMAKE = 'make it again with dequity likelihoods'
 METADATA_KEY = b'dequity_mmdet3d'
+# names that promise what a Parquet file is not
+_OTHER_FORMATS = ('.arrow', '.csv', '.feather', '.html', '.json', '.jsonl',
+                  '.npy', '.npz', '.pickle', '.pkl', '.tsv', '.txt', '.xlsx')
 
 
 def write_table(path: str | Path, columns: dict[str, np.ndarray],
@@ -33,9 +35,11 @@ def write_table(path: str | Path, columns: dict[str, np.ndarray],
             is added.
 
     Raises:
+        ValueError: If the name is that of another format.
         OSError: If the file cannot be written there.
     """
     pa, pq = _arrow()
+    _check_name(path)
     types = (pa.string(), pa.float64(), pa.int64(), pa.int64())
     text = json.dumps(dict(metadata, format_version=FORMAT_VERSION))
     table = pa.Table.from_arrays(
@@ -44,24 +48,27 @@ def write_table(path: str | Path, columns: dict[str, np.ndarray],
             list(zip(COLUMNS, types)),
             metadata={METADATA_KEY: text.encode()}))
     try:
-        target = _target(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(target) as f:
+        with whole_file(path, parents=True) as f:
             pq.write_table(table, f)
     except OSError as e:
         raise _unwritable(path, e) from e
 
 
 def check_writable(path: str | Path) -> None:
-    """Raise OSError unless a table could be saved at ``path``.
+    """Raise an error unless a table could be saved at ``path``.
 
     Tries it for real, as permissions alone do not tell, and leaves no trace:
     to be asked before the long work, not after it.
+
+    Raises:
+        ValueError: If the name is that of another format.
+        OSError: If the file cannot be written there.
     """
     _arrow()
+    _check_name(path)
     made: list[Path] = []
     try:
-        target = _target(path)
+        target = real_target(path)
         for folder in [*reversed(target.parent.parents), target.parent]:
             if not folder.exists():
                 folder.mkdir()
@@ -75,16 +82,12 @@ def check_writable(path: str | Path) -> None:
             folder.rmdir()
 
 
-def _target(path: str | Path) -> Path:
-    """The file behind a link; OSError unless it is a file or not there."""
-    path = Path(os.path.realpath(path))
-    if path.is_dir():
-        raise IsADirectoryError(0, 'that is a folder')
-    if path.exists() and not path.is_file():
-        # a rename would put a file in the place of a device, such as
-        # /dev/null, for everybody on the machine
-        raise OSError(0, 'that is a device or a pipe')
-    return path
+def _check_name(path: str | Path) -> None:
+    if Path(path).suffix.lower() in _OTHER_FORMATS:
+        raise ValueError(
+            f'{path} names another format, but a likelihood table is a '
+            'Parquet file; give a name that ends with .parquet (dequity '
+            'export csv TABLE makes a CSV file of it)')
 
 
 def read_table(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:

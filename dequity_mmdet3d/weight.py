@@ -50,7 +50,7 @@ def dequity_weight(likelihood: Values,
         likelihood (float | np.ndarray | torch.Tensor): p in (0, 1], any
             shape. NaN stays NaN. The range of a tensor is not checked: that
             would make the host wait for its device.
-        eta (float): Floor, >= 0: a sample with p = 1 weighs
+        eta (float): Floor, >= 0: a sample with p = 1 has weight
             eta / (eta + 1). Defaults to 1.
         gamma (float): Focus, >= 0; 0 gives w = 1 for every sample.
             Defaults to 5.

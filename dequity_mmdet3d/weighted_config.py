@@ -13,8 +13,9 @@ from .weight import check_eta_gamma, check_normalize
 PLUGIN = 'dequity_mmdet3d.plugin'
 
 
-def weigh(config: Any, table: str | Path, eta: float = 1.0, gamma: float = 5.0,
-          normalize: str | None = None, sampler: bool = False) -> None:
+def weight_config(config: Any, table: str | Path, eta: float = 1.0,
+                  gamma: float = 5.0, normalize: str | None = None,
+                  sampler: bool = False) -> None:
     """Weight the training samples of a config.
 
     The data set of ``train_dataloader`` is wrapped as a whole, whatever

@@ -23,7 +23,7 @@ suppress_warnings = ['autoapi.python_import_resolution']
 nitpicky = True
 # types of attributes and properties, which others document
 nitpick_ignore_regex = [
-    ('py:class', r'(np|torch|argparse|collections\.abc)\.\w+|Path|'
+    ('py:class', r'(np|numpy|torch|argparse|collections\.abc)\.\w+|Path|'
      'Callable|optional'),
 ]
 # types in docstrings are prose ('(N,) float64'), not references

@@ -43,6 +43,12 @@ def test_bug_keeps_its_traceback(main, error):
         run_cli(main)
 
 
+def test_a_package_that_raises_on_purpose(capsys):
+    """Named by its tool; json stands for it."""
+    assert run_cli(lambda: json.loads('{'), packages=('json', )) == 1
+    assert capsys.readouterr().err.startswith('error: ')
+
+
 def test_traceback_on_demand(monkeypatch):
     monkeypatch.setenv('DEQUITY_TRACEBACK', '1')
     with pytest.raises(ValueError):

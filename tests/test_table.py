@@ -225,6 +225,21 @@ def test_check_writable_leaves_no_trace(tmp_path):
     assert os.listdir(tmp_path) == ['file']
 
 
+@pytest.mark.parametrize('name', ['t.csv', 'T.CSV', 'a.parquet.npy'])
+def test_a_name_of_another_format_is_refused(tmp_path, name):
+    for write in (check_writable, make().save):
+        with pytest.raises(ValueError, match='ends with .parquet .*export'):
+            write(tmp_path / name)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize('name', ['t.parquet', 't.pq', 't', 'run.1'])
+def test_other_names_are_the_users(tmp_path, name):
+    check_writable(tmp_path / name)
+    make().save(tmp_path / name)
+    assert len(LikelihoodTable.load(tmp_path / name)) == 3
+
+
 @pytest.mark.skipif(not hasattr(os, 'mkfifo'), reason='no named pipes here')
 def test_what_is_no_file_is_never_replaced(tmp_path):
     # as root, a rename would replace even /dev/null

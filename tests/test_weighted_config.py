@@ -1,4 +1,4 @@
-"""Any config that trains becomes one that weighs, and stays what it was."""
+"""Any config that trains becomes a weighted one, and stays what it was."""
 import copy
 import os
 from pathlib import Path
@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from dequity_mmdet3d.config_files import read_config
-from dequity_mmdet3d.weighted_config import datasets_of, weigh
+from dequity_mmdet3d.weighted_config import datasets_of, weight_config
 from tests.helpers import ROOT
 
 Config = pytest.importorskip('mmengine.config').Config
 NEW_STYLE = ROOT / 'tests/commands/new_style/pointpillars.py'
 DATASET = 'dequity_mmdet3d.plugin.DequityDataset'
 HOOK = dict(type='dequity_mmdet3d.plugin.DequityHook')
-LEAF = dict(type='KittiDataset', ann_file='a.pkl')
+BASE = dict(type='KittiDataset', ann_file='a.pkl')
 
 
 def config_of(dataset, **more):
@@ -24,14 +24,14 @@ def config_of(dataset, **more):
 
 
 @pytest.mark.parametrize('dataset', [
-    LEAF,
-    dict(type='RepeatDataset', times=2, dataset=LEAF),
+    BASE,
+    dict(type='RepeatDataset', times=2, dataset=BASE),
     dict(type='CBGSDataset', dataset=dict(
-        type='ConcatDataset', datasets=[LEAF, dict(LEAF, ann_file='b.pkl')])),
+        type='ConcatDataset', datasets=[BASE, dict(BASE, ann_file='b.pkl')])),
 ])
 def test_wrapped_as_a_whole(dataset):
     config = config_of(dataset)
-    weigh(config, 't.parquet')
+    weight_config(config, 't.parquet')
     assert config.train_dataloader.dataset == dict(
         type=DATASET, table='t.parquet', eta=1.0, gamma=5.0, normalize=None,
         dataset=dataset)
@@ -40,8 +40,9 @@ def test_wrapped_as_a_whole(dataset):
 
 
 def test_numbers_and_sampler():
-    config = config_of(LEAF)
-    weigh(config, 't', eta=0.5, gamma=2.0, normalize='mean', sampler=True)
+    config = config_of(BASE)
+    weight_config(config, 't', eta=0.5, gamma=2.0, normalize='mean',
+                  sampler=True)
     dataset = config.train_dataloader.dataset
     assert (dataset.eta, dataset.gamma, dataset.normalize) == (0.5, 2, 'mean')
     assert config.train_dataloader.sampler == dict(
@@ -53,8 +54,8 @@ def test_all_else_stays():
         default_hooks=dict(logger=dict(type='LoggerHook', interval=7)),
         custom_hooks=[dict(type='EMAHook')],
         custom_imports=dict(imports=['theirs']), model=dict(type='Theirs'))
-    config = config_of(LEAF, **more)
-    weigh(config, 't')
+    config = config_of(BASE, **more)
+    weight_config(config, 't')
     assert config.default_hooks.pop('dequity') == HOOK
     found = config.to_dict()
     del found['train_dataloader']
@@ -63,8 +64,8 @@ def test_all_else_stays():
 
 def test_a_hook_of_ours_is_not_doubled():
     hook = dict(type='DequityHook', loss=dict(terms=['loss_cls']))
-    config = config_of(LEAF, custom_hooks=[hook])
-    weigh(config, 't')
+    config = config_of(BASE, custom_hooks=[hook])
+    weight_config(config, 't')
     assert 'default_hooks' not in config and config.custom_hooks == [hook]
 
 
@@ -73,15 +74,15 @@ def test_a_hook_of_ours_is_not_doubled():
     (Config(dict(train_dataloader=None)), {}, 'but is None'),
     (Config(dict(train_dataloader=dict(dataset='kitti'))), {}, "is 'kitti'"),
     (config_of(dict(type='RepeatDataset', dataset=dict(
-        type=DATASET, dataset=LEAF))), {}, 'is weighted already'),
-    (config_of(LEAF), dict(eta=-1.0), 'eta of the weights'),
-    (config_of(LEAF), dict(gamma=float('nan')), 'gamma of the weights'),
-    (config_of(LEAF), dict(normalize='max'), 'normalize of the weights'),
+        type=DATASET, dataset=BASE))), {}, 'is weighted already'),
+    (config_of(BASE), dict(eta=-1.0), 'eta of the weights'),
+    (config_of(BASE), dict(gamma=float('nan')), 'gamma of the weights'),
+    (config_of(BASE), dict(normalize='max'), 'normalize of the weights'),
 ])
 def test_what_cannot_be_weighted(config, numbers, text):
     before = config.to_dict()
     with pytest.raises(ValueError, match=text):
-        weigh(config, 't', **numbers)
+        weight_config(config, 't', **numbers)
     assert config.to_dict() == before
 
 
@@ -90,7 +91,7 @@ def test_pure_python(tmp_path):
     pytest.importorskip('mmdet3d')
     stock = read_config(NEW_STYLE).to_dict()
     config = read_config(NEW_STYLE)
-    weigh(config, 't.parquet')
+    weight_config(config, 't.parquet')
     path = tmp_path / 'config.py'
     path.write_text(config.pretty_text)
     again = read_config(path).to_dict()
@@ -115,7 +116,7 @@ def test_pure_python_of_a_clone(tmp_path):
     assert len(paths) >= 7
     for path in paths:
         config = read_config(path)
-        weigh(config, 't.parquet')
+        weight_config(config, 't.parquet')
         written = tmp_path / path.name
         written.write_text(config.pretty_text)
         again = read_config(written).to_dict()

@@ -9,4 +9,4 @@ from demo.main import main
 from dequity_mmdet3d.cli import run_cli
 
 if __name__ == '__main__':
-    sys.exit(run_cli(main))
+    sys.exit(run_cli(main, packages=('demo', )))

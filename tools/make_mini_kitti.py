@@ -85,9 +85,10 @@ def parse_args(argv=None) -> argparse.Namespace:
     add('--seed', type=_at_least(0), default=0, metavar='N',
         help='the same seed and parameters give the same bytes (default: 0)')
     add('--image-size', type=_at_least(32), nargs=2, default=(1242, 375),
-        metavar=('W', 'H'), help='pixels; the calibration follows. The host '
-        'counts objects of fewer than 25 pixel rows as too hard, so that a '
-        'smaller picture loses far ones (default: 1242 375, as KITTI)')
+        metavar=('W', 'H'), help='pixels; the calibration follows. '
+        'MMDetection3D counts objects of fewer than 25 pixel rows as too '
+        'hard, so that a smaller picture loses far ones (default: 1242 375, '
+        'as KITTI)')
     add('--render-step', type=_at_least(1), default=3, metavar='N',
         help='cast one camera ray for N x N pixels and enlarge: a big picture '
         'for the cost of a small one; 1 is sharp and about 4 times slower '
@@ -157,7 +158,7 @@ def main(argv=None) -> int:
 
 
 if __name__ == '__main__':
-    status = run_cli(main)
+    status = run_cli(main, packages=('demo', ))
     if status == 130:
         print('finished frames are kept; the same command goes on from here',
               file=sys.stderr)

@@ -23,8 +23,9 @@ arms made from one weighted config (README, section 2):
                            weights of its own
   sampling                 samples drawn by their weights (options likewise)
   cbgs, equity+cbgs, sampling+cbgs
-                           the host's class-balanced sampling added; its
-                           epochs are longer: compare by an IterBasedTrainLoop
+                           MMDetection3D's class-balanced sampling added;
+                           its epochs are longer: compare by an
+                           IterBasedTrainLoop
 With several CONFIGs each is an arm as it stands, the first the baseline.
 
 Several processes of torchrun or srun with the same arguments and a common

@@ -6,27 +6,25 @@ no GPU. The flags are those of MMDetection3D's own create_data.py.
 import argparse
 
 from .. import __version__
+from ..cli import DefaultsHelp
 
 
 def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description=__doc__,
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter)
+        formatter_class=DefaultsHelp)
     parser.add_argument('dataset', choices=['kitti', 'nuscenes'])
     parser.add_argument(
         '--root-path',
         help='folder of the data set in its own layout '
-        '(default: ./data/DATASET)',
-        default=argparse.SUPPRESS)
+        '(default: ./data/DATASET)')
     parser.add_argument(
         '--out-dir',
         help='folder of the info files; points stay below the root path '
-        '(default: the root path)',
-        default=argparse.SUPPRESS)
+        '(default: the root path)')
     parser.add_argument(
         '--extra-tag',
-        help="begin of the info files' names (default: DATASET)",
-        default=argparse.SUPPRESS)
+        help="begin of the info files' names (default: DATASET)")
     parser.add_argument(
         '--version',
         default='v1.0-trainval',
@@ -51,10 +49,11 @@ def parse_args(argv=None):
 def main(argv=None):
     args = parse_args(argv)
     from ..plugin.convert import convert_kitti, convert_nuscenes
-    root = getattr(args, 'root_path', f'./data/{args.dataset}')
-    shared = dict(
-        out_dir=getattr(args, 'out_dir', None),
-        prefix=getattr(args, 'extra_tag', args.dataset))
+    root = args.root_path
+    if root is None:
+        root = f'./data/{args.dataset}'
+    prefix = args.dataset if args.extra_tag is None else args.extra_tag
+    shared = dict(out_dir=args.out_dir, prefix=prefix)
     if args.dataset == 'kitti':
         made = convert_kitti(root, with_plane=args.with_plane, **shared)
     else:

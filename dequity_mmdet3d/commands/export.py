@@ -12,6 +12,8 @@ import argparse
 from pathlib import Path
 
 from .. import __version__
+from ..cli import DefaultsHelp
+from ..messages import counted
 
 
 def parse_args(argv=None):
@@ -26,28 +28,28 @@ def parse_args(argv=None):
     kinds = parser.add_subparsers(dest='kind', required=True)
     add = kinds.add_parser(
         'csv', help='plain text, with the weight of each sample',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter).add_argument
+        formatter_class=DefaultsHelp).add_argument
     _add_table(add)
-    add('--out', type=Path, metavar='FILE', help='replaced if it is there; '
-        'without it, TABLE with the ending .csv')
+    add('--out', type=Path, metavar='FILE', help='replaced if it is there '
+        '(default: TABLE with the ending .csv)')
     add = kinds.add_parser(
         'fiftyone', help='a persistent data set of FiftyOne',
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter).add_argument
+        formatter_class=DefaultsHelp).add_argument
     _add_table(add)
     add('--name', required=True, help='of the data set')
     add('--overwrite', action='store_true', help='replace one of that name')
-    add('--config', type=Path, metavar='CONFIG', help="the host's config "
-        'that the table was made from, for its images')
+    add('--config', type=Path, metavar='CONFIG', help='MMDetection3D '
+        'config that the table was made from, for its images')
     add('--split', choices=('train', 'val', 'test'), default='train',
         help='of CONFIG')
     add('--cfg-options', nargs='+', metavar='KEY=VALUE', help='changes of '
         'CONFIG')
     add('--images', type=Path, metavar='DIR', help='or the folder that it '
         'was made from')
-    add('--camera', metavar='NAME', help='whose image stands for a sample; '
-        'without it, its first')
+    add('--camera', metavar='NAME', help='whose image stands for a sample '
+        '(default: its first)')
     add('--embeddings', type=Path, metavar='FILE.npy', help="(N, D) in the "
-        "table's order; without it, those that lie beside the table")
+        "table's order (default: those that lie beside the table)")
     return parser.parse_args(argv)
 
 
@@ -62,22 +64,22 @@ def _add_table(add):
 def main(argv=None):
     args = parse_args(argv)
     from ..table import LikelihoodTable
-    how = (args.eta, args.gamma,
-           None if args.normalize == 'none' else args.normalize)
+    weighting = (args.eta, args.gamma,
+                 None if args.normalize == 'none' else args.normalize)
     (to_csv if args.kind == 'csv' else to_fiftyone)(
-        args, LikelihoodTable.load(args.table), how)
+        args, LikelihoodTable.load(args.table), weighting)
 
 
-def to_csv(args, table, how):
+def to_csv(args, table, weighting):
     from ..export.csv_file import write_csv
     out = args.out or args.table.with_suffix('.csv')
     if out.resolve() == args.table.resolve():
         raise ValueError(f'{out} is the table itself; give another --out')
-    write_csv(out, table, *how)
-    print(f'{len(table)} samples: {out}')
+    write_csv(out, table, *weighting)
+    print(f'{counted(len(table), "sample")}: {out}')
 
 
-def to_fiftyone(args, table, how):
+def to_fiftyone(args, table, weighting):
     from tqdm import tqdm
 
     from ..export.fiftyone_dataset import make_dataset
@@ -92,7 +94,7 @@ def to_fiftyone(args, table, how):
     for note in catalog.notes:
         print(f'note: {note}')
     n = make_dataset(
-        args.name, table, catalog.images, catalog.vectors, *how,
+        args.name, table, catalog.images, catalog.vectors, *weighting,
         overwrite=args.overwrite,
         progress=lambda items, total: tqdm(items, 'samples', total))
-    print(f'{n} samples: fiftyone.load_dataset({args.name!r})')
+    print(f'{counted(n, "sample")}: fiftyone.load_dataset({args.name!r})')

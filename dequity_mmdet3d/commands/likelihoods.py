@@ -9,8 +9,7 @@ Four forms:
 
 and with --apply TABLE the first three assign other samples to its clusters.
 
-Exit status: 0 the table is complete; 1 an error, told in one line on
-standard error, and nothing was written; 2 wrong arguments; 130 interrupted.
+The arguments, and what the exit status says: dequity likelihoods --help.
 """
 import contextlib
 import functools
@@ -59,6 +58,7 @@ def run(args, team):
                                     noise, say)
         return
     samples, embeddings = samples_of(args)
+    groups = None if args.apply else groups_of(samples, args)
     runner.compute_likelihoods(
         samples, args.out,
         embeddings=embeddings,
@@ -68,8 +68,8 @@ def run(args, team):
             args.embeddings_dir, args.embedding_dtype, args.shard_size),
         cameras=args.cameras or DEFAULT_CAMERAS,
         clustering=ClusterSettings(args.method, args.clusters, args.seed,
-                                   noise),
-        kind=args.kind, apply=args.apply, team=team, say=say)
+                                   noise, args.count),
+        kind=args.kind, apply=args.apply, groups=groups, team=team, say=say)
 
 
 def samples_of(args):
@@ -81,3 +81,15 @@ def samples_of(args):
         return sources.samples_from_folder(args.images), None
     return host_config.samples_from_config(args.config, args.cfg_options,
                                            args.split), None
+
+
+def groups_of(samples, args):
+    """Which samples are of one drive, asked before anything is encoded."""
+    from ..likelihood.samples import groups
+    found = groups.groups_of(samples, args.groups)
+    if found is None and args.count == 'drives':
+        raise ValueError('--count drives: neither info file nor file names '
+                         'tell drives for certain; give --groups auto to go '
+                         'by folders and names, or a FILE with the columns '
+                         'id,group')
+    return found

@@ -14,14 +14,9 @@ import argparse
 from pathlib import Path
 
 from .. import __version__
+from ..cli import positive
 from ..machine import tune_for_cpu
-
-
-def count(text):
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f'expected 1 or more, got {text}')
-    return value
+from ..messages import counted
 
 
 def parse_args(argv=None):
@@ -32,9 +27,9 @@ def parse_args(argv=None):
     add = parser.add_argument
     add('table', type=Path, metavar='TABLE', help='Parquet file')
     where = parser.add_mutually_exclusive_group()
-    where.add_argument('--config', type=Path, metavar='CONFIG', help="the "
-                       "host's config that the table was made from: images "
-                       'and objects')
+    where.add_argument('--config', type=Path, metavar='CONFIG',
+                       help='MMDetection3D config that the table was made '
+                       'from: images and objects')
     where.add_argument('--images', type=Path, metavar='DIR', help='the folder '
                        'that the table was made from')
     add('--split', choices=('train', 'val', 'test'), default='train',
@@ -47,23 +42,29 @@ def parse_args(argv=None):
         "table's order (default: those that lie beside the table)")
     add('--runs', nargs='+', type=Path, default=[], metavar='DIR',
         help='--out of dequity compare, or work directories of trainings')
-    add('--out', type=Path, required=True, metavar='DIR', help='for '
-        'index.html, which is replaced if it is there')
+    add('--out', type=Path, required=True, metavar='DIR', help='a folder, '
+        'made if needed, for index.html, which is replaced if it is there')
     add('--eta', type=float, default=1.0, help='where its slider stands at '
         'first (default: 1)')
     add('--gamma', type=float, default=5.0, help='likewise (default: 5)')
     add('--map', choices=('tsne', 'pca'), default='tsne', help='t-SNE, '
         'minutes for 30,000 samples, or principal components, seconds '
         '(default: tsne)')
-    add('--samples', type=count, default=30_000, metavar='N', help='shown one '
-        'by one at most; all count in the charts (default: 30000)')
+    add('--samples', type=positive, default=30_000, metavar='N', help='shown '
+        'one by one at most; all count in the charts (default: 30000)')
     add('--size-mb', type=float, default=50.0, metavar='MB', help='of the '
         'page; images that do not fit are linked, those of common clusters '
         'first (default: 50)')
     add('--seed', type=int, default=0, help='of the map (default: 0)')
     add('--version', action='version',
         version=f'dequity_mmdet3d {__version__}')
-    return parser.parse_args(argv)
+    args = parser.parse_args(argv)
+    if args.out.is_file() or (args.out.suffix.lower() in ('.html', '.htm')
+                              and not args.out.is_dir()):
+        parser.error(f'--out is a folder for index.html, but {args.out} is '
+                     'the name of a file; give a folder, which is made if '
+                     'needed')
+    return args
 
 
 def main(argv=None):
@@ -85,7 +86,8 @@ def main(argv=None):
         embeddings=args.embeddings, objects=True)
     for note in catalog.notes:
         print(f'note: {note}')
-    print(f'{len(table)} samples; map and images follow', flush=True)
+    print(f'{counted(len(table), "sample")}; map and images follow',
+          flush=True)
     path, counts = write_page(
         args.out, table, args.table, catalog, runs, eta=args.eta,
         gamma=args.gamma, projection=args.map, max_samples=args.samples,
@@ -93,12 +95,13 @@ def main(argv=None):
         progress=lambda items, total: tqdm(items, 'images', total))
     bad = counts['unreadable']
     if bad:
-        print(f'note: {len(bad)} images cannot be read and are left out, the '
-              f'first is {bad[0]}')
+        print('note: ' + counted(len(bad), 'image is', 'images are') +
+              f' left out, as unreadable; first {bad[0]}')
     size = path.stat().st_size / 1e6
     if size > args.size_mb:
         print(f'note: {args.size_mb:g} MB cannot be held: plotly alone takes '
               'about 5')
-    print(f'{counts["shown"]} samples on the page, {counts["embedded"]} '
-          f'images in it, {counts["linked"]} linked; '
+    print(f'{counted(counts["shown"], "sample")} on the page, '
+          f'{counted(counts["embedded"], "image")} in it, '
+          f'{counts["linked"]} linked; '
           f'{size:.1f} MB: {path}')

@@ -10,6 +10,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from ..config_files import FOLDER
 from ..machine import tune_for_cpu
 
 AGAIN = 'go on from the last checkpoint with --resume'
@@ -22,14 +23,15 @@ def parse_args(argv):
         argv (Sequence[str]): The arguments of the command.
 
     Returns:
-        tuple[argparse.Namespace, list[str]]: Ours, and what is left for the
-        host's tool.
+        tuple[argparse.Namespace, list[str]]: Ours, and what is left for
+        MMDetection3D's tool.
     """
     parser = argparse.ArgumentParser(
         usage='%(prog)s CONFIG [--table TABLE [--eta ETA] [--gamma GAMMA] '
-        "[--normalize {none,mean}] [--sampler]] [the host's flags]",
+        "[--normalize {none,mean}] [--sampler]] [MMDetection3D's flags]",
         description=__doc__.split('\n', 1)[0],
-        epilog=__doc__.split('\n\n', 1)[1],
+        epilog=__doc__.split('\n\n', 1)[1] +
+        f'\nConfigs of this package lie in {FOLDER}',
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False, allow_abbrev=False)
     add = parser.add_argument_group('weights of a stock config').add_argument
@@ -43,7 +45,8 @@ def parse_args(argv):
         'samples more often in place of weighting their losses')
     ours, rest = parser.parse_known_args(argv)
     if {'-h', '--help'} & {*rest}:
-        print(f"{parser.format_help()}\nthe host's flags:\n", flush=True)
+        print(f"{parser.format_help()}\nMMDetection3D's flags:\n",
+              flush=True)
     given = [name for name in ('eta', 'gamma', 'normalize', 'sampler')
              if getattr(ours, name) is not None]
     if given and ours.table is None:
@@ -73,13 +76,14 @@ def use_weighted_config(args, ours):
         ours (argparse.Namespace): From :func:`parse_args`.
     """
     from ..config_files import read_config
-    from ..weighted_config import weigh
+    from ..weighted_config import weight_config
     from ..whole_file import whole_file
     config = read_config(args.config, args.cfg_options)
     numbers = {name: getattr(ours, name) for name in ('eta', 'gamma')
                if getattr(ours, name) is not None}
-    weigh(config, ours.table, sampler=bool(ours.sampler),
-          normalize='mean' if ours.normalize == 'mean' else None, **numbers)
+    weight_config(
+        config, ours.table, sampler=bool(ours.sampler),
+        normalize='mean' if ours.normalize == 'mean' else None, **numbers)
     # where the host would train it, and where mmengine writes its copy
     stem = Path(args.config).stem
     args.work_dir = (args.work_dir or config.get('work_dir')
@@ -89,7 +93,6 @@ def use_weighted_config(args, ours):
         raise ValueError(
             f'{args.config} lies where the weighted config is to be written; '
             'give another --work-dir')
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as f:
+    with whole_file(path, parents=True) as f:
         f.write(config.pretty_text.encode())
     args.config, args.cfg_options = str(path), None

@@ -79,8 +79,7 @@ class Comparison:
 
     def write(self) -> None:
         """Say in ``out``, made if needed, which arms and seeds there are."""
-        Path(self.out).mkdir(parents=True, exist_ok=True)
-        with whole_file(self._file(self.out)) as f:
+        with whole_file(self._file(self.out), parents=True) as f:
             f.write(json.dumps(dict(arms=self.arms, seeds=list(self.seeds)),
                                indent=1).encode())
 

@@ -4,7 +4,6 @@ Shape letters: N samples.
 """
 import csv
 import io
-from pathlib import Path
 
 from dequity_mmdet3d.table_file import COLUMNS
 from dequity_mmdet3d.weight import sample_weights
@@ -15,7 +14,7 @@ def write_csv(path, table, eta=1.0, gamma=5.0, normalize=None):
     """Write a table as CSV: the file is whole or not there at all.
 
     Args:
-        path (Path): File to write; its folder is made if needed.
+        path (str | Path): File to write; its folder is made if needed.
         table (LikelihoodTable): N samples.
         eta, gamma, normalize: Of the column ``weight``, see
             :func:`dequity_mmdet3d.weight.sample_weights`.
@@ -25,9 +24,7 @@ def write_csv(path, table, eta=1.0, gamma=5.0, normalize=None):
         OSError: If the file cannot be written there.
     """
     text = as_csv(table, eta, gamma, normalize)
-    path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with whole_file(path) as f:
+    with whole_file(path, parents=True) as f:
         f.write(text.encode())
 
 

@@ -5,6 +5,7 @@ import os
 from .. import __version__
 from .choices import (
     CAMERAS,
+    COUNTS,
     DEFAULT_CAMERAS,
     DEFAULT_ENCODER,
     EMBEDDING_DTYPES,
@@ -23,8 +24,10 @@ def parse_args(argv=None):
     parser = argparse.ArgumentParser(
         description='Write down how common every training image looks: the '
         'likelihood table.',
-        epilog='Exit status: 0 the table is complete, 1 an error and nothing '
-        'was written, 2 wrong arguments, 130 interrupted.')
+        epilog='Exit status: 0 the table is complete; 1 an error, told in one '
+        'line on standard error, and no table was written (embeddings that '
+        'were made stay, for the next run); 2 wrong arguments; 130 '
+        'interrupted.')
     source = parser.add_argument_group('samples, one of four forms')
     source.add_argument(
         'config',
@@ -57,13 +60,13 @@ def parse_args(argv=None):
         '--cfg-options',
         nargs='+',
         metavar='KEY=VALUE',
-        help="with CONFIG: changes to it, as in the host's own tools")
+        help="with CONFIG: changes to it, as in MMDetection3D's own tools")
     encode = parser.add_argument_group('encoding of images')
     encode.add_argument(
         '--encoder',
         default=DEFAULT_ENCODER,
         help='%(default)s, whose weights come with the package (default); a '
-        'ResNet of torchvision such as resnet101; or a model of open_clip '
+        'classifier of torchvision such as resnet101; or a model of open_clip '
         'such as ViT-B-32')
     encode.add_argument(
         '--pretrained',
@@ -157,6 +160,19 @@ def parse_args(argv=None):
         'and take the mean or the smallest likelihood (default: '
         f'{DEFAULT_CAMERAS}, which also sees what only one camera sees)')
     estimate.add_argument(
+        '--groups',
+        metavar='auto|none|FILE',
+        help='which samples are frames of one drive: as info file, file '
+        'names and folders tell (auto), or a CSV or Parquet file with the '
+        'columns id,group (default: where info file or file names tell for '
+        'certain)')
+    estimate.add_argument(
+        '--count',
+        choices=COUNTS,
+        default=COUNTS[0],
+        help='whether a scene that one drive shows many times is as common '
+        'as its frames are many, or counts once (default: %(default)s)')
+    estimate.add_argument(
         '--kind',
         choices=KINDS,
         default=KINDS[0],
@@ -202,6 +218,14 @@ def check_forms(parser, args):
         parser.error('--out must not be the table that --apply reads')
     if args.apply is not None and args.cluster_info is not None:
         parser.error('--cluster-info holds no images to apply a table to')
+    if (args.groups is not None or args.count != COUNTS[0]) and (
+            args.apply is not None or args.cluster_info is not None):
+        parser.error('--groups and --count belong to a table that is made, '
+                     'not to --apply and --cluster-info')
+    if args.count == 'drives' and args.method != 'soft':
+        parser.error('--count drives belongs to --method soft')
+    if args.count == 'drives' and args.groups == 'none':
+        parser.error('--count drives needs to know them, by --groups')
     if args.split != 'train' and (args.apply is None or args.config is None):
         parser.error(f'--split {args.split} belongs to --apply with CONFIG: '
                      'likelihoods are fitted to the training set only')

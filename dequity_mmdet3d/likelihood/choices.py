@@ -25,6 +25,8 @@ NOISE = ('single', 'cluster', 'nearest')
 # sees (docs/measured.md).
 CAMERAS = ('mean', 'concat', 'likelihood-mean', 'likelihood-min')
 DEFAULT_CAMERAS = 'likelihood-mean'
+# What the likelihood counts (docs/likelihood.md, "Drives").
+COUNTS = ('frames', 'drives')
 # What a cluster's size is divided by: the largest's, or that of all samples.
 KINDS = ('relative', 'share')
 # Of a config: whose dataloader to take.

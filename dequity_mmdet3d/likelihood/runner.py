@@ -54,7 +54,8 @@ class Encoding:
 
 def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
                         cameras=DEFAULT_CAMERAS, clustering=None,
-                        kind=KINDS[0], apply=None, team=None, say=None):
+                        kind=KINDS[0], apply=None, groups=None, team=None,
+                        say=None):
     """Write down how common every sample looks.
 
     What lies beside the table, see :mod:`.beside`, is written with it.
@@ -72,6 +73,8 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
         kind (str): One of ``KINDS``, see :func:`.likelihood_from_labels`.
         apply (str | Path, optional): A finished table; nothing is fitted
             then, but the samples are assigned to its clusters.
+        groups (Groups, optional): Which samples are of one drive, see
+            :func:`.groups.groups_of`.
         team (Alone, optional): The processes that share the encoding, see
             :func:`.processes.connect`. All of them call this.
         say (Callable, optional): Takes lines for people, in process 0.
@@ -111,7 +114,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     table = None
     if team.rank == 0:
         if fitted is None:
-            table = _fit(embedded, out, clustering, kind, say)
+            table = _fit(embedded, out, clustering, kind, groups, say)
         else:
             table = _apply(embedded, out, fitted, apply, say)
         if embedded.encoded is not None:
@@ -153,30 +156,30 @@ def _nothing(line):
     """For whom nothing is said."""
 
 
-def _encode(samples, out, how, cameras, fitted, team, say):
+def _encode(samples, out, encoding, cameras, fitted, team, say):
     """The samples' embeddings, out of this run and earlier ones."""
     from .embeddings.shards import ShardStore
     from .encoding.embed import embed_samples
     from .encoding.encode import EncodeSettings
     from .encoding.encoders import build_encoder, pick_device
     from .encoding.encoders.precision import pick_precision
-    say(f'loading {how.encoder}')
-    device = team.device(how.device)
+    say(f'loading {encoding.encoder}')
+    device = team.device(encoding.device)
     # machines of one run may differ in what they can do; process 0 decides
     precision = team.gather(
-        pick_precision(how.precision, pick_device(device)))[0]
-    encoder = build_encoder(how.encoder, how.pretrained, device, precision,
-                            how.features)
-    store = ShardStore(how.embeddings_dir or embeddings_folder(out),
-                       how.embedding_dtype, how.shard_size, say)
-    say(f'encoding {len(samples)} samples with {encoder.name} ('
-        f'{encoder.features}) in '
-        f'{encoder.precision} on {encoder.device}' +
+        pick_precision(encoding.precision, pick_device(device)))[0]
+    encoder = build_encoder(encoding.encoder, encoding.pretrained, device,
+                            precision, encoding.features)
+    store = ShardStore(encoding.embeddings_dir or embeddings_folder(out),
+                       encoding.embedding_dtype, encoding.shard_size, say)
+    say(f'encoding {counted(len(samples), "sample")} with {encoder.name} ('
+        f'{encoder.features}) in {encoder.precision} on {encoder.device}' +
         (f', {team.world} processes' if team.world > 1 else ''))
+    settings = EncodeSettings(batch_size=encoding.batch_size,
+                              workers=encoding.workers)
     embedded = embed_samples(
-        samples, encoder,
-        EncodeSettings(batch_size=how.batch_size, workers=how.workers),
-        store, how.skip_bad, bad_images_path(out), team, cameras, fitted)
+        samples, encoder, settings, store, encoding.skip_bad,
+        bad_images_path(out), team, cameras, fitted)
     encoded = embedded.encoded
     if encoded.rate is not None:
         say(f'{encoded.rate:.1f} images/s')
@@ -184,27 +187,33 @@ def _encode(samples, out, how, cameras, fitted, team, say):
         say(f'{len(encoded.failures)} of {len(encoded.usable)} images cannot '
             f'be used; they are listed in {bad_images_path(out)}')
     if embedded.skipped:
-        say(f'{len(embedded.skipped)} samples have no usable image; their '
-            'rows are neutral')
+        n = len(embedded.skipped)
+        say(counted(n, 'sample has no usable image; its row is neutral',
+                    'samples have no usable image; their rows are neutral'))
     return embedded
 
 
-def _fit(embedded, out, clustering, kind, say):
+def _fit(embedded, out, clustering, kind, groups, say):
     from .estimation.make_table import make_table
-    made = make_table(embedded, clustering, kind)
+    made = make_table(embedded, clustering, kind, groups)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(modes_path(out))  # of an earlier table
     if made.fitted is not None:
         made.fitted.save(modes_path(out))
-    return _save(made.table, out, made.diagnosis.lines(), say)
+    lines = made.diagnosis.lines()
+    if made.near is not None:
+        lines.append(made.near.line())
+    return _save(made.table, out, lines, say)
 
 
 def _apply(embedded, out, fitted, source, say):
     from .estimation.make_table import apply_table
     table = apply_table(embedded, fitted)
     unlike = int((table.cluster_id < 0).sum())
-    return _save(table, out, [f'{len(table)} samples; {unlike} are unlike '
-                              f'all that {source} was made from'], say)
+    unlike = counted(unlike, 'is', 'are')
+    return _save(table, out, [
+        f'{counted(len(table), "sample")}; {unlike} unlike all that {source} '
+        'was made from'], say)
 
 
 def _save(table, out, lines, say):

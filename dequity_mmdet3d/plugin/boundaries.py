@@ -95,7 +95,7 @@ def find_boundaries(model, extra=None):
             rows=None, equal=layout == 'rows')
     if not found:
         raise ValueError(
-            'DequityLoss weighs predictions where they enter a method '
+            'DequityLoss weights predictions where they enter a method '
             f'loss_by_feat, and {type(model).__name__} has none; name the '
             'methods that take predictions and return losses with '
             "DequityHook(loss=dict(type='DequityLoss', boundaries="

@@ -90,8 +90,8 @@ class DequityDataset:
         if isinstance(dataset, dict):
             dataset = DATASETS.build(dataset)
         elif not hasattr(dataset, 'full_init'):
-            raise TypeError('dataset should be a config or a data set of the '
-                            f'host, but got {type(dataset)}')
+            raise TypeError('dataset should be a config or a data set of '
+                            f'MMDetection3D, but got {type(dataset)}')
         self.dataset = dataset
         self._fully_initialized = False
         if not lazy_init:

@@ -9,11 +9,11 @@ class Term:
     """A loss term, by the name that the detector gives it.
 
     Args:
-        weighed (bool): Whether its gradient is weighted.
+        weighted (bool): Whether its gradient is weighted.
         shown (bool): Whether its value is weighted, too.
         coupled (bool): Whether it is known to be no sum over the samples.
     """
-    weighed: bool
+    weighted: bool
     shown: bool = False
     coupled: bool = False
 
@@ -24,7 +24,7 @@ class Examination:
 
     Args:
         layouts (dict[str, dict]): By boundary, where the samples are in its
-            predictions, see :func:`.attribution.weigh`.
+            predictions, see :func:`.attribution.weight_predictions`.
         names (dict[tuple, frozenset]): By boundary and the head's name of a
             term, the detector's names of what it becomes a part of.
         shown (dict[str, frozenset]): By boundary, the head's names of the
@@ -44,16 +44,16 @@ class Examination:
                 name for name, term in self.terms.items()
                 if all(getattr(term, k) == v for k, v in wanted.items()))
 
-        both = some(weighed=True, shown=True)
-        gradient = some(weighed=True, shown=False)
-        others = some(weighed=False)
-        coupled = some(weighed=True, coupled=True)
-        weighs = '; '.join(
+        both = some(weighted=True, shown=True)
+        gradient = some(weighted=True, shown=False)
+        others = some(weighted=False)
+        coupled = some(weighted=True, coupled=True)
+        told = '; '.join(
             part for part in (
                 both and f'{both} in value and in gradient',
                 gradient and f"{gradient} in gradient (the log shows "
                 "upstream's values)") if part)
-        line = f'weighs {weighs or "no loss term"}'
+        line = f'weights {told or "no loss term"}'
         if others:
             line += f'; leaves {others}'
         if coupled:
@@ -66,22 +66,22 @@ def check_terms(loss, losses, model):
     """Find loss terms that get around the weights.
 
     Args:
-        loss (DequityLoss): Says which terms are to be weighed.
+        loss (DequityLoss): Says which terms are to be weighted.
         losses (dict): As the detector returns it, computed with weights.
         model (nn.Module): The detector.
 
     Returns:
-        dict[str, bool]: Loss terms, and whether their gradient is weighed.
+        dict[str, bool]: Loss terms, and whether their gradient is weighted.
 
     Raises:
-        ValueError: If a term that should be weighed cannot be attributed to
+        ValueError: If a term that should be weighted cannot be attributed to
             samples.
     """
     names = {id(p): name for name, p in model.named_parameters()}
     result, bad = {}, {}
     for name, tensors in loss_terms(losses).items():
         found = [find_leaks(tensor, names) for tensor in tensors]
-        result[name] = any(weighed for weighed, _ in found)
+        result[name] = any(weighted for weighted, _ in found)
         leaks = sorted({leak for _, some in found for leak in some})
         if leaks and (result[name] or loss.selects(name)):
             bad[name] = leaks
@@ -99,6 +99,6 @@ def check_terms(loss, losses, model):
             'predictions are rows of all samples and each sample has as many '
             'in every batch, or the method also takes what tells how many '
             '(the sample number of each row, offsets, a tensor a sample); or '
-            'name the terms to weigh, and so leave these as they are: '
+            'name the terms to weight, and so leave these as they are: '
             'terms=[...]')
     return result

@@ -5,7 +5,7 @@ from dataclasses import replace
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..weighting.randomness import no_trace
-from .attached import Attached
+from .attachment import Attachment
 from .batch import without_last
 from .examination import Examination, Term, check_terms
 from .observation import Observation
@@ -20,7 +20,7 @@ def examine(loss, model, data_batch):
        smaller by one there is the axis of the samples, and where predictions
        are rows of all samples, what tells how many each has must tell it in
        both;
-    2. of the batch once more, weighed as in training: the graph of every loss
+    2. of the batch once more, weighted as in training: the graph of every loss
        term is searched for ways to a parameter that no weight stands in.
 
     Model, batch and random generators are left as they were, as far as
@@ -35,7 +35,7 @@ def examine(loss, model, data_batch):
         Examination: For :meth:`.DequityLoss.attach`.
 
     Raises:
-        ValueError: If a term that should be weighed cannot be attributed to
+        ValueError: If a term that should be weighted cannot be attributed to
             samples, or ``terms`` names none.
     """
     with no_trace(model):
@@ -51,16 +51,16 @@ def examine(loss, model, data_batch):
         seen.name_terms(_losses(loss, model, data_batch, watch=seen))
         found = Examination(seen.layouts, dict(seen.names), dict(seen.shown))
         _check_patterns(loss, found, seen.returned)
-        weighed = check_terms(
+        weighted = check_terms(
             loss,
             _losses(loss, model, data_batch, found=found, always=True), model)
     return replace(found, terms={
         name: Term(yes, yes and name in seen.values, name in seen.coupled)
-        for name, yes in weighed.items()})
+        for name, yes in weighted.items()})
 
 
 def _losses(loss, model, data_batch, **kwargs):
-    attached = Attached(loss, model, **kwargs)
+    attached = Attachment(loss, model, **kwargs)
     try:
         data = model.data_preprocessor(copy.deepcopy(data_batch), True)
         if isinstance(data, dict):

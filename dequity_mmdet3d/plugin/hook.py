@@ -34,7 +34,7 @@ def equity_datasets(dataset):
 
 @HOOKS.register_module()
 class DequityHook(Hook):
-    """Weighs the losses while training lasts, and logs the weights.
+    """Weights the losses while training lasts, and logs the weights.
 
     As an entry of ``default_hooks``, a dict, it leaves the
     ``custom_hooks`` of an existing project alone::
@@ -49,7 +49,7 @@ class DequityHook(Hook):
     Before the first step a copy of the model computes the losses of the
     first batch, and of the same without its last sample, to see that each
     loss term can be told apart by sample; see :func:`.examine.examine`. A line
-    of the log says what is weighed, in value or in gradient alone.
+    of the log says what is weighted, in value or in gradient alone.
 
     Beside a :class:`.DequitySampler`, which draws samples by the same
     weights, it does nothing.
@@ -64,14 +64,14 @@ class DequityHook(Hook):
         mend_host()
         self.loss = MODELS.build({'type': 'DequityLoss', **(loss or {})})
         self._attached = False
-        self._weighs = True
+        self._active = True
 
     def before_train(self, runner: Runner) -> None:
         """Check that all samples carry a weight, and learn the epoch's."""
         self._attached = False
         loader = runner.train_dataloader
-        self._weighs = not isinstance(loader.sampler, DequitySampler)
-        if not self._weighs:
+        self._active = not isinstance(loader.sampler, DequitySampler)
+        if not self._active:
             _say('DequityHook: samples are drawn by their weights '
                  '(DequitySampler), so their losses are not weighted too')
             return
@@ -92,7 +92,7 @@ class DequityHook(Hook):
     def before_train_iter(self, runner: Runner, batch_idx: int,
                           data_batch: Any = None) -> None:
         """Attach the loss before the first step; follow its schedule."""
-        if not self._weighs:
+        if not self._active:
             return
         if not self._attached:
             self._attach(runner.model, data_batch)
@@ -115,7 +115,7 @@ class DequityHook(Hook):
                          data_batch: Any = None,
                          outputs: dict | None = None) -> None:
         """Write the weights of the batch to the message hub."""
-        if not self._weighs:
+        if not self._active:
             return
         weights = self.loss.take_used()
         scalars = dict(self.loss.weights.current or {})

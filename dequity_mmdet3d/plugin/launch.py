@@ -5,10 +5,18 @@ import sys
 import torch
 
 from dequity_mmdet3d import __version__
-from dequity_mmdet3d.config_files import check_config_file, mend_config_reading
+from dequity_mmdet3d.config_files import (
+    check_config_file,
+    mend_config_reading,
+    read_config,
+)
 
 from .compat import mend_host
 from .convert import host_tools
+from .info_files import check_info_files
+
+# of the data that a tool takes
+SPLITS = {'train.py': ('train', 'val'), 'test.py': ('test', )}
 
 
 def run_host_tool(name, prepare=None):
@@ -19,9 +27,14 @@ def run_host_tool(name, prepare=None):
     ``custom_imports``, and the host is mended.
 
     Args:
-        name (str): File name in the host's ``tools``, such as 'train.py'.
+        name (str): File name in the host's ``tools``, of ``SPLITS``.
         prepare (Callable, optional): Changes the tool's parsed arguments, an
             ``argparse.Namespace``, before it runs.
+
+    Raises:
+        FileNotFoundError: If the tools, the config or an info file that it
+            names are not there.
+        ValueError: If the config cannot be read, or a flag cannot work here.
     """
     if '--version' in sys.argv[1:]:
         import mmdet3d
@@ -33,6 +46,7 @@ def run_host_tool(name, prepare=None):
     if getattr(args, 'amp', False) and not torch.cuda.is_available():
         raise ValueError('--amp needs a GPU (mmengine trains with mixed '
                          'precision there only); leave it out')
+    check_info_files(read_config(args.config, args.cfg_options), SPLITS[name])
     if prepare is not None:
         prepare(args)
     mend_config_reading()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mmdet3d.registry import MODELS
 
-from .attached import Attached
+from .attachment import Attachment
 from .batch_weights import BatchWeighting
 
 if TYPE_CHECKING:
@@ -44,11 +44,11 @@ class DequityLoss:
         schedule (dict, optional): ``eta`` and ``gamma`` over the course of
             training, see :class:`.schedule.Schedule`. Defaults to None.
         terms (list[str], optional): Patterns (``*``, ``?``) of the loss
-            terms to weigh, by the name in the log, 'decode.loss_sem_seg', by
+            terms to weight, by the name in the log, 'decode.loss_sem_seg', by
             the name that the head gives them, 'loss_sem_seg', or with the
             head's own, 'roi_head.bbox_head.loss_cls'. The others
             stay as they are; their head computes its losses twice.
-            None weighs all. Defaults to None.
+            None weights all. Defaults to None.
         boundaries (dict, optional): Methods of a user's own modules that
             take predictions and return losses, where they are not called
             ``loss_by_feat``; see :func:`.boundaries.find_boundaries`.
@@ -87,7 +87,7 @@ class DequityLoss:
         self.terms = terms
         self.boundaries = boundaries
         self.values = values
-        self._attached: Attached | None = None
+        self._attached: Attachment | None = None
 
     def fit(self, likelihood: np.ndarray, eta: float = 1.0,
             gamma: float = 5.0) -> None:
@@ -95,7 +95,7 @@ class DequityLoss:
         self.weights.fit(likelihood, eta, gamma)
 
     def selects(self, *names: str) -> bool:
-        """bool: Whether a loss term, by one of its names, is to be weighed."""
+        """bool: Whether a loss term, by one of its names, is weighted."""
         return self.terms is None or any(
             self.matching(pattern, names) for pattern in self.terms)
 
@@ -105,24 +105,24 @@ class DequityLoss:
         return any(fnmatchcase(name, pattern) for name in names)
 
     def attach(self, model: nn.Module,
-               found: Examination | None = None) -> Attached:
-        """Weigh the losses of a detector from here on.
+               found: Examination | None = None) -> Attachment:
+        """Weight the losses of a detector from here on.
 
         Args:
             model (nn.Module): A detector of the host, unwrapped.
             found (Examination, optional): What :func:`.examine.examine` found
                 in it. Without it only predictions whose axis of samples is
-                plain are weighed, in gradient, and the others raise.
+                plain are weighted, in gradient, and the others raise.
 
         Returns:
-            Attached: Until :meth:`detach`.
+            Attachment: Until :meth:`detach`.
 
         Raises:
             ValueError: If nothing in it takes predictions and returns
                 losses, as far as is known.
         """
         self.detach()
-        self._attached = Attached(self, model, found)
+        self._attached = Attachment(self, model, found)
         return self._attached
 
     def detach(self) -> None:

@@ -20,7 +20,7 @@ from ..weighting.attribution import (
 from ..weighting.leaks import loss_terms, reached
 from ..weighting.rows import find_rule, rules_in
 from ..weighting.values import is_sum, parts_of
-from .attached import elements_of, losses_of
+from .attachment import elements_of, losses_of
 from .families import coupled_terms, couples
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Observation:
     def __call__(self, boundary: Boundary, module: nn.Module, run: Callable,
                  arguments: dict, weights: BatchWeights,
                  samples: list | None) -> Any:
-        """In place of the weighed losses, see :class:`.attached.Attached`."""
+        """In place of the weighted losses, see :mod:`.attachment`."""
         b = len(weights)
         told = boundary.rows and partial(boundary.rows, module)
         known = dict(dict(data_samples=samples), **arguments)

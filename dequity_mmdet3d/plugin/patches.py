@@ -17,9 +17,9 @@ def patch(attached, model):
     """Let something see what a detector computes.
 
     Args:
-        attached (Attached): Its ``batch`` stands around each method that gets
-            data samples, its ``at_boundary`` around each boundary, and its
-            ``step`` around the detector's losses.
+        attached (Attachment): Its ``batch`` stands around each method that
+            gets data samples, its ``at_boundary`` around each boundary, and
+            its ``step`` around the detector's losses.
         model (nn.Module): A detector, unwrapped.
 
     Returns:

@@ -117,7 +117,7 @@ def join_layouts(one: dict, other: dict) -> dict:
     """What two calls of a loss in one step agree on.
 
     Args:
-        one (dict): By path, see :func:`weigh`.
+        one (dict): By path, see :func:`weight_predictions`.
         other (dict): Likewise.
 
     Returns:
@@ -134,8 +134,9 @@ def join_layouts(one: dict, other: dict) -> dict:
     return joined
 
 
-def weigh(arguments: dict, layout: dict, weights: BatchWeights,
-          told: Callable | None = None, more: dict | None = None) -> dict:
+def weight_predictions(arguments: dict, layout: dict, weights: BatchWeights,
+                       told: Callable | None = None,
+                       more: dict | None = None) -> dict:
     """Scale the gradients of predictions by the weights of their samples.
 
     Args:

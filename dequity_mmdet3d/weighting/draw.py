@@ -41,8 +41,8 @@ def expected_counts(weights: np.ndarray, n: int) -> np.ndarray:
         raise ValueError(
             'at least one weight must be above 0, but all '
             f'{len(weights)} are 0, so no sample can be drawn; raise eta of '
-            'DequityDataset (with eta=0 a sample of likelihood 1 weighs 0), '
-            'and check that the data set is not empty')
+            'DequityDataset (with eta=0 a sample of likelihood 1 has weight '
+            '0), and check that the data set is not empty')
     weights = weights / weights.max()  # their sum neither over- nor underflows
     return n * weights / weights.sum()
 

@@ -22,7 +22,7 @@ def find_leaks(term: torch.Tensor,
         tuple[bool, list[str]]: Whether any of its gradient passes a weight,
         and the names of parameters that get some that does not.
     """
-    weighed, leaks = False, set()
+    weighted, leaks = False, set()
     seen, todo = set(), [term.grad_fn]
     if id(term) in names:
         leaks.add(names[id(term)])
@@ -32,13 +32,13 @@ def find_leaks(term: torch.Tensor,
             continue
         seen.add(node)
         if isinstance(node, ScaleGradient._backward_cls):
-            weighed = True
+            weighted = True
             continue
         leaf = getattr(node, 'variable', None)
         if leaf is not None and id(leaf) in names:
             leaks.add(names[id(leaf)])
         todo += [parent for parent, _ in node.next_functions]
-    return weighed, sorted(leaks)
+    return weighted, sorted(leaks)
 
 
 def loss_terms(losses: dict) -> dict[str, list]:

@@ -66,6 +66,18 @@ def test_the_door_is_the_command(name):
     assert ours == doors
 
 
+@pytest.mark.parametrize('argv', [
+    *([name] for name in DOORS), ['export', 'csv'], ['export', 'fiftyone']])
+def test_help_names_defaults_where_there_are_some(argv, capsys, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', [])
+    with pytest.raises(SystemExit) as end:
+        main([*argv, '--help'])
+    assert end.value.code == 0
+    text = capsys.readouterr().out
+    for nothing in ('(default: None)', '(default: False)', '==SUPPRESS=='):
+        assert nothing not in text
+
+
 def test_wrong_arguments_end_with_2():
     done = dequity('likelihoods')
     assert done.returncode == 2

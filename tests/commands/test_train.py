@@ -7,7 +7,7 @@ import pytest
 
 from dequity_mmdet3d.commands import train
 from dequity_mmdet3d.compare.arms import arm_config, parse_arm
-from dequity_mmdet3d.config_files import read_config
+from dequity_mmdet3d.config_files import FOLDER, read_config
 from dequity_mmdet3d.weight import dequity_weight
 from tests.commands.test_main import dequity
 from tests.helpers import ROOT, run_tool
@@ -130,7 +130,9 @@ def test_what_is_ours_is_taken_out():
 def test_help_has_our_flags_and_the_hosts():
     done = run_tool('train.py', '--help')
     assert done.returncode == 0
-    for text in ('--table TABLE', '--sampler', '--auto-scale-lr'):
+    # a wheel's user has no clone with a folder of configs
+    for text in ('--table TABLE', '--sampler', '--auto-scale-lr',
+                 str(FOLDER)):
         assert text in done.stdout
 
 
@@ -141,13 +143,28 @@ def test_no_table():
     assert done.stdout.count('\n') == 1
 
 
+@pytest.mark.parametrize('command, split', [
+    (('train', NEW_STYLE), 'train'),
+    (('train', ROOT / 'configs/second_dequity_kitti.py'), 'train'),
+    (('test', NEW_STYLE, 'none.pth'), 'val')])
+def test_data_that_is_not_there(command, split, tmp_path):
+    """One line, before anything is made of it."""
+    done = dequity(*command, '--work-dir', tmp_path / 'run')
+    assert done.returncode == 1, done.stdout
+    line, = done.stdout.splitlines()
+    assert line.startswith('error: there is no info file data/kitti/'
+                           f'kitti_infos_{split}.pkl (looked from ')
+    assert 'dequity create-data' in line
+    assert not (tmp_path / 'run').exists()
+
+
 def test_pure_python_config_trains_and_is_tested(mini_kitti, tmp_path):
     """Each frame has the weight of its likelihood, by gamma 3."""
-    leaf = 'train_dataloader.dataset.dataset'
+    base = 'train_dataloader.dataset.dataset'
     changes = [
-        f'data_root={mini_kitti}', f'{leaf}.data_root={mini_kitti}',
-        f'{leaf}.pipeline.2.db_sampler.data_root={mini_kitti}',
-        f'{leaf}.pipeline.2.db_sampler.info_path='
+        f'data_root={mini_kitti}', f'{base}.data_root={mini_kitti}',
+        f'{base}.pipeline.2.db_sampler.data_root={mini_kitti}',
+        f'{base}.pipeline.2.db_sampler.info_path='
         f'{mini_kitti}/kitti_dbinfos_train.pkl',
         *(f'{split}_dataloader.dataset.data_root={mini_kitti}'
           for split in ('val', 'test')),

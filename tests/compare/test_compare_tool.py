@@ -42,7 +42,7 @@ def test_pairs_then_nothing_twice(tmp_path, data):
     runs = [tmp_path / arm / 'seed_4' for arm in ('baseline', 'equity')]
     # the same weights, batch and augmentation; gradients differ
     assert first_loss(runs[0]) == first_loss(runs[1])
-    assert 'DequityLoss: weighs' in (runs[1] / 'train.log').read_text()
+    assert 'DequityLoss: weights' in (runs[1] / 'train.log').read_text()
     assert 'Dequity' not in (runs[0] / 'train.log').read_text().split(
         'Iter(train)')[1]
     with open(tmp_path / 'comparison.csv', newline='') as f:

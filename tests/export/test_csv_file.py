@@ -48,6 +48,7 @@ def test_tool(table, tmp_path):
         ((path, '--out', path), 'is the table itself'),
         ((path, '--eta', -1), 'eta must be a finite number'),
         ((path, '--out', path / 'x' / 'y.csv'), 't.parquet'),
+        ((path, '--out', tmp_path), f'cannot write {tmp_path}: that is a '),
     ):
         done = run_tool('export.py', 'csv', *args)
         last = done.stdout.strip().split('\n')[-1]

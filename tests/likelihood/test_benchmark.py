@@ -75,10 +75,10 @@ def test_rare_are_whole_modes():
     assert families.scores(truth, truth)['auroc'] == 1
 
 
-def run(tmp_path, *args):
+def run(tmp_path, *args, name='compare_methods.py'):
     return subprocess.run(
-        [sys.executable, '-W', 'ignore',
-         str(ROOT / 'benchmarks/compare_methods.py'), '--n', '80', *args],
+        [sys.executable, '-W', 'ignore', str(ROOT / 'benchmarks' / name),
+         *args],
         capture_output=True, text=True, timeout=300, cwd=tmp_path,
         env=dict(os.environ, PYTHONPATH=str(ROOT), DEQUITY_BENCH=''))
 
@@ -97,9 +97,9 @@ def family(name, seed, n):
 def scores(truth, estimate):
     return dict(rho=float((estimate == truth).mean()), gap=0.0, auroc=1.0)
 ''')
-    done = run(tmp_path, '--families', 'own/one_mode', 'bench/*', '--seeds',
-               '2', '--methods', 'hdbscan', 'hdbscan:cluster', 'knn',
-               '--bench', 'other.py', '--out', 'table.md')
+    done = run(tmp_path, '--n', '80', '--families', 'own/one_mode', 'bench/*',
+               '--seeds', '2', '--methods', 'hdbscan', 'hdbscan:cluster',
+               'knn', '--bench', 'other.py', '--out', 'table.md')
     assert done.returncode == 0, done.stderr
     assert (tmp_path / 'table.md').read_text() == done.stdout
     rows = [line.split(' | ') for line in done.stdout.splitlines()
@@ -120,5 +120,12 @@ def scores(truth, estimate):
 def test_wrong_arguments(tmp_path, args, text):
     pytest.importorskip('sklearn')
     pytest.importorskip('faiss')
-    done = run(tmp_path, *args)
+    done = run(tmp_path, '--n', '80', *args)
     assert done.returncode in (1, 2) and text in done.stderr
+
+
+def test_start_up_and_memory(tmp_path):
+    pytest.importorskip('torch')
+    done = run(tmp_path, '1001', name='encoding_scale.py')
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith('1001 tiny images, ')

@@ -489,6 +489,6 @@ def test_provenance_is_json_for_any_reader(tmp_path):
     assert set(meta) == {
         'format_version', 'package_version', 'source', 'dataset', 'split',
         'id_type', 'ids_sha256', 'encoder', 'clustering', 'diagnosis',
-        'kind', 'seed', 'n',
+        'near_duplicates', 'kind', 'seed', 'n',
         'versions', 'date'
     }

@@ -52,16 +52,16 @@ def test_a_table_from_images_and_for_others(tmp_path):
                         reason='the embedded weights are an extra')
     write_images(tmp_path / 'images', 8)
     samples = samples_from_folder(tmp_path / 'images')
-    how = Encoding(device='cpu', precision='float32',
-                   embeddings_dir=tmp_path / 'e', batch_size=2, workers=0)
+    encoding = Encoding(device='cpu', precision='float32',
+                        embeddings_dir=tmp_path / 'e', batch_size=2, workers=0)
     said = []
-    table = compute_likelihoods(samples, tmp_path / 't.parquet', encoding=how,
-                                say=said.append)
+    table = compute_likelihoods(samples, tmp_path / 't.parquet',
+                                encoding=encoding, say=said.append)
     assert table.sample_id.tolist() == samples.ids
     assert any(line.endswith('images/s') for line in said)
     assert said[-1].startswith(f'embeddings: {tmp_path / "e"}')
     applied = compute_likelihoods(
-        samples, tmp_path / 'a.parquet', encoding=how,
+        samples, tmp_path / 'a.parquet', encoding=encoding,
         apply=tmp_path / 't.parquet', say=said.append)
     assert '1 of 1 shards of embeddings are there already' in said
     assert applied.likelihood.tolist() == table.likelihood.tolist()

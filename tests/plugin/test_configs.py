@@ -238,9 +238,9 @@ def test_nuscenes_key_frame(shared_data, tmp_path, name, items):
     if cfg.dataset.type == 'CBGSDataset':
         # one frame lacks classes, for which the host divides by zero
         cfg.dataset = cfg.dataset.dataset
-    leaf = cfg.dataset
-    leaf.data_root = str(shared_data / 'nuscenes')
+    base = cfg.dataset
+    base.data_root = str(shared_data / 'nuscenes')
     # its data base of objects is not here
-    leaf.pipeline = [t for t in leaf.pipeline if t.type != 'ObjectSample']
+    base.pipeline = [t for t in base.pipeline if t.type != 'ObjectSample']
     np.random.seed(0)
     check_items(DATASETS.build(cfg), [0.25] * items, HOST[name][1])

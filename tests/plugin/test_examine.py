@@ -17,7 +17,7 @@ HEADS = [toys.Dense, toys.Queries, toys.Lists]
 WEIGHTS = [0.25, 1.0, 0.5]
 
 
-def weighed(model, weights, batch=None, **kwargs):
+def weighted(model, weights, batch=None, **kwargs):
     """Gradients of a step, examined before."""
     loss = DequityLoss(**kwargs)
     batch = batch or toys.toy_batch(len(weights), weights)
@@ -28,7 +28,7 @@ def weighed(model, weights, batch=None, **kwargs):
         loss.detach()
 
 
-def slow(model, weights, unweighed=()):
+def slow(model, weights, unweighted=()):
     """Each sample alone, with the factor of the whole batch."""
     whole = toys.toy_batch(len(weights))
     factor = toys.positives([s.y for s in whole['data_samples']])
@@ -41,8 +41,8 @@ def slow(model, weights, unweighed=()):
         model.zero_grad()
         losses = model(**one)
         (weight * total_loss(
-            {k: v for k, v in losses.items() if k not in unweighed}) +
-         total_loss({k: v for k, v in losses.items() if k in unweighed})
+            {k: v for k, v in losses.items() if k not in unweighted}) +
+         total_loss({k: v for k, v in losses.items() if k in unweighted})
          ).backward()
         for head in model.modules():
             head.__dict__.pop('factor', None)
@@ -65,25 +65,25 @@ def test_each_sample_has_its_weight(head, b):
     """b = 3: as many samples as decoder layers; b = 4: as channels."""
     model = toys.build_toy(head)
     weights = (WEIGHTS + [0.125])[:b]
-    assert_same(weighed(model, weights), slow(model, weights))
+    assert_same(weighted(model, weights), slow(model, weights))
 
 
 def test_several_heads():
     model = toys.build_toy(a=toys.Dense, b=toys.Queries, c=toys.Lists)
-    assert_same(weighed(model, WEIGHTS), slow(model, WEIGHTS))
+    assert_same(weighted(model, WEIGHTS), slow(model, WEIGHTS))
 
 
 @pytest.mark.parametrize('head', HEADS)
 def test_weights_of_one_are_bit_identical(head):
     model = toys.build_toy(head)
     stock = toys.gradients(model, toys.toy_batch(3))
-    assert_same(weighed(model, [1.0] * 3), stock, rtol=0, atol=0)
+    assert_same(weighted(model, [1.0] * 3), stock, rtol=0, atol=0)
 
 
 @pytest.mark.parametrize('head', HEADS)
 def test_weight_zero_gives_exactly_no_gradient(head):
     model = toys.build_toy(head)
-    for gradient in weighed(model, [0.0] * 3).values():
+    for gradient in weighted(model, [0.0] * 3).values():
         assert (gradient == 0).all()
 
 
@@ -95,8 +95,8 @@ def test_order_of_the_batch(head):
     for s in batch['data_samples']:
         s.y, s.points = s.y.double(), s.points.double()
     turned = {k: [v[i] for i in (2, 0, 1)] for k, v in batch.items()}
-    assert_same(weighed(model, WEIGHTS, batch),
-                weighed(model, WEIGHTS, turned))
+    assert_same(weighted(model, WEIGHTS, batch),
+                weighted(model, WEIGHTS, turned))
 
 
 def test_values_stay_the_hosts():
@@ -111,12 +111,12 @@ def test_values_stay_the_hosts():
 def test_terms_by_name():
     model = toys.build_toy(toys.Dense)
     assert_same(
-        weighed(model, WEIGHTS, terms=['*_cls']),
-        slow(model, WEIGHTS, unweighed=['loss_box']))
+        weighted(model, WEIGHTS, terms=['*_cls']),
+        slow(model, WEIGHTS, unweighted=['loss_box']))
     model = toys.build_toy(a=toys.Dense, b=toys.Dense)
     assert_same(
-        weighed(model, WEIGHTS, terms=['a.*', 'b.loss_box']),
-        slow(model, WEIGHTS, unweighed=['b_loss_cls']))
+        weighted(model, WEIGHTS, terms=['a.*', 'b.loss_box']),
+        slow(model, WEIGHTS, unweighted=['b_loss_cls']))
 
 
 def test_terms_of_one_head_leave_the_others_to_the_host():
@@ -124,7 +124,7 @@ def test_terms_of_one_head_leave_the_others_to_the_host():
     loss = DequityLoss(terms=['a.loss_*'])
     batch = toys.toy_batch(3, WEIGHTS)
     terms = examine(loss, model, batch).terms
-    assert [n for n, term in terms.items() if term.weighed] == [
+    assert [n for n, term in terms.items() if term.weighted] == [
         'a_loss_cls', 'a_loss_box']
 
 
@@ -146,17 +146,17 @@ def test_unknown_terms():
     model = toys.build_toy(toys.Dense)
     with pytest.raises(ValueError, match=r"\['loss_iou'\], but the loss terms "
                        r"are \['hits', 'loss_box', 'loss_cls'\]"):
-        weighed(model, WEIGHTS, terms=['loss_cls', 'loss_iou'])
+        weighted(model, WEIGHTS, terms=['loss_cls', 'loss_iou'])
 
 
 def test_a_parameter_inside_a_loss_is_named():
     model = toys.build_toy(toys.Uncertain)
     with pytest.raises(ValueError, match=r'1 of 2 loss terms .* loss_box '
                        r'\(reaches head.log_variance\)'):
-        weighed(model, WEIGHTS)
+        weighted(model, WEIGHTS)
     assert_same(
-        weighed(model, WEIGHTS, terms=['loss_cls']),
-        slow(model, WEIGHTS, unweighed=['loss_box']))
+        weighted(model, WEIGHTS, terms=['loss_cls']),
+        slow(model, WEIGHTS, unweighted=['loss_box']))
 
 
 def test_a_loss_outside_of_the_convention_is_named():
@@ -164,19 +164,19 @@ def test_a_loss_outside_of_the_convention_is_named():
     with pytest.raises(ValueError, match=r'1 of 3 loss terms .*'
                        r'depth_loss_depth \(reaches backbone.bias, '
                        r'backbone.weight and more\).*boundaries'):
-        weighed(model, WEIGHTS)
+        weighted(model, WEIGHTS)
 
 
 def test_boundaries_of_ones_own():
     model = toys.build_toy(a=toys.Dense, depth=toys.DepthLosses)
     with pytest.raises(ValueError, match='depth_loss_depth'):
-        weighed(model, WEIGHTS)
+        weighted(model, WEIGHTS)
     boundaries = {'depth.depth_losses': 'rows'}
     assert_same(
-        weighed(model, WEIGHTS, boundaries=boundaries), slow(model, WEIGHTS))
+        weighted(model, WEIGHTS, boundaries=boundaries), slow(model, WEIGHTS))
     # rows have no axis of samples
     with pytest.raises(ValueError, match='depth_loss_depth'):
-        weighed(model, WEIGHTS, boundaries={'depth.depth_losses': None})
+        weighted(model, WEIGHTS, boundaries={'depth.depth_losses': None})
 
 
 @pytest.mark.parametrize('boundaries, match', [
@@ -186,7 +186,7 @@ def test_boundaries_of_ones_own():
 ])
 def test_wrong_boundaries(boundaries, match):
     with pytest.raises(ValueError, match=match):
-        weighed(toys.build_toy(a=toys.Dense), WEIGHTS, boundaries=boundaries)
+        weighted(toys.build_toy(a=toys.Dense), WEIGHTS, boundaries=boundaries)
 
 
 def test_a_model_without_losses_that_are_known():
@@ -294,7 +294,7 @@ def test_a_head_called_alone_reads_the_meta_information():
         plain.loss_by_feat([z], targets)
 
 
-def test_without_examining_only_what_is_plain_is_weighed():
+def test_without_examining_only_what_is_plain_is_weighted():
     model = toys.build_toy(toys.Lists)
     DequityLoss().attach(model)
     with pytest.raises(ValueError, match=r'preds.0.0 of shape \(3, 4\) there'
@@ -333,7 +333,7 @@ def test_a_term_that_comes_later_is_named():
     model(**batch)
 
 
-def test_a_term_that_comes_later_and_is_weighed():
+def test_a_term_that_comes_later_and_is_weighted():
 
     class Later(toys.Dense):
         step = 0
@@ -374,7 +374,7 @@ def test_rows_where_the_convention_has_an_axis():
     batch = toys.toy_batch(3, WEIGHTS)
     with pytest.raises(ValueError, match="'rows' in place of None"):
         examine(DequityLoss(), model, batch)
-    got = weighed(model, WEIGHTS, batch,
+    got = weighted(model, WEIGHTS, batch,
                   boundaries={'head.loss_by_feat': 'rows'})
     each = [toys.gradients(model, toys_of(batch, i)) for i in range(3)]
     assert_same(got, {n: sum(w * g[n] for w, g in zip(WEIGHTS, each))

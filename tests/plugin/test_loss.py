@@ -233,7 +233,7 @@ def test_attached_and_detached_leave_no_trace(mini_config):
     assert 'loss' not in vars(model)
 
 
-def test_a_copy_of_the_model_weighs_its_own_head(mini_config):
+def test_a_copy_of_the_model_weights_its_own_head(mini_config):
     """As EMA hooks make one."""
     model = build(mini_config)
     DequityLoss().attach(model)

@@ -152,7 +152,7 @@ class Slow(Hook):
 
 
 ARMS = {
-    'weighed': (dict(), True),
+    'weighted': (dict(), True),
     'drawn': (dict(sampler='DequitySampler'), True),
     'baseline': (dict(gamma=0), False)
 }

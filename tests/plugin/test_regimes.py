@@ -14,7 +14,7 @@ from torch.utils.checkpoint import checkpoint
 from dequity_mmdet3d.plugin import DequityLoss
 from dequity_mmdet3d.plugin.examine import examine
 from tests.plugin import toys
-from tests.plugin.test_examine import WEIGHTS, assert_same, slow, weighed
+from tests.plugin.test_examine import WEIGHTS, assert_same, slow, weighted
 from tests.zoo import Reads, total_loss
 
 pytestmark = pytest.mark.slow
@@ -31,7 +31,7 @@ def test_autocast():
     model = toys.build_toy(toys.Dense)
     batch = toys.toy_batch(3, WEIGHTS)
     with torch.autocast('cpu', dtype=torch.bfloat16):
-        got = weighed(model, WEIGHTS, batch)
+        got = weighted(model, WEIGHTS, batch)
         want = slow(model, WEIGHTS)
     assert_same(got, want, rtol=0.02, atol=0.02)
     x = torch.ones(3, 4, dtype=torch.bfloat16, requires_grad=True)
@@ -45,7 +45,7 @@ def test_autocast():
 def test_gradient_accumulation():
     model = toys.build_toy(toys.Dense)
     batches = [toys.toy_batch(3, WEIGHTS, seed) for seed in (0, 1)]
-    want = [weighed(model, WEIGHTS, batch) for batch in batches]
+    want = [weighted(model, WEIGHTS, batch) for batch in batches]
     model.zero_grad()
     wrapper = OptimWrapper(
         torch.optim.SGD(model.parameters(), 1.0), accumulative_counts=2)
@@ -74,7 +74,7 @@ def test_gradient_checkpointing(reentrant):
     want = slow(model, WEIGHTS)
     saving = Saving(head=model.head)
     saving.backbone = model.backbone
-    assert_same(weighed(saving, WEIGHTS), want)
+    assert_same(weighted(saving, WEIGHTS), want)
 
 
 @pytest.mark.parametrize('backend', [
@@ -105,7 +105,7 @@ def test_batch_norm_couples_samples_as_it_does_in_the_host():
     model = toys.build_toy(toys.Dense)
     model.backbone = nn.Sequential(model.backbone, nn.BatchNorm1d(toys.C))
     batch = toys.toy_batch(3, WEIGHTS)
-    got = weighed(copy.deepcopy(model), WEIGHTS, batch)
+    got = weighted(copy.deepcopy(model), WEIGHTS, batch)
     x = model.backbone(torch.stack(batch['inputs'])).tanh()
     head, targets = model.head, [s.y for s in batch['data_samples']]
     levels = [head.conv(x), head.conv(x[..., ::2])]
@@ -116,11 +116,11 @@ def test_batch_norm_couples_samples_as_it_does_in_the_host():
     assert_same(got, {n: p.grad for n, p in model.named_parameters()})
 
 
-def test_a_copy_of_the_model_weighs_itself():
+def test_a_copy_of_the_model_is_weighted():
     """As hooks that average models make one."""
     model = toys.build_toy(toys.Dense)
     batch = toys.toy_batch(3, WEIGHTS)
-    want = weighed(model, WEIGHTS, batch)
+    want = weighted(model, WEIGHTS, batch)
     attached(model, batch)
     copied = copy.deepcopy(model)
     for p in model.parameters():
@@ -166,7 +166,7 @@ def test_two_processes(tmp_path):
     each = []
     for rank in (0, 1):
         model, batch = two_heads(rank)
-        each.append(weighed(model, RANK_WEIGHTS[rank], batch))
+        each.append(weighted(model, RANK_WEIGHTS[rank], batch))
     want = {n: (each[0][n] + each[1][n]) / 2 for n in each[0]}
     for got in in_two_processes(two_heads, tmp_path):
         assert_same(got, want)
@@ -194,7 +194,7 @@ def test_synchronised_batch_norm(tmp_path):
     parts = [synchronised(rank)[1] for rank in (0, 1)]
     batch = {key: parts[0][key] + parts[1][key] for key in parts[0]}
     model = normalized(nn.BatchNorm1d, 4.0)
-    want = weighed(model, sum(RANK_WEIGHTS, []), batch)
+    want = weighted(model, sum(RANK_WEIGHTS, []), batch)
     for got in in_two_processes(synchronised, tmp_path):
         assert_same(got, want, rtol=1e-4, atol=1e-5)
 
@@ -258,7 +258,7 @@ def test_frames_of_a_queue():
 
     temporal = Temporal(head=model.head)
     temporal.backbone = model.backbone
-    assert_same(weighed(temporal, WEIGHTS, queue), slow(model, WEIGHTS))
+    assert_same(weighted(temporal, WEIGHTS, queue), slow(model, WEIGHTS))
 
 
 def test_nothing_waits_for_the_device():

@@ -18,7 +18,7 @@ from dequity_mmdet3d.plugin import DequityDataset
 from dequity_mmdet3d.weight import dequity_weight
 from tests.helpers import save_table
 from tests.plugin import toys
-from tests.plugin.test_examine import weighed
+from tests.plugin.test_examine import weighted
 
 pytestmark = pytest.mark.slow
 
@@ -102,7 +102,7 @@ def by_hand(steps, gamma_at):
         batch = {k: [x[k] for x in items] for k in ('inputs', 'data_samples')}
         for sample, w in zip(batch['data_samples'], weights):
             sample.set_metainfo(dict(dequity_weight=w))
-        gradients = weighed(model, weights, batch)
+        gradients = weighted(model, weights, batch)
         with torch.no_grad():
             for name, p in model.named_parameters():
                 p -= LR * gradients[name]
@@ -153,7 +153,7 @@ def test_resumed_schedule(tmp_path, table):
 
 
 def test_exponential_moving_average(tmp_path, table):
-    """The average follows the weighed model, and holds no weights."""
+    """The average follows the weighted model, and holds no weights."""
     hook = dict(type='EMAHook', momentum=0.25)
     run = runner(tmp_path / 'run', table, fresh(), epochs=1,
                  custom_hooks=[hook])
@@ -222,7 +222,7 @@ def test_two_processes(tmp_path, table):
             w = float(dequity_weight(LIKELIHOOD[i]))
             made = item(i)
             made['data_samples'].set_metainfo(dict(dequity_weight=w))
-            each.append(weighed(copy.deepcopy(model), [w], {
+            each.append(weighted(copy.deepcopy(model), [w], {
                 k: [v] for k, v in made.items()}))
         with torch.no_grad():
             for name, p in model.named_parameters():
@@ -243,8 +243,8 @@ def _mix(info, other):
 def test_a_mixed_sample_has_the_weight_of_the_first(table):
     """Mixed within the pipeline."""
     dataset = DequityDataset(Toys(pipeline=[
-        lambda info: _mix(info, leaf.get_data_info(N - 1))]), table)
-    leaf = dataset.dataset
+        lambda info: _mix(info, base.get_data_info(N - 1))]), table)
+    base = dataset.dataset
     weights = dequity_weight(LIKELIHOOD)
     for i in range(N):
         sample = dataset[i]['data_samples']

@@ -245,7 +245,7 @@ def test_the_name_in_the_error_is_the_name_of_the_term():
     loss = DequityLoss(terms=['decode.loss_ce'])
     batch = batch_of((300, 500))
     found = examine(loss, model, batch)
-    assert {n: t.weighed for n, t in found.terms.items()} == {
+    assert {n: t.weighted for n, t in found.terms.items()} == {
         'decode.loss_ce': True, 'decode.loss_lovasz': False}
     loss.attach(model, found)
     got = gradients(model, cross_entropy(model(**batch)))
@@ -263,9 +263,9 @@ def test_lovasz_is_named():
     model = segmentor('Cylinder3D')
     found = examine(DequityLoss(), model, batch_of((300, 500)))
     assert str(found) == (
-        "weighs decode.loss_ce, decode.loss_lovasz in gradient (the log shows "
-        "upstream's values); no sum over samples, so weighted by the sample "
-        'of each prediction: decode.loss_lovasz')
+        'weights decode.loss_ce, decode.loss_lovasz in gradient (the log '
+        "shows upstream's values); no sum over samples, so weighted by the "
+        'sample of each prediction: decode.loss_lovasz')
     model = segmentor('MinkUNet')
     assert 'no sum' not in str(
         examine(DequityLoss(), model, batch_of((300, 500))))

@@ -155,8 +155,8 @@ def test_value_and_gradient(name, monkeypatch):
     stock = model(**batch())
     stock_gradients = gradients(model, stock)
     _, found = attached(model, batch)
-    assert all(term.weighed and term.shown for term in found.terms.values())
-    assert str(found) == f'weighs {", ".join(want)} in value and in gradient'
+    assert all(term.weighted and term.shown for term in found.terms.values())
+    assert str(found) == f'weights {", ".join(want)} in value and in gradient'
     got = model(**batch(WEIGHTS))
     assert values(got) == pytest.approx(values(want), rel=1e-6)
     assert all(abs(values(stock)[t] - v) > 0.01 * v
@@ -194,7 +194,7 @@ def test_some_terms(monkeypatch):
     stock = values(model(**batch()))
     want = values(slow(model, batch, WEIGHTS))
     _, found = attached(model, batch, terms=['loss_bbox'])
-    assert str(found) == ('weighs loss_bbox in value and in gradient; '
+    assert str(found) == ('weights loss_bbox in value and in gradient; '
                           'leaves loss_cls, loss_dir')
     got = values(model(**batch(WEIGHTS)))
     assert got == pytest.approx(dict(stock, loss_bbox=want['loss_bbox']),
@@ -214,7 +214,7 @@ def no_boxes(batch):
 
 
 def test_first_batch_without_boxes(monkeypatch):
-    """Terms without elements are known to be 0, and are weighed later."""
+    """Terms without elements are known to be 0, and are weighted later."""
     model, batch = build(NAME, monkeypatch)
     want = values(slow(model, batch, WEIGHTS))
     _, found = attached(model, no_boxes(batch))
@@ -277,7 +277,7 @@ def test_free_anchor_keeps_its_values(monkeypatch):
     stock = {k: float(v.detach()) for k, v in model(**single()).items()}
     _, found = attached(model, single)
     assert str(found) == (
-        "weighs positive_bag_loss, negative_bag_loss in gradient (the log "
+        "weights positive_bag_loss, negative_bag_loss in gradient (the log "
         "shows upstream's values); no sum over samples, so weighted by the "
         'sample of each prediction: negative_bag_loss')
     assert stock == {k: float(v.detach())
@@ -288,7 +288,7 @@ def test_other_heads_show_the_values_of_the_stock():
     model = toys.build_toy(toys.Dense)
     batch = toys.toy_batch(3, WEIGHTS)
     assert str(examine(DequityLoss(), model, batch)) == (
-        "weighs loss_cls, loss_box in gradient (the log shows upstream's "
+        "weights loss_cls, loss_box in gradient (the log shows upstream's "
         'values)')
 
 

@@ -188,7 +188,7 @@ def test_galleries(found):
     own = catalog.vectors[modes == 0]
     near = np.flatnonzero(modes == 0)[np.argmax(own @ own.mean(0))]
     assert common[0].rows[0] == near
-    # lone because nobody could see them
+    # singletons because nobody could see them
     table = LikelihoodTable(
         table.sample_id, table.likelihood, table.cluster_id,
         table.cluster_size, dict(skipped=table.sample_id[modes < 0].tolist()))

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dequity_mmdet3d.commands.report import parse_args
 from dequity_mmdet3d.table import LikelihoodTable
 from dequity_mmdet3d.weight import dequity_weight
 from tests.helpers import run_tool
@@ -355,6 +356,18 @@ def test_wrong_input(small, tmp_path):
         assert done.returncode == 1 and last.startswith('error: '), last
         assert message in last
         assert not out.exists(), args
+
+
+@pytest.mark.parametrize('name', ['there', 'page.html', 'a/PAGE.HTM'])
+def test_out_is_a_folder(tmp_path, capsys, name):
+    (tmp_path / 'there').touch()
+    (tmp_path / 'folder.html').mkdir()
+    with pytest.raises(SystemExit) as end:
+        parse_args(['t.parquet', '--out', str(tmp_path / name)])
+    assert end.value.code == 2
+    assert '--out is a folder for index.html, but' in capsys.readouterr().err
+    for name in ('folder.html', 'new', 'page.1'):
+        parse_args(['t.parquet', '--out', str(tmp_path / name)])
 
 
 def test_start_of_the_sliders(chrome, small, tmp_path):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dequity_mmdet3d.table import LikelihoodTable
-from tests.conftest import ROOT
+from tests.helpers import ROOT
 from tests.test_imports import HOST, block, run
 
 TEXT = (ROOT / 'docs/other_trainers.md').read_text(encoding='utf-8')

@@ -5,7 +5,7 @@ import torch
 from dequity_mmdet3d.weighting.attribution import (
     join_layouts,
     map_tensors,
-    weigh,
+    weight_predictions,
 )
 from dequity_mmdet3d.weighting.gradient import BatchWeights
 from dequity_mmdet3d.weighting.rows import (
@@ -151,13 +151,13 @@ def test_a_count_that_does_not_fit(rule, match):
     arguments = dict(z=torch.zeros(13, 2, requires_grad=True),
                      it=[torch.zeros(n) for n in COUNTS])
     with pytest.raises(ValueError, match=match):
-        weigh(arguments, {('z', ): rule}, BatchWeights([1, 2, 3]))
+        weight_predictions(arguments, {('z', ): rule}, BatchWeights([1, 2, 3]))
 
 
 def test_an_axis_that_does_not_fit():
     arguments = dict(z=torch.zeros(2, 4, requires_grad=True))
     with pytest.raises(ValueError, match='has not 3 entries, one a sample'):
-        weigh(arguments, {('z', ): 0}, BatchWeights([1, 2, 3]))
+        weight_predictions(arguments, {('z', ): 0}, BatchWeights([1, 2, 3]))
 
 
 def test_calls_that_agree():
@@ -172,8 +172,9 @@ def test_calls_that_agree():
 
 def test_gradients_of_rows():
     z = torch.zeros(sum(COUNTS), 2, requires_grad=True)
-    scaled = weigh(dict(z=z, it=numbers(B)), {('z', ): Numbered(('it', ))},
-                   BatchWeights([0.25, 1.0, 0.5]))
+    scaled = weight_predictions(
+        dict(z=z, it=numbers(B)), {('z', ): Numbered(('it', ))},
+        BatchWeights([0.25, 1.0, 0.5]))
     scaled['z'].sum().backward()
     assert z.grad[:, 0].tolist() == [0.25] * 3 + [1] * 5 + [0.5] * 4
 
@@ -194,8 +195,9 @@ def test_sparse_tensors_are_walked_through():
     rules = rules_in(dict(x=sparse), B)
     rule = Numbered(('x', 'indices'), 0)
     assert rules[rule] == COUNTS
-    scaled = weigh(dict(x=sparse), {('x', 'features'): rule},
-                   BatchWeights([0.25, 1.0, 0.5]))['x']
+    scaled = weight_predictions(
+        dict(x=sparse), {('x', 'features'): rule},
+        BatchWeights([0.25, 1.0, 0.5]))['x']
     assert scaled is not sparse and scaled.indices is sparse.indices
     scaled.features.sum().backward()
     assert z.grad[:, 1].tolist() == [0.25] * 3 + [1] * 5 + [0.5] * 4

@@ -77,11 +77,11 @@ class Checked:
         self.found = None
 
     def examine(self):
-        """dict[str, bool]: Loss terms, and whether they are weighed."""
+        """dict[str, bool]: Loss terms, and whether they are weighted."""
         self.found = examine(
             self.loss, self.model,
             self._batch([1.0] * len(self.batch['data_samples'])))
-        return {name: term.weighed for name, term in self.found.terms.items()}
+        return {name: term.weighted for name, term in self.found.terms.items()}
 
     def _batch(self, weights, order=None):
         """A copy whose samples, in this order, have these weights."""

@@ -22,7 +22,7 @@ from .checks import COUPLED, WEIGHTS, Checked, check, one_factor
 pytestmark = [pytest.mark.slow, pytest.mark.zoo]
 
 # A minute or more each on two cores: here it is only seen that every term of
-# their losses is weighed; tools/zoo_coverage.py checks them as the others.
+# their losses is weighted; tools/zoo_coverage.py checks them as the others.
 SLOW = ('mvfcos3d', 'imvoxelnet', 'fcos3d_r101', 'pgd_r101', 'imvotenet',
         'h3dnet', 'pv_rcnn', 'point-rcnn', 'head-dcn', 'mvxnet', 'smoke')
 
@@ -74,7 +74,7 @@ def test_fcaf3d_at_its_head(name):
     sizes, stock = step(3)
     loss.attach(head, Examination(layouts=dict(
         loss_by_feat=compare_sizes(step(2)[0], sizes, 3))))
-    _, weighed = step(3)
-    for got, want in zip(sum(weighed, []), sum(stock, [])):
+    _, weighted = step(3)
+    for got, want in zip(sum(weighted, []), sum(stock, [])):
         for i, weight in enumerate(WEIGHTS):
             assert torch.equal(got[i], want[i] * weight)

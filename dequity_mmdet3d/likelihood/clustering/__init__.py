@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..choices import METHODS, NOISE
+from ..choices import COUNTS, METHODS, NOISE
 from .density import hdbscan, knn_density, settle_noise, tsne_dbscan
 from .faiss_kmeans import default_clusters, kmeans
 from .modes import Modes, find_modes
@@ -30,6 +30,8 @@ class ClusterSettings:
         noise (str): What 'tsne-dbscan' and 'hdbscan' do with samples outside
             of all clusters: one of :data:`.choices.NOISE`, see
             :func:`.density.settle_noise`. Defaults to 'single'.
+        count (str): One of :data:`.choices.COUNTS`; 'drives' is for the
+            method 'soft', see :mod:`.drives`. Defaults to 'frames'.
 
     Raises:
         ValueError: If a value is out of range, or is not the method's.
@@ -38,9 +40,11 @@ class ClusterSettings:
     clusters: int | None = None
     seed: int = 0
     noise: str = 'single'
+    count: str = COUNTS[0]
 
     def __post_init__(self) -> None:
-        for name, known in (('method', METHODS), ('noise', NOISE)):
+        for name, known in (('method', METHODS), ('noise', NOISE),
+                            ('count', COUNTS)):
             if getattr(self, name) not in known:
                 raise ValueError(f'{name} must be one of {known}, but got '
                                  f'{getattr(self, name)!r}')
@@ -55,6 +59,9 @@ class ClusterSettings:
         if self.clusters is not None and self.method != 'kmeans':
             raise ValueError(f"clusters belongs to the method 'kmeans', but "
                              f'the method is {self.method!r}; leave it out')
+        if self.count != COUNTS[0] and self.method != 'soft':
+            raise ValueError(f"the count {self.count!r} belongs to the method "
+                             f"'soft', but the method is {self.method!r}")
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,7 @@ class Clustering:
         soft (Soft, optional): By the method 'soft'.
         rows (np.ndarray, optional): (N, Q) float32, by the methods 'soft'
             and 'modes', the samples in their subspace.
+        drives (np.ndarray, optional): (N,) int64, where these were counted.
     """
     labels: np.ndarray
     used: dict
@@ -80,14 +88,17 @@ class Clustering:
     modes: Modes | None = None
     soft: Soft | None = None
     rows: Any = None
+    drives: Any = None
 
 
-def cluster(vectors, settings=None):
+def cluster(vectors, settings=None, drives=None):
     """Cluster embeddings.
 
     Args:
         vectors (UnitVectors): (N, D) embeddings.
         settings (ClusterSettings, optional): Defaults to the class's.
+        drives (np.ndarray, optional): (N,) int64 from 0, the drive of each
+            sample, to be counted if the settings say so.
 
     Returns:
         Clustering: For all N samples.
@@ -98,32 +109,37 @@ def cluster(vectors, settings=None):
             with N samples.
     """
     settings = settings or ClusterSettings()
+    if settings.count == 'drives':
+        if drives is None:
+            raise ValueError('drives cannot be counted: it is not known which '
+                             'samples are of one drive; give their groups')
+        return _soft(vectors, settings, drives)
     return _BY_METHOD[settings.method](vectors, settings)
 
 
-def by_size(labels, lone=False):
+def by_size(labels, drop_singletons=False):
     """New numbers for clusters, in the order of falling size.
 
     Args:
         labels (np.ndarray): (N,) int64 in [0, K), each of them in use.
-        lone (bool): Whether a cluster of one sample is no cluster.
+        drop_singletons (bool): Whether a cluster of one sample is none.
 
     Returns:
         np.ndarray: (K,) int64, the new number of each old one; -1 for a
-        lone sample, unless there is only one.
+        singleton, unless there is only one.
     """
     size = np.bincount(labels)
     number = np.empty(len(size), dtype=np.int64)
     # stable, so that equal sizes keep one order
     number[np.argsort(-size, kind='stable')] = np.arange(len(size))
-    if lone and len(labels) > 1:
+    if drop_singletons and len(labels) > 1:
         number[size == 1] = -1
     return number
 
 
-def _soft(vectors, settings):
-    labels, share, soft, rows = find_soft(vectors, settings.seed)
-    number = by_size(labels, lone=True)
+def _soft(vectors, settings, drives=None):
+    labels, share, soft, rows = find_soft(vectors, settings.seed, drives)
+    number = by_size(labels, drop_singletons=True)
     modes = replace(soft.modes, cell_mode=number[soft.modes.cell_mode])
     used = dict(
         method='soft',
@@ -136,13 +152,15 @@ def _soft(vectors, settings):
         slope=soft.counts.slope,
         clear=soft.clear,
         weight=soft.weight)
+    if drives is not None:
+        used['count'] = settings.count
     return Clustering(number[labels], used, share, modes,
-                      replace(soft, modes=modes), rows)
+                      replace(soft, modes=modes), rows, drives)
 
 
 def _modes(vectors, settings):
     labels, modes, rows = find_modes(vectors, settings.seed)
-    number = by_size(labels, lone=True)
+    number = by_size(labels, drop_singletons=True)
     modes = replace(modes, cell_mode=number[modes.cell_mode])
     used = dict(
         method='modes',

@@ -21,7 +21,7 @@ BROAD = 1.5
 # "Common" is the cell at this quantile, by samples: the cells of a large mode
 # are pure; where modes are many, most others hold several.
 COMMON = 0.2
-_MOST_CELLS = 6000  # each has a (Q, Q) matrix
+_MAX_CELLS = 6000  # each has a (Q, Q) matrix
 _RESIDUALS = 3000
 
 
@@ -50,10 +50,10 @@ def number_of_cells(n, factor=1.0):
     """K for N samples: ``CELLS_PER_ROOT`` sqrt(N) of them.
 
     At most N / ``SAMPLES_PER_CELL`` (so that a cell has as many samples on
-    average) and ``_MOST_CELLS``.
+    average) and ``_MAX_CELLS``.
     """
     wanted = round(factor * CELLS_PER_ROOT * math.sqrt(n))
-    return max(1, min(wanted, n // SAMPLES_PER_CELL, _MOST_CELLS))
+    return max(1, min(wanted, n // SAMPLES_PER_CELL, _MAX_CELLS))
 
 
 def make_cells(rows, seed=0, factor=1.0):
@@ -93,13 +93,13 @@ def _split_broad(rows, labels):
     variance = np.array([_variance(rows[m]) for m in members])
     size = np.array([len(m) for m in members])
     scale = _common(variance, size)
-    most = max(min(4 * len(members), _MOST_CELLS), len(members))
+    max_cells = max(min(4 * len(members), _MAX_CELLS), len(members))
     # the broadest first, so that the limit leaves the least broad ones whole;
     # the counter keeps ties in one order
     heap = [(-v, i, m) for i, (v, m) in enumerate(zip(variance, members))]
     heapq.heapify(heap)
     done, made = [], len(heap)
-    while heap and len(heap) + len(done) < most:
+    while heap and len(heap) + len(done) < max_cells:
         v, _, rest = heapq.heappop(heap)
         if -v <= BROAD**2 * scale:
             done.append(rest)

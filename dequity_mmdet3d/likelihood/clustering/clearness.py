@@ -26,7 +26,7 @@ def clearness(log_count: np.ndarray,
     """How far groups alone say how common a sample is.
 
     Args:
-        log_count (np.ndarray): (N,) float64, :meth:`SoftCount.log_count`
+        log_count (np.ndarray): (N,) float64, :meth:`.KernelCount.log_count`
             from ``AFAR``.
         labels (np.ndarray): (N,) int64 in [0, G), the group of each.
 

@@ -145,14 +145,14 @@ def knn_density(vectors, k=10):
     return p
 
 
-def settle_noise(labels, vectors, how):
+def settle_noise(labels, vectors, policy):
     """Decide what becomes of the samples that belong to no cluster.
 
     Args:
         labels (np.ndarray): (N,) integers, -1 for noise.
         vectors (np.ndarray, optional): (N, D) float32 rows of length 1;
             only 'nearest' looks at them.
-        how (str): 'single' leaves them at -1, each a cluster of one, which
+        policy (str): 'single' leaves them at -1, each a cluster of one, which
             is what -1 means in this package. 'cluster' makes one more
             cluster of them all, as the authors' code does: outliers then
             get a high likelihood if there are many. 'nearest' gives each
@@ -163,16 +163,17 @@ def settle_noise(labels, vectors, how):
         np.ndarray: Labels, (N,) int64, a new array.
 
     Raises:
-        ValueError: If ``how`` is unknown, or the lengths differ.
+        ValueError: If ``policy`` is unknown, or the lengths differ.
         ImportError: If faiss, which 'nearest' needs, is not installed.
     """
-    if how not in NOISE:
-        raise ValueError(f'how must be one of {NOISE}, but got {how!r}')
+    if policy not in NOISE:
+        raise ValueError(f'the policy for noise must be one of {NOISE}, but '
+                         f'got {policy!r}')
     labels = np.array(labels, dtype=np.int64)
     noise = labels == -1
-    if how == 'single' or not noise.any():
+    if policy == 'single' or not noise.any():
         return labels
-    if how == 'cluster':
+    if policy == 'cluster':
         labels[noise] = labels.max() + 1
         return labels
     if len(vectors) != len(labels):

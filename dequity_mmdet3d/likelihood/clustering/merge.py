@@ -67,9 +67,9 @@ def merge_cells(cells):
     """
     groups = _Groups(cells)
     entropy, steps = [], []
-    most = None
+    max_entropy = None
     if len(cells.labels) >= SEVERAL * len(cells.size):
-        most = BEGUN * groups.entropy()
+        max_entropy = BEGUN * groups.entropy()
     for level in LEVELS:
         while True:
             pairs = groups.mergeable(level)
@@ -81,7 +81,7 @@ def merge_cells(cells):
             groups.settle()
         entropy.append(groups.entropy())
     entropy = np.array(entropy)
-    stop = stable_level(entropy, most)
+    stop = stable_level(entropy, max_entropy)
     mode = np.arange(len(cells.size))
     # a cell that was merged away is never merged again: last one first
     for _, a, b in reversed([s for s in steps if s[0] <= stop]):
@@ -90,12 +90,12 @@ def merge_cells(cells):
     return Merged(labels, float(stop), entropy)
 
 
-def stable_level(entropy, most=None):
+def stable_level(entropy, max_entropy=None):
     """The level around which the shares of the modes change least.
 
     Args:
         entropy (np.ndarray): (L,) as in :class:`Merged`.
-        most (float, optional): Entropy above which merging has hardly begun.
+        max_entropy (float, optional): Above it merging has hardly begun.
 
     Returns:
         float: One of ``LEVELS``, half a window above ``FIRST`` or higher.
@@ -105,8 +105,8 @@ def stable_level(entropy, most=None):
     start = np.flatnonzero(LEVELS[:-width] >= FIRST - 1e-9)
     drop = entropy[start] - entropy[start + width]
     cost = drop + PREFER_LOW * (LEVELS[start] - FIRST)
-    if most is not None and (entropy[start] <= most).any():
-        cost[entropy[start] > most] = np.inf
+    if max_entropy is not None and (entropy[start] <= max_entropy).any():
+        cost[entropy[start] > max_entropy] = np.inf
     return LEVELS[start[np.argmin(cost)] + width // 2]
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .clearness import clearness, likelihood
+from .drives import drive_weights
 from .modes import Modes, describe_modes, modes_of
 from .soft_count import SoftCount, far_count, soft_count
 from .subspace import Rows, Subspace, principal_subspace
@@ -39,23 +40,41 @@ class Soft:
 
         Args:
             rows (np.ndarray): (M, Q) float32, by :meth:`.Modes.place`.
-            size (np.ndarray): (M,) samples in the mode of each, 1 for none.
+            size (np.ndarray): (M,) what its mode counts, see
+                :meth:`size_of`.
 
         Returns:
             np.ndarray: (M,) float64 in (0, 1].
         """
-        return likelihood(self.counts.log_share(rows), size / self.n,
-                          self.weight)
+        return likelihood(self.counts.log_share(rows),
+                          size / self.counts.count.size.sum(), self.weight)
+
+    def size_of(self, labels: np.ndarray) -> np.ndarray:
+        """What the modes of samples count: samples, or weights of these.
+
+        Args:
+            labels (np.ndarray): (M,) int64 mode of each, -1 for none, which
+                counts as one.
+
+        Returns:
+            np.ndarray: (M,) float64.
+        """
+        mode, size = self.modes.cell_mode, self.counts.count.size
+        some = mode >= 0
+        of_mode = np.bincount(mode[some], size[some])
+        return np.where(labels < 0, 1, np.append(of_mode, 1)[labels])
 
 
 def find_soft(
-    vectors: Rows, seed: int = 0
+    vectors: Rows, seed: int = 0, drives: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, Soft, np.ndarray]:
     """Fit the default estimate; see docs/likelihood.md.
 
     Args:
         vectors (UnitVectors): (N, D) embeddings.
         seed (int): Of all choices by chance. Defaults to 0.
+        drives (np.ndarray, optional): (N,) int64 from 0: count these in
+            place of samples, see :mod:`.drives`.
 
     Returns:
         tuple[np.ndarray, np.ndarray, Soft, np.ndarray]: Mode of each sample,
@@ -65,13 +84,13 @@ def find_soft(
     """
     subspace = principal_subspace(vectors, seed)
     rows = subspace.project(vectors)
-    labels, share, soft = soft_of(rows, subspace, seed)
+    labels, share, soft = soft_of(rows, subspace, seed, drives=drives)
     return labels, share, soft, rows
 
 
 def soft_of(
     rows: np.ndarray, subspace: Subspace | None = None, seed: int = 0,
-    factor: float = 1.0
+    factor: float = 1.0, drives: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray, Soft]:
     """Fit the default estimate to samples in their subspace.
 
@@ -80,6 +99,7 @@ def soft_of(
         subspace (Subspace, optional): Where new samples are to be placed.
         seed (int): Of all choices by chance. Defaults to 0.
         factor (float): Times the usual number of cells. Defaults to 1.
+        drives (np.ndarray, optional): As for :func:`find_soft`.
 
     Returns:
         tuple[np.ndarray, np.ndarray, Soft]: As :func:`find_soft`.
@@ -87,12 +107,16 @@ def soft_of(
     viewpoint = ball_centre(rows, seed)
     seen = directions(rows, viewpoint)
     labels, cells, merged = modes_of(seen, seed, factor)
-    counts = soft_count(seen, cells)
+    each = None if drives is None else drive_weights(seen, cells, drives)
+    counts = soft_count(seen, cells, each)
     log_share = counts.log_share(seen)
     some = slice(None, None, -(-len(seen) // _JUDGES))
+    # frames tell whether groups are clear, whatever is counted
     weight, clear = clearness(
         far_count(seen, cells).log_count(seen[some]), labels[some])
     modes = describe_modes(subspace, seen, cells, merged, viewpoint)
+    if each is None:
+        each = np.ones(len(labels))
     share = likelihood(
-        log_share, np.bincount(labels)[labels] / len(labels), weight)
+        log_share, np.bincount(labels, each)[labels] / each.sum(), weight)
     return labels, share, Soft(modes, counts, weight, clear, len(rows))

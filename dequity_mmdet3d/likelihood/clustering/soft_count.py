@@ -25,11 +25,17 @@ Shape letters: N samples, M others, Q dimensions, K cells.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from .cells import Cells
+from .kernel_count import (
+    KernelCount,
+    cells_of,
+    pair_quantiles,
+    rounded,
+    sums,
+)
 
 # One pair in ten looks alike: of one kind in ten of like size, or in the
 # half of a common one. The order of the likelihoods hardly depends on it.
@@ -44,66 +50,7 @@ NEAR = 0.01
 # Whether groups are clear is asked from afar, where half of all pairs look
 # alike: nearer, the middle of a large group stands out from its rim.
 AFAR = 0.5
-_PAIRS = 500  # samples that the bandwidths are found from
 _LINE = 20_000  # samples that the line is fitted to
-_DIGITS = 6  # of the logarithm
-_PAIRS_AT_ONCE = 2**20  # of samples and cells: what fits into a cache
-
-
-@dataclass(frozen=True)
-class KernelCount:
-    """Samples of a training set that look like another.
-
-    The samples of a cell count at the distance of its mean, farther by the
-    spread inside: K terms for a sample in place of N.
-
-    Args:
-        size (np.ndarray): (K,) float64 samples in each cell.
-        mean (np.ndarray): (K, Q) float32.
-        spread (np.ndarray): (K,) float64 mean square distance of a cell's
-            samples from its mean.
-        bandwidth (float): h, > 0.
-        floor (float): b, in [0, 1). Defaults to 0.
-    """
-    size: np.ndarray
-    mean: np.ndarray
-    spread: np.ndarray
-    bandwidth: float
-    floor: float = 0.0
-
-    def log_count(self, rows: np.ndarray) -> np.ndarray:
-        """Logarithm of m, as a share of the training set.
-
-        Args:
-            rows (np.ndarray): (M, Q) float32.
-
-        Returns:
-            np.ndarray: (M,) float64, at most 0, and at least that of the
-            sample alone.
-        """
-        return self.by_blocks(rows, self.of_squares)
-
-    def by_blocks(self, rows, function):
-        """(M,) what a function makes of (B, K) squares, block by block."""
-        size = max(_PAIRS_AT_ONCE // len(self.size), 1)
-        return np.concatenate([
-            function(_squares(rows[i:i + size], self.mean, self.spread))
-            for i in range(0, len(rows), size)])
-
-    def of_squares(self, square):
-        """As :meth:`log_count`, from (M, K) square distances."""
-        kernel = np.exp(square * np.float32(-1 / self.bandwidth))
-        kernel -= np.float32(self.floor)
-        np.maximum(kernel, 0, out=kernel)
-        n = self.size.sum()
-        share = _sums(kernel, self.size / n) / (1 - self.floor)
-        return _rounded(np.log(np.clip(share, 1 / n, 1)))
-
-    @cached_property
-    def of_cells(self) -> np.ndarray:
-        """(K,) of samples as far from each mean as those of the cell."""
-        return self.of_squares(_squares(self.mean, self.mean, self.spread) +
-                               self.spread[:, None].astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -140,27 +87,29 @@ class SoftCount:
 
         def ask(square):
             kernel = np.exp(square * np.float32(-1 / self.near))
-            said = _sums(kernel, size * self.count.of_cells)
-            return _rounded((self.count.of_squares(square) + said) /
-                            (1 + _sums(kernel, size)))
+            said = sums(kernel, size * self.count.of_cells)
+            return rounded((self.count.of_squares(square) + said) /
+                            (1 + sums(kernel, size)))
 
         return self.count.by_blocks(rows, ask)
 
 
-def soft_count(rows: np.ndarray, cells: Cells) -> SoftCount:
+def soft_count(rows: np.ndarray, cells: Cells,
+               weight: np.ndarray | None = None) -> SoftCount:
     """Fit soft counts.
 
     Args:
         rows (np.ndarray): (N, Q) float32.
         cells (Cells): Of these rows.
+        weight (np.ndarray, optional): (N,) float64 in (0, 1], how much each
+            counts, see :mod:`.drives`. Defaults to 1.
 
     Returns:
         SoftCount: With the bandwidths and the line of these rows.
     """
-    alike, unlike, near = _quantiles(rows, cells, [ALIKE, UNLIKE, NEAR])
-    size, mean, spread = _cells_of(rows, cells)
-    count = KernelCount(size, mean, spread, alike,
-                        float(np.exp(-unlike / alike)))
+    alike, floor, near = bandwidths(rows, cells, weight)
+    size, mean, spread = cells_of(rows, cells, weight)
+    count = KernelCount(size, mean, spread, alike, floor)
     some = rows[::-(-len(rows) // _LINE)]
     log_count = count.log_count(some)
     asked = SoftCount(count, near).asked(some)
@@ -168,6 +117,15 @@ def soft_count(rows: np.ndarray, cells: Cells) -> SoftCount:
     slope = max(float(off @ log_count / max(off @ off, 1e-12)), 1.0)
     level = float(log_count.mean() - slope * asked.mean())
     return SoftCount(count, near, level, slope)
+
+
+def bandwidths(rows: np.ndarray, cells: Cells,
+               weight: np.ndarray | None = None
+               ) -> tuple[float, float, float]:
+    """h, b and h' of rows; arguments as for :func:`soft_count`."""
+    alike, unlike, near = pair_quantiles(rows, cells, [ALIKE, UNLIKE, NEAR],
+                                         weight)
+    return alike, float(np.exp(-unlike / alike)), near
 
 
 def far_count(rows: np.ndarray, cells: Cells) -> KernelCount:
@@ -180,55 +138,6 @@ def far_count(rows: np.ndarray, cells: Cells) -> KernelCount:
     Returns:
         KernelCount: With the bandwidth of these rows.
     """
-    bandwidth, = _quantiles(rows, cells, [AFAR])
-    size, mean, spread = _cells_of(rows, cells)
+    bandwidth, = pair_quantiles(rows, cells, [AFAR])
+    size, mean, spread = cells_of(rows, cells)
     return KernelCount(size, mean, spread, bandwidth)
-
-
-def _cells_of(rows, cells):
-    """Size, mean and spread of cells."""
-    mean = cells.mean.astype(np.float32)
-    square = np.einsum('nq,nq->n', rows, rows, dtype=np.float64)
-    square -= np.einsum('kq,kq->k', mean, mean, dtype=np.float64)[cells.labels]
-    spread = np.bincount(cells.labels, square) / cells.size
-    return cells.size, mean, np.maximum(spread, 0)
-
-
-def _quantiles(rows, cells, at):
-    """Square distances that these parts of all pairs fall short of."""
-    size, mean, spread = _cells_of(rows, cells)
-    some = rows[::-(-len(rows) // _PAIRS)]
-    square = _squares(some, mean, spread).ravel()
-    weight = np.tile(size, len(some))
-    # in float32 two directions that are the same are no nearer than this
-    apart = square > 1e-6  # copies say nothing of a distance
-    if not apart.any():
-        return [1.0] * len(at)
-    square, weight = square[apart], weight[apart]
-    order = np.argsort(square, kind='stable')
-    below = np.cumsum(weight[order])
-    return square[order][np.searchsorted(
-        below, np.array(at) * below[-1])].tolist()
-
-
-def _squares(rows, mean, spread):
-    """(M, K) float32 mean square distances of rows from cells' samples."""
-    # in float64, so that rounding hides in which order a product is summed
-    square = rows.astype(np.float64) @ (-2 * mean.T.astype(np.float64))
-    square += np.einsum('mq,mq->m', rows, rows, dtype=np.float64)[:, None]
-    square += np.einsum('kq,kq->k', mean, mean, dtype=np.float64)
-    np.maximum(square, 0, out=square)
-    square += spread
-    return square.astype(np.float32)
-
-
-def _sums(kernel, weight):
-    """(M,) float64 weighted sums over (M, K) float32."""
-    # not by BLAS, whose sums depend on the number of threads
-    return np.einsum('mk,k->m', kernel, weight.astype(np.float32)).astype(
-        np.float64)
-
-
-def _rounded(log):
-    # what is left of how many threads multiply matrices ends here
-    return np.round(log, _DIGITS)

@@ -77,10 +77,10 @@ def principal_subspace(vectors, seed=0):
     """
     n = len(vectors)
     rows = np.arange(n)
-    most = _SAMPLE if vectors.dim <= _LONG else _LONG
-    if n > most:
+    max_rows = _SAMPLE if vectors.dim <= _LONG else _LONG
+    if n > max_rows:
         rng = np.random.default_rng(seed)
-        rows = np.sort(rng.choice(n, most, replace=False))
+        rows = np.sort(rng.choice(n, max_rows, replace=False))
     x = vectors.take(rows)
     centre = x.mean(axis=0, dtype=np.float64).astype(np.float32)
     x = x - centre

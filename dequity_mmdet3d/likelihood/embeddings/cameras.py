@@ -25,7 +25,8 @@ class View:
     rows: np.ndarray
 
 
-def views_of(parts, sample, camera, usable, names, how=DEFAULT_CAMERAS):
+def views_of(parts, sample, camera, usable, names,
+             policy=DEFAULT_CAMERAS):
     """Arrange the embeddings of images for clustering.
 
     Args:
@@ -34,7 +35,7 @@ def views_of(parts, sample, camera, usable, names, how=DEFAULT_CAMERAS):
         camera (np.ndarray): (M,) int64 in [0, C).
         usable (np.ndarray): (M,) bool; every sample has at least one.
         names (Sequence[str]): C names.
-        how (str): One of :data:`.choices.CAMERAS`. 'mean' clusters the mean
+        policy (str): One of :data:`.choices.CAMERAS`. 'mean' clusters the mean
             direction of a sample's images; 'concat' all of them side by
             side, where the camera's mean stands for a missing image; the
             other two cluster each camera by itself.
@@ -43,18 +44,19 @@ def views_of(parts, sample, camera, usable, names, how=DEFAULT_CAMERAS):
         list[View]: One for 'mean', 'concat' and a single camera; else C.
 
     Raises:
-        ValueError: If ``how`` is unknown.
+        ValueError: If ``policy`` is unknown.
     """
-    if how not in CAMERAS:
-        raise ValueError(f'how must be one of {CAMERAS}, but got {how!r}')
+    if policy not in CAMERAS:
+        raise ValueError(f'the policy for cameras must be one of {CAMERAS}, '
+                         f'but got {policy!r}')
     n = int(sample[-1]) + 1
     everyone = np.arange(n)
     if len(names) == 1:
         return [View('', UnitVectors(parts, keep=usable), everyone)]
-    if how == 'mean':
+    if policy == 'mean':
         return [View('', UnitVectors(_mean(parts, sample, usable, n)),
                      everyone)]
-    if how == 'concat':
+    if policy == 'concat':
         out = _side_by_side(parts, sample, camera, usable, n, len(names))
         return [View('', UnitVectors(out), everyone)]
     keep = [usable & (camera == c) for c in range(len(names))]
@@ -94,7 +96,7 @@ def _side_by_side(parts, sample, camera, usable, n, c):
     return out.reshape(n, -1)
 
 
-def join_cameras(likelihoods, clusters, sizes, how):
+def join_cameras(likelihoods, clusters, sizes, policy):
     """One likelihood a sample out of one a camera.
 
     Args:
@@ -102,7 +104,7 @@ def join_cameras(likelihoods, clusters, sizes, how):
             without a usable image; not all of a sample's.
         clusters (np.ndarray): (N, C) int64.
         sizes (np.ndarray): (N, C) int64.
-        how (str): 'likelihood-mean' or 'likelihood-min'.
+        policy (str): 'likelihood-mean' or 'likelihood-min'.
 
     Returns:
         tuple[np.ndarray, np.ndarray, np.ndarray]: Likelihood, (N,) float64;
@@ -110,7 +112,7 @@ def join_cameras(likelihoods, clusters, sizes, how):
     """
     rarest = np.nanargmin(likelihoods, axis=1)
     rows = np.arange(len(likelihoods))
-    if how == 'likelihood-min':
+    if policy == 'likelihood-min':
         joined = likelihoods[rows, rarest]
     else:
         joined = np.nanmean(likelihoods, axis=1)

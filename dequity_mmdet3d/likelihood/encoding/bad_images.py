@@ -46,7 +46,7 @@ def write_bad_images(path, failures):
         OSError: If it cannot be written.
     """
     try:
-        with whole_file(Path(os.path.realpath(path))) as f:
+        with whole_file(path) as f:
             for image, why in failures:
                 f.write(
                     os.fsencode(f'{escape(image)}\t{escape(why)}\n'))

@@ -23,7 +23,7 @@ class Embedded:
         views (list[View]): What to cluster: all samples at once, or each
             camera by itself.
         provenance (Provenance): With the encoder.
-        how (str): One of :data:`.choices.CAMERAS`.
+        policy (str): One of :data:`.choices.CAMERAS`.
         skipped (list[str]): Sample ids without any usable image; they are
             not among ``ids``.
         encoded (Encoded, optional): Where the embeddings lie, and the
@@ -32,13 +32,14 @@ class Embedded:
     ids: list[str]
     views: list[View]
     provenance: Provenance
-    how: str = DEFAULT_CAMERAS
+    policy: str = DEFAULT_CAMERAS
     skipped: list[str] = field(default_factory=list)
     encoded: Any = None
 
 
 def embed_samples(samples, encoder, settings, store, skip_bad=False,
-                  bad_list=None, team=None, how=DEFAULT_CAMERAS, fitted=None):
+                  bad_list=None, team=None, policy=DEFAULT_CAMERAS,
+                  fitted=None):
     """Encode the images of samples.
 
     Args:
@@ -50,7 +51,7 @@ def embed_samples(samples, encoder, settings, store, skip_bad=False,
         bad_list (str, optional): File for the list of those images; written
             by process 0 if there are any.
         team (Alone, optional): The processes that share the work.
-        how (str): What becomes of several cameras, see :mod:`.cameras`.
+        policy (str): What becomes of several cameras, see :mod:`.cameras`.
         fitted (FittedModes, optional): What the embeddings are to be
             compared with.
 
@@ -67,7 +68,7 @@ def embed_samples(samples, encoder, settings, store, skip_bad=False,
     from .bad_images import UnreadableImages, write_bad_images
     from .encode import encode_images
     names = sorted({c for cameras in samples.cameras for c in cameras})
-    about = _about(encoder, store, how if len(names) > 1 else 'one')
+    about = _about(encoder, store, policy if len(names) > 1 else 'one')
     if fitted is not None:
         fitted.check_encoder(about)
     paths = [path for images in samples.images for path in images]
@@ -89,9 +90,9 @@ def embed_samples(samples, encoder, settings, store, skip_bad=False,
     views = []
     if team is None or team.rank == 0:  # the others only encode
         views = views_of(encoded.shards, sample, camera, encoded.usable,
-                         names, how)
+                         names, policy)
     return Embedded([i for i, h in zip(samples.ids, has) if h], views,
-                    replace(samples.provenance, encoder=about), how,
+                    replace(samples.provenance, encoder=about), policy,
                     [i for i, h in zip(samples.ids, has) if not h], encoded)
 
 

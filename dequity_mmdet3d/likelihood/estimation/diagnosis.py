@@ -197,10 +197,17 @@ def _diagnose_soft(clustering, settings):
         take = min(int(SEEN_AGAIN * len(p)), _REPEAT_ON)
         some = np.sort(rng.choice(len(p), take, replace=False))
         again, share, _ = soft_of(
-            clustering.rows[some], seed=seed, factor=factor)
+            clustering.rows[some], seed=seed, factor=factor,
+            drives=_numbered(clustering.drives, some))
         correlation.append(_agreement(p[some], share))
         repeated.append(_count(again))
     return Diagnosis(correlation=correlation, repeated=repeated, **found)
+
+
+def _numbered(drives, some):
+    if drives is None:
+        return None
+    return np.unique(drives[some], return_inverse=True)[1].reshape(-1)
 
 
 def _again(clustering, vectors, settings, some, seed, factor):

@@ -71,7 +71,7 @@ def likelihood_from_labels(labels, kind='relative'):
 
 
 def neutral_likelihood(likelihood, gamma=5.0):
-    r"""The likelihood at which a sample weighs what the others weigh.
+    r"""The likelihood at which a sample has the weight of the others.
 
     .. math:: 1 - \left(\frac{1}{N} \sum_i (1 - p_i)^\gamma\right)^{1/\gamma}
 

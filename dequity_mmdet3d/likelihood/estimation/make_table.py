@@ -14,6 +14,7 @@ from ..embeddings.cameras import join_cameras
 from .diagnosis import diagnose, refuse_degenerate
 from .estimate import Columns, likelihood_from_labels, neutral_likelihood
 from .modes_file import FittedModes, SoftFit
+from .near_duplicates import NearDuplicates, near_duplicates
 
 
 @dataclass(frozen=True)
@@ -26,19 +27,22 @@ class Estimate:
         diagnosis (Diagnosis): Whether to trust it.
         fitted (FittedModes, optional): To apply it to other samples; by the
             methods 'soft' and 'modes'.
+        near (NearDuplicates, optional): By the same methods.
     """
     table: LikelihoodTable
     diagnosis: Any
     fitted: FittedModes | None
+    near: NearDuplicates | None = None
 
 
-def make_table(embedded, settings=None, kind='relative'):
+def make_table(embedded, settings=None, kind='relative', groups=None):
     """Cluster, estimate, and say where it comes from.
 
     Args:
         embedded (Embedded): N samples.
         settings (ClusterSettings, optional): Defaults to the class's.
         kind (str): 'relative' or 'share', see :mod:`.estimate`.
+        groups (Groups, optional): Which samples are of one drive.
 
     Returns:
         Estimate: The table and what to think of it.
@@ -49,8 +53,13 @@ def make_table(embedded, settings=None, kind='relative'):
     """
     settings = settings or ClusterSettings()
     found, diagnoses, columns = [], [], []
+    drives = None
+    if groups is not None:
+        drives = _numbers([groups.by_id[i] for i in embedded.ids])
     for view in embedded.views:
-        clustering = cluster(view.vectors, settings)
+        clustering = cluster(
+            view.vectors, settings,
+            None if drives is None else _numbers(drives[view.rows]))
         refuse_degenerate(clustering)
         diagnoses.append(diagnose(clustering, view.vectors, settings))
         columns.append(_columns(clustering, kind))
@@ -62,7 +71,14 @@ def make_table(embedded, settings=None, kind='relative'):
         clustering=found[0].used if len(found) == 1 else {
             view.name: f.used for view, f in zip(embedded.views, found)},
         kind=kind,
-        diagnosis=diagnosis.as_dict())
+        diagnosis=diagnosis.as_dict(),
+        groups=None if groups is None else groups.about())
+    near = None
+    if all(f.rows is not None for f in found):
+        near = near_duplicates(
+            [(f.rows, v.rows) for f, v in zip(found, embedded.views)],
+            len(embedded.ids), drives)
+        provenance = replace(provenance, near_duplicates=near.as_dict())
     table = _table(embedded, _joined(embedded, columns), provenance)
     fitted = None
     if all(f.modes is not None for f in found):
@@ -71,7 +87,7 @@ def make_table(embedded, settings=None, kind='relative'):
             {v.name: _sizes(f.labels) for v, f in zip(embedded.views, found)},
             about=dict(
                 encoder=embedded.provenance.encoder,
-                how=embedded.how,
+                how=embedded.policy,
                 kind=kind,
                 n=len(embedded.ids),
                 **{k: table.metadata[k]
@@ -79,7 +95,7 @@ def make_table(embedded, settings=None, kind='relative'):
             soft={v.name: SoftFit(f.soft, float(f.likelihood.max()))
                   for v, f in zip(embedded.views, found)
                   if f.soft is not None})
-    return Estimate(table, diagnosis, fitted)
+    return Estimate(table, diagnosis, fitted, near)
 
 
 def apply_table(embedded, fitted):
@@ -119,6 +135,10 @@ def _columns(clustering, kind):
                    int(clustering.labels.max()) + 1)
 
 
+def _numbers(names):
+    return np.unique(names, return_inverse=True)[1].reshape(-1)
+
+
 def _sizes(labels):
     return np.bincount(labels[labels >= 0])
 
@@ -145,7 +165,7 @@ def _joined(embedded, columns):
         labels[view.rows, v] = np.where(
             seen.cluster_id < 0, -1, seen.cluster_id + first)
         first += seen.n_clusters
-    return Columns(*join_cameras(likelihood, labels, size, embedded.how),
+    return Columns(*join_cameras(likelihood, labels, size, embedded.policy),
                    first)
 
 

@@ -7,7 +7,6 @@ Shape letters: V samples of a view, D embedding size, K cells.
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,7 +18,8 @@ from ...table import LikelihoodTable
 from ...whole_file import whole_file
 from ..beside import modes_path
 from ..clustering import Modes, Soft
-from ..clustering.soft_count import KernelCount, SoftCount
+from ..clustering.kernel_count import KernelCount
+from ..clustering.soft_count import SoftCount
 from ..clustering.subspace import Subspace
 from ..embeddings.vectors import UnitVectors
 from .estimate import Columns
@@ -137,7 +137,7 @@ class FittedModes:
         size = np.where(labels < 0, 1, np.append(sizes, 1)[labels])
         if name in self.soft:
             fit = self.soft[name]
-            share = fit.soft.share(rows, size)
+            share = fit.soft.share(rows, fit.soft.size_of(labels))
             if self.about['kind'] == 'relative':
                 share = share / fit.top
             return Columns(
@@ -167,9 +167,7 @@ class FittedModes:
         if self.soft:
             about['soft'] = [self.soft[name].numbers() for name in self.modes]
         text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
-        path = Path(os.path.realpath(path))
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with whole_file(path) as f:
+        with whole_file(path, parents=True) as f:
             np.savez(f, about=text, **arrays)
 
     @classmethod

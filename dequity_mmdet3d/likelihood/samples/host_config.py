@@ -9,9 +9,11 @@ import os.path as osp
 
 from ... import config_files
 from ...config_files import type_name
-from ...messages import first_five
+from ...info_files import info_path
+from ...messages import counted, first_five
 from ...provenance import Provenance
 from ...sample_ids import id_type_of, sample_id_of
+from .groups import sequence_of_info
 from .image_folders import image_paths
 from .info_file import read_info_file
 from .sources import Samples
@@ -85,7 +87,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
         KeyError: If a sample has no id.
     """
     bases, tables = _bases_of_split(path, cfg_options, split)
-    images, cameras = {}, {}
+    images, cameras, groups = {}, {}, {}
     id_types, names, splits, notes, again = set(), [], [], [], 0
     for base in bases:
         infos, metainfo, ann_file = _training_infos(base, path)
@@ -100,6 +102,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
             id_types.add(id_type_of(info))
             again += name in images
             cameras[name] = named
+            groups[name] = sequence_of_info(info, metainfo.get('dataset'))
             if images.setdefault(name, where) != where:
                 raise ValueError(
                     f'{path}: sample id {name!r} stands for two samples, with '
@@ -107,8 +110,9 @@ def samples_from_config(path, cfg_options=None, split='train'):
                     f'{first_five(where)}; one table cannot hold both, so '
                     'keep these data sets apart')
     if again:
-        notes.append(f'{again} samples are listed more than once with the '
-                     'same images and get one row each')
+        notes.append(
+            counted(again, 'sample is', 'samples are') + ' listed more than '
+            'once with the same images; each gets one row')
     names = sorted({str(n) for n in names if n}) or ['dataset']
     default = '-'.join(names) + '_likelihoods.parquet'
     default = osp.join(bases[0].get('data_root') or '', default)
@@ -121,7 +125,8 @@ def samples_from_config(path, cfg_options=None, split='train'):
             split=' '.join(dict.fromkeys(splits))),
         table_path=_one_table(tables) or default,
         notes=notes,
-        cameras=[cameras[name] for name in images])
+        cameras=[cameras[name] for name in images],
+        groups=[groups[name] for name in images])
 
 
 def _bases_of_split(path, cfg_options, split):
@@ -185,14 +190,12 @@ def _one_table(tables):
 
 def _training_infos(base, config):
     """The info dicts that the host would train on; see its BaseDataset."""
-    ann_file = base.get('ann_file')
-    if not ann_file or not isinstance(ann_file, str):
+    ann_file = info_path(base)
+    if ann_file is None:
         raise ValueError(
             f'{config}: dataset {type_name(base)} must name its info file in '
-            f'ann_file, but has {ann_file!r}; use --images for a plain folder')
-    root = base.get('data_root')
-    if root and not osp.isabs(ann_file):
-        ann_file = osp.join(root, ann_file)
+            f'ann_file, but has {base.get("ann_file")!r}; use --images for a '
+            'plain folder')
     infos, metainfo = read_info_file(ann_file)
     step = base.get('load_interval', 1)  # WaymoDataset
     infos = infos[::step]

@@ -2,6 +2,7 @@
 import json
 from pathlib import Path
 
+from ...info_files import check_info_file
 from .safe_pickle import load_pickle
 
 
@@ -19,11 +20,7 @@ def read_info_file(path):
         ValueError: If it is damaged, refused or not of version 1.1.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f'there is no info file {path} (looked from {Path.cwd()}); make '
-            "it with the host's create_data.py, or correct data_root and "
-            'ann_file, for instance with --cfg-options')
+    check_info_file(path)
     if path.suffix == '.json':
         try:
             data = json.loads(path.read_text(encoding='utf-8'))
@@ -37,7 +34,7 @@ def read_info_file(path):
         raise ValueError(
             f'{path} must be an info file of version 1.1, a dict with the '
             f'list data_list, but is {_describe(data)}; convert an older one '
-            "with the host's update_infos_to_v2.py")
+            "with MMDetection3D's update_infos_to_v2.py")
     metainfo = data.get('metainfo')
     return infos, metainfo if isinstance(metainfo, dict) else {}
 

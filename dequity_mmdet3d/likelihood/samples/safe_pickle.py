@@ -89,7 +89,7 @@ class _Reader(pickle.Unpickler):
             raise _Refused(f'it asks for {module}.{name}') from None
 
 
-def load_pickle(path, maker="the host's create_data.py"):
+def load_pickle(path, maker='dequity create-data'):
     """Read a pickle of containers, numbers and text.
 
     Args:

@@ -30,6 +30,8 @@ class Samples:
         provenance (Provenance): Where they come from.
         table_path (str, optional): Where a config expects the table.
         notes (list[str]): What the user should be told.
+        groups (list[str | None], optional): The drive of each that an info
+            file tells; None for one that it does not.
     """
     ids: list[str]
     images: list[tuple[str, ...]]
@@ -37,6 +39,7 @@ class Samples:
     table_path: str | None = None
     notes: list[str] = field(default_factory=list)
     cameras: list[tuple[str, ...]] | None = None
+    groups: list[str | None] | None = None
 
     def __post_init__(self) -> None:
         check_ids(self.ids)  # now, not after hours of encoding

@@ -69,8 +69,8 @@ def test_default_clusters():
 def test_by_size():
     labels = np.array([2, 2, 2, 0, 1, 1])
     assert by_size(labels).tolist() == [2, 1, 0]
-    assert by_size(labels, lone=True).tolist() == [-1, 1, 0]
-    assert by_size(np.array([0]), lone=True).tolist() == [0]
+    assert by_size(labels, drop_singletons=True).tolist() == [-1, 1, 0]
+    assert by_size(np.array([0]), drop_singletons=True).tolist() == [0]
 
 
 @pytest.mark.parametrize('cone', [0, 3])

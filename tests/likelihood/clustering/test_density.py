@@ -199,24 +199,24 @@ POINTS = unit_rows(
               [0, .1, 1]]))
 
 
-@pytest.mark.parametrize('how, expected', [
+@pytest.mark.parametrize('policy, expected', [
     ('single', [4, 0, -1, 4, -1, -1]),
     ('cluster', [4, 0, 5, 4, 5, 5]),
     ('nearest', [4, 0, 0, 4, 4, 0]),
 ])
-def test_settle_noise_by_hand(how, expected):
+def test_settle_noise_by_hand(policy, expected):
     before = LABELS.copy()
-    labels = settle_noise(LABELS, POINTS, how)
+    labels = settle_noise(LABELS, POINTS, policy)
     assert labels.dtype == np.int64 and labels.tolist() == expected
     labels[:] = 9
     assert LABELS.tolist() == before.tolist()  # the caller keeps his own
 
 
-@pytest.mark.parametrize('how', ['single', 'cluster', 'nearest'])
-def test_settle_noise_at_its_bounds(how):
-    all_noise = settle_noise(np.full(6, -1), POINTS, how)
-    assert all_noise.tolist() == [0 if how == 'cluster' else -1] * 6
-    assert settle_noise(np.arange(6), POINTS, how).tolist() == [*range(6)]
+@pytest.mark.parametrize('policy', ['single', 'cluster', 'nearest'])
+def test_settle_noise_at_its_bounds(policy):
+    all_noise = settle_noise(np.full(6, -1), POINTS, policy)
+    assert all_noise.tolist() == [0 if policy == 'cluster' else -1] * 6
+    assert settle_noise(np.arange(6), POINTS, policy).tolist() == [*range(6)]
 
 
 def test_settle_noise_refuses():

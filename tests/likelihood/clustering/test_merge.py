@@ -123,9 +123,9 @@ def test_stops_on_the_first_flat_part():
 def test_flat_before_the_merging_does_not_count():
     entropy = levels_like((4, 1.0))
     assert merge.stable_level(entropy) == 3.25
-    assert merge.stable_level(entropy, most=4.5) == pytest.approx(4.25)
+    assert merge.stable_level(entropy, max_entropy=4.5) == pytest.approx(4.25)
     # where nothing ever merges, the first level is as good as any
-    assert merge.stable_level(entropy + 9, most=4.5) == 3.25
+    assert merge.stable_level(entropy + 9, max_entropy=4.5) == 3.25
 
 
 def test_subspace_explains_the_data_and_keeps_distances():

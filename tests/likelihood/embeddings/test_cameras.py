@@ -58,12 +58,12 @@ def test_against_a_loop(cut):
         np.testing.assert_allclose(in_memory(view), x[mine], atol=1e-6)
 
 
-@pytest.mark.parametrize('how', CAMERAS)
-def test_one_camera_is_taken_as_it_is(how):
+@pytest.mark.parametrize('policy', CAMERAS)
+def test_one_camera_is_taken_as_it_is(policy):
     x, sample, *_ = images()
     sample = np.arange(13)
     usable = sample != 12
-    view, = views_of([x], sample, sample * 0, usable, [''], how)
+    view, = views_of([x], sample, sample * 0, usable, [''], policy)
     np.testing.assert_allclose(in_memory(view), x[:12], atol=1e-6)
 
 
@@ -78,5 +78,5 @@ def test_join_by_hand():
 
 def test_unknown_way():
     x, *rest = images()
-    with pytest.raises(ValueError, match='how must be one of'):
+    with pytest.raises(ValueError, match='for cameras must be one of'):
         views_of([x], *rest, 'abc', 'median')

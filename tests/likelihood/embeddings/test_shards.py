@@ -71,15 +71,6 @@ def test_leftovers_of_the_dead_are_removed(tmp_path):
             assert old.exists()
 
 
-def test_a_failed_write_leaves_nothing(tmp_path):
-    target = tmp_path / 'a'
-    target.write_bytes(b'old')
-    with pytest.raises(RuntimeError), whole_file.whole_file(target) as f:
-        f.write(b'new')
-        raise RuntimeError
-    assert target.read_bytes() == b'old' and os.listdir(tmp_path) == ['a']
-
-
 @pytest.mark.skipif(whole_file.fcntl is None, reason='no locks on Windows')
 def test_two_runs_at_once(tmp_path):
     code = f'''

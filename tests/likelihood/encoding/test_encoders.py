@@ -13,6 +13,7 @@ torch = pytest.importorskip('torch')
 from dequity_mmdet3d.likelihood.encoding.encoders import (
     base,
     build_encoder,
+    classifiers,
     precision,
 )
 from dequity_mmdet3d.likelihood.encoding.encoders.base import (
@@ -359,18 +360,115 @@ def test_resnet_from_a_local_file(resnet18):
     torch.testing.assert_close(got, want, rtol=1e-4, atol=1e-4)
 
 
-def test_resnets_of_the_paper_s_size():
+def small_vit(models, **settings):
+    return models.VisionTransformer(
+        **dict(dict(image_size=224), **settings), patch_size=32, num_layers=4,
+        num_heads=2, hidden_dim=16, mlp_dim=16)
+
+
+def small_swin(models, **settings):
+    return models.SwinTransformer(
+        patch_size=[4, 4], embed_dim=8, depths=[1] * 4, num_heads=[1] * 4,
+        window_size=[7, 7], **settings)
+
+
+def small_convnext(models, **settings):
+    from torchvision.models.convnext import CNBlockConfig
+    return models.ConvNeXt(
+        [CNBlockConfig(4 * i, 4 * i + 4 if i < 4 else None, 1)
+         for i in (1, 2, 3, 4)], **settings)
+
+
+# a name, what is as small in its place, settings of the network, and the
+# embedding's size: pooled, stages
+SMALL = [
+    ('squeezenet1_1', None, {}, 512, 2 * (64 + 128 + 256 + 512)),
+    ('mobilenet_v3_small', None, {}, 1024, 2 * (16 + 16 + 24 + 48 + 576)),
+    ('regnet_x_400mf', None, {}, 400, 2 * (32 + 32 + 64 + 160 + 400)),
+    ('googlenet', None, dict(init_weights=False), 1024,
+     2 * (64 + 192 + 480 + 832 + 1024)),
+    ('googlenet', None, dict(init_weights=False, aux_logits=False), 1024,
+     2 * (64 + 192 + 480 + 832 + 1024)),
+    ('torchvision/convnext_tiny', small_convnext, {}, 16, 2 * 40),
+    ('swin_t', small_swin, {}, 64, 2 * (8 + 16 + 32 + 64)),
+    ('vit_b_32', small_vit, dict(image_size=64), 16, 2 * 4 * 16),
+]
+
+
+@pytest.mark.parametrize('name, small, settings, pooled, stages', SMALL)
+def test_any_classifier(name, small, settings, pooled, stages, tmp_path,
+                        monkeypatch):
+    models = pytest.importorskip('torchvision').models
+    own = name.rpartition('/')[2]
+    if small is not None:
+        monkeypatch.setattr(models, own,
+                            lambda **settings: small(models, **settings))
+    torch.manual_seed(0)
+    net = getattr(models, own)(num_classes=7, **settings).eval()
+    torch.save(net.state_dict(), tmp_path / 'x.pt')
+    by = {features: build_encoder(name, str(tmp_path / 'x.pt'), 'cpu',
+                                  'float32', features)
+          for features in ('pooled', 'stages')}
+    side = settings.get('image_size', 224)
+    for features, dim in (('pooled', pooled), ('stages', stages)):
+        assert isinstance(by[features], Encoder)
+        assert (by[features].name, by[features].dim) == (name, dim)
+        assert by[features].preprocess.size == (side, side)
+    # what comes to the layer that classifies; of pixels, rectified
+    head = [m for m in net.modules() if 7 in (
+        getattr(m, 'out_features', 0), getattr(m, 'out_channels', 0))][-1]
+    seen = []
+    head.register_forward_pre_hook(lambda module, args: seen.append(args[0]))
+    batch = torch.randint(0, 256, (2, 3, side, side), dtype=torch.uint8)
+    with torch.inference_mode():
+        got = {features: by[features].encode(batch) for features in by}
+        net.transform_input = name == 'googlenet'
+        net(normalise(batch, by['pooled']._mean, by['pooled']._std))
+    want = seen[0]
+    if want.dim() == 4:
+        want = want.relu().mean(dim=(2, 3))
+    torch.testing.assert_close(got['pooled'], want, rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(got['stages'].norm(dim=1), torch.ones(2))
+
+
+def test_presets_are_those_of_the_weights():
+    models = pytest.importorskip('torchvision').models
+    for model, tag, size, resample, mean in (
+            ('vit_h_14', 'IMAGENET1K_SWAG_E2E_V1', 518, 'bicubic', .485),
+            ('efficientnet_v2_l', 'IMAGENET1K_V1', 480, 'bicubic', .5),
+            ('swin_v2_t', 'IMAGENET1K_V1', 256, 'bicubic', .485),
+            ('inception_v3', 'IMAGENET1K_V1', 299, 'bilinear', .485),
+            ('resnet50', 'IMAGENET1K_V2', 224, 'bilinear', .485)):
+        squash, means, _ = classifiers._presets(
+            models.get_model_weights(model)[tag], torch.nn.Linear(1, 1))
+        assert squash == Squash((size, size), resample)
+        assert means[0] == pytest.approx(255 * mean)
+
+
+def test_which_names_are_torchvision_s(open_clip):
     pytest.importorskip('torchvision')
-    from dequity_mmdet3d.likelihood.encoding.encoders import resnet
-    models = resnet._torchvision_models()
+    both = {*classifiers.classifiers()} & {*open_clip.list_models()}
+    assert both and not any(map(classifiers.is_classifier, both))
+    assert all(map(classifiers.is_classifier,
+                   {*classifiers.classifiers()} - both
+                   | {f'torchvision/{name}' for name in both}))
+    assert not classifiers.is_classifier('ViT-B-32')
+
+
+def test_resnets_of_the_paper_s_size():
+    models = pytest.importorskip('torchvision').models
+    assert 'resnet101' in classifiers.classifiers()
     with torch.device('meta'):
-        net = resnet._builder(models, 'resnet101')()
+        net = models.resnet101()
     assert net.fc.in_features == 2048
     assert 'IMAGENET1K_V2' in models.ResNet101_Weights.__members__
 
 
 @pytest.mark.parametrize('name, pretrained, text', [
-    ('resnet1', None, "unknown encoder 'resnet1'; torchvision has resnet101"),
+    ('resnet1', None, "unknown encoder 'resnet1'; .* torchvision, resnet1"),
+    ('torchvision/vit', None, 'unknown encoder .* torchvision, vit_'),
+    ('vit_b_16', None, 'needs --pretrained, .* mean nothing; .*SWAG_LINEAR'),
+    ('convnext_tiny', 'IMAGENET1K_V1', 'torchvision/convnext_tiny is the mod'),
     ('resnet101', None, 'needs --pretrained, .* mean nothing; .*K_V2'),
     ('resnet18', 'IMAGENET', "'IMAGENET' must be an existing file or a tag"),
     ('resnet18', 'DEFAULT', "'DEFAULT' must be an existing file or a tag"),

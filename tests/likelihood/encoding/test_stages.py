@@ -8,11 +8,14 @@ torch = pytest.importorskip('torch')
 
 from dequity_mmdet3d.likelihood.encoding.encoders import build_encoder
 from dequity_mmdet3d.likelihood.encoding.encoders.stages import (
+    Stage,
     StageReader,
     channel_statistics,
-    find_stages,
     join_stages,
 )
+from dequity_mmdet3d.likelihood.encoding.threads import run_batches
+
+from ..helpers import write_images
 
 
 def test_statistics_by_hand():
@@ -21,11 +24,13 @@ def test_statistics_by_hand():
     assert mean.tolist() == [[3, 1]]
     torch.testing.assert_close(deviation, torch.tensor([[5**0.5, 0]]))
     # the same numbers with channels last, as tokens, in half precision
-    last = torch.rand(2, 4, 4, 3)
-    for same in (last.flatten(1, 2), last.permute(0, 3, 1, 2)):
-        for a, b in zip(channel_statistics(same), channel_statistics(last)):
+    last = torch.rand(2, 4, 6, 3)
+    first = last.permute(0, 3, 1, 2)
+    for same, axis in ((last.flatten(1, 2), 2), (last, 3)):
+        for a, b in zip(channel_statistics(same, axis),
+                        channel_statistics(first)):
             torch.testing.assert_close(a, b)
-    assert channel_statistics(last.bfloat16())[0].dtype == torch.float32
+    assert channel_statistics(first.bfloat16())[0].dtype == torch.float32
 
 
 def test_every_part_counts_the_same():
@@ -35,48 +40,8 @@ def test_every_part_counts_the_same():
         torch.tensor([[.6, .8, 0, 0, 1]]) / 2**0.5)
 
 
-class Towers:
-    """Networks whose stages are plain to see."""
-
-    @staticmethod
-    def residual():
-        net = torch.nn.Module()
-        for i in (1, 2, 3, 4):
-            setattr(net, f'layer{i}', torch.nn.Sequential(
-                torch.nn.Linear(1, 9), torch.nn.Linear(9, 1)))
-        return net, [net.layer1, net.layer2, net.layer3, net.layer4]
-
-    @staticmethod
-    def transformer():
-        blocks = torch.nn.ModuleList(
-            torch.nn.Sequential(torch.nn.Linear(4, 4)) for _ in range(12))
-        net = torch.nn.Module()
-        net.stem, net.blocks = torch.nn.Linear(4, 4), blocks
-        return net, [blocks[2], blocks[5], blocks[8], blocks[11]]
-
-    @staticmethod
-    def three():
-        net = torch.nn.Module()
-        net.stages = torch.nn.Sequential(
-            *(torch.nn.Linear(4, 4) for _ in range(3)))
-        return net, list(net.stages)
-
-    @staticmethod
-    def none():
-        return torch.nn.Linear(1, 1), []
-
-
-@pytest.mark.parametrize('tower', ['residual', 'transformer', 'three',
-                                   'none'])
-def test_where_the_stages_end(tower):
-    net, want = getattr(Towers, tower)()
-    found = find_stages(net)
-    assert len(found) == len(want)
-    assert all(a is b for a, b in zip(found, want))
-
-
 def test_tokens_before_the_batch():
-    """(L, B, C) is told from (B, L, C) by one image."""
+    """(L, B, C) and (B, L, C) are read alike."""
 
     class Net(torch.nn.Module):
 
@@ -91,8 +56,7 @@ def test_tokens_before_the_batch():
     x = torch.rand(3, 3, 2)  # as many tokens as images
     for first in (False, True):
         net = Net(first)
-        reader = StageReader([net.block])
-        reader.probe(net, x[:1])
+        reader = StageReader([Stage(net.block, 2, first)])
         (mean, _), out = reader.run(net, x)
         torch.testing.assert_close(mean, x.mean(dim=1))
         torch.testing.assert_close(out, x)
@@ -100,7 +64,7 @@ def test_tokens_before_the_batch():
 
 def test_threads_do_not_mix():
     net = torch.nn.Identity()
-    reader = StageReader([net])
+    reader = StageReader([Stage(net)])
     batches = [torch.full((1, 1, 4, 4), float(i)) for i in range(200)]
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda b: reader.run(net, b)[0], batches))
@@ -143,6 +107,19 @@ def test_lite_by_hand(lite):
     torch.testing.assert_close(got, torch.cat(want, dim=1), rtol=1e-3,
                                atol=1e-5)
     torch.testing.assert_close(got.norm(dim=1), torch.ones(2))
+
+
+def test_workers_do_not_change_a_bit(lite, tmp_path):
+    paths = [str(p) for p in write_images(tmp_path, 12)]
+
+    def encoded(workers):
+        batches = [paths[:8], paths[8:]]
+        return [rows for rows, _ in run_batches(batches, lite, workers)]
+
+    first = np.concatenate(encoded(0))
+    assert first.shape == (12, 3520)
+    for workers in (1, 3):
+        assert (np.concatenate(encoded(workers)) == first).all()
 
 
 def test_pooled_is_a_part_of_it(lite):

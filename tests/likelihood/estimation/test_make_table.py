@@ -25,11 +25,11 @@ from ..families import modes
 pytest.importorskip('faiss', reason='faiss cannot be imported')
 
 
-def embedded(x, skipped=(), how='mean', views=None):
+def embedded(x, skipped=(), policy='mean', views=None):
     views = views or [View('', UnitVectors(x), np.arange(len(x)))]
     return Embedded(
         [f's{i}' for i in range(len(x))], views,
-        Provenance('embeddings', 'row', split='train.pkl'), how,
+        Provenance('embeddings', 'row', split='train.pkl'), policy,
         list(skipped))
 
 
@@ -123,10 +123,10 @@ def test_each_camera_by_itself(tmp_path, settings, rtol):
             embedded(v.vectors.take(np.arange(len(v.rows)))), settings).table
         for v in views
     ]
-    for how, join in (('likelihood-min', np.min), ('likelihood-mean',
-                                                   np.mean)):
+    for policy, join in (('likelihood-min', np.min),
+                         ('likelihood-mean', np.mean)):
         made = pipeline.make_table(
-            embedded(x, how=how, views=views), settings)
+            embedded(x, policy=policy, views=views), settings)
         p = made.table.likelihood
         np.testing.assert_allclose(
             p[1::2], alone[0].likelihood[1::2], rtol=rtol)

@@ -99,7 +99,7 @@ def test_concatenation(kitti_root, write_config):
     assert samples.ids == ['2', '0', '3', '1']
     assert samples.provenance.split == 'kitti_infos_train.pkl more.pkl'
     # told, not silent
-    assert '1 samples are listed more than once' in samples.notes[-1]
+    assert '1 sample is listed more than once' in samples.notes[-1]
     # the same number with another image is another sample
     write_images(kitti_root / 'other', 4)
     both['datasets'][1]['data_prefix'] = dict(img='other')

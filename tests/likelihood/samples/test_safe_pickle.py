@@ -120,7 +120,7 @@ def test_damaged_files_are_a_clear_error(tmp_path):
 
 def test_info_file_versions(tmp_path):
     path = tmp_path / 'infos.pkl'
-    with pytest.raises(FileNotFoundError, match='create_data.py'):
+    with pytest.raises(FileNotFoundError, match='dequity create-data'):
         read_info_file(path)
     for old in ([dict(image=1)], dict(infos=[], metadata={}), None,
                 dict(data_list={}), dict(data_list=[1])):

@@ -14,9 +14,10 @@ def build_encoder(name=DEFAULT_ENCODER,
     """Build an encoder with its weights.
 
     Args:
-        name (str): 'efficientnet_lite0', which needs no download, a ResNet
-            of torchvision such as 'resnet101', or a model of open_clip such
-            as 'ViT-B-32'.
+        name (str): 'efficientnet_lite0', which needs no download, a
+            classifier of torchvision such as 'resnet101', or a model of
+            open_clip such as 'ViT-B-32'. Names that both have are
+            open_clip's; 'torchvision/convnext_tiny' is the other one.
         pretrained (str, optional): For the latter two: a tag such as
             'IMAGENET1K_V2' or 'laion2b_s34b_b79k', or a local file.
         device (str, optional): None takes cuda where there is one.
@@ -44,9 +45,10 @@ def build_encoder(name=DEFAULT_ENCODER,
                 f'--pretrained is {pretrained!r}; leave it out, or name the '
                 'model that it belongs to with --encoder')
         return EfficientNetLite0(device, precision, features)
-    if name.lower().startswith('resnet'):
-        from .resnet import ResNetEncoder
-        return ResNetEncoder(name, pretrained, device, precision, features)
-    # not at the top: importing open_clip takes seconds
+    # not at the top: importing torchvision or open_clip takes seconds
+    from .classifiers import TorchvisionEncoder, is_classifier
+    if is_classifier(name):
+        return TorchvisionEncoder(name, pretrained, device, precision,
+                                  features)
     from .clip import OpenClipEncoder
     return OpenClipEncoder(name, pretrained, device, precision, features)

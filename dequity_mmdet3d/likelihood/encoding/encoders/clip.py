@@ -22,8 +22,10 @@ from .base import (
     place,
     weights_fingerprint,
 )
+from .classifiers import PREFIX, classifiers
+from .find_stages import find_stages
 from .precision import DTYPES, pick_precision
-from .stages import StageReader, find_stages, join_stages
+from .stages import StageReader, join_stages
 
 _FIXES = ('give --pretrained a checkpoint file that you have copied here, or '
           f'leave --encoder out to use the embedded {DEFAULT_ENCODER}')
@@ -79,11 +81,10 @@ class OpenClipEncoder:
         self.features = features
         self._stages = None
         if features == 'stages':
-            self._stages = StageReader(find_stages(model.visual))
             blank = torch.zeros(1, 3, height, width, device=self.device,
                                 dtype=DTYPES[self.precision])
-            with torch.inference_mode():
-                self._stages.probe(self._model.encode_image, blank)
+            self._stages = StageReader(find_stages(
+                model.visual, model.encode_image, blank))
         self.dim = checked_dim(self, self.device, self.precision)
 
     def encode(self, batch: torch.Tensor) -> torch.Tensor:
@@ -113,7 +114,8 @@ def _check_name(open_clip, name):
         raise ValueError(
             f'unknown encoder {name!r}; did you mean '
             f'{" or ".join(repr(lower[n]) for n in near)}?' if near else
-            f'unknown encoder {name!r}; known are {DEFAULT_ENCODER!r} and the '
+            f'unknown encoder {name!r}; known are {DEFAULT_ENCODER!r}, the '
+            f'{len(classifiers())} classifiers of torchvision and the '
             f'{len(known)} of open_clip.list_models()')
 
 
@@ -129,8 +131,11 @@ def _check_pretrained(open_clip, name, pretrained):
         return False
     if Path(pretrained).is_file():
         return True
-    raise ValueError(f'--pretrained {pretrained!r} must be an existing file '
-                     f'or a tag of encoder {name!r}: {some}; or {_FIXES}')
+    other = (f'; {PREFIX}{name} is the model of torchvision'
+             if name in classifiers() else '')
+    raise ValueError(
+        f'--pretrained {pretrained!r} must be an existing file or a tag of '
+        f'encoder {name!r}: {some}; or {_FIXES}{other}')
 
 
 def _usual_normalisation(open_clip, name):

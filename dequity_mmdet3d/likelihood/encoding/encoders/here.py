@@ -26,13 +26,16 @@ def _of_torchvision():
     try:
         import torch
         from torchvision import models
+
+        from .classifiers import PREFIX, classifiers, is_classifier
     except (ImportError, OSError, RuntimeError):  # for another torch
         return
     folder = Path(torch.hub.get_dir(), 'checkpoints')
-    for name in models.list_models(include='resnet*'):
+    for name in classifiers():
         for weights in models.get_model_weights(name):
             if (folder / weights.url.rpartition('/')[2]).is_file():
-                yield f'{name} {weights.name}'
+                mine = '' if is_classifier(name) else PREFIX
+                yield f'{mine}{name} {weights.name}'
 
 
 def _of_open_clip():

@@ -19,7 +19,7 @@ from .base import (
     weights_fingerprint,
 )
 from .precision import DTYPES, pick_precision
-from .stages import StageReader, join_stages
+from .stages import Stage, StageReader, join_stages
 
 # Of the network's TensorFlow original (lite/efficientnet_lite_builder.py), in
 # the unit of the pixels
@@ -59,8 +59,9 @@ class EfficientNetLite0:
         if features == 'stages':
             # the activation runs at the top level after the stem, and after
             # the last layer
-            self._stages = StageReader(
-                [net._swish, *(net._blocks[i] for i in _STAGE_ENDS)])
+            self._stages = StageReader([
+                Stage(net._swish),
+                *(Stage(net._blocks[i]) for i in _STAGE_ENDS)])
         self.dim = checked_dim(self, self.device, self.precision)
 
     def encode(self, batch: torch.Tensor) -> torch.Tensor:

@@ -9,7 +9,11 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..weighting.attribution import carries_gradient, map_tensors, weigh
+from ..weighting.attribution import (
+    carries_gradient,
+    map_tensors,
+    weight_predictions,
+)
 from ..weighting.gradient import BatchWeights
 from ..weighting.leaks import loss_terms
 from ..weighting.randomness import random_state, set_random_state
@@ -25,14 +29,14 @@ if TYPE_CHECKING:
     from .loss import DequityLoss
 
 
-class Attached:
+class Attachment:
     """Stands around the methods of one detector, see :mod:`.patches`.
 
     Args:
         loss (DequityLoss): The settings.
         model (nn.Module): A detector of the host, unwrapped.
         found (Examination, optional): Of :func:`.examine.examine`. Without
-            it only predictions are weighed whose axis of samples is plain,
+            it only predictions are weighted whose axis of samples is plain,
             and values stay the host's.
         watch (Callable, optional): Computes the losses at boundaries in place
             of the weighted ones, to see what there is; for the examination.
@@ -45,15 +49,15 @@ class Attached:
                  watch: Callable | None = None, always: bool = False):
         self.loss = loss
         self.found = found or Examination()
-        # what there is to weigh; without an examination nothing is known
+        # what there is to weight; without an examination nothing is known
         self.terms = None if found is None else set(found.terms)
         self._watch, self._always = watch, always
         self._used = []  # weights since the last call of take_used
         self._batch: BatchWeights | None = None
         self._samples: list | None = None
         self._within = False  # a boundary
-        self._weighed = False  # since the detector began its losses
-        self._selected = {}  # by boundary, whether each term is to be weighed
+        self._weighted = False  # since the detector began its losses
+        self._selected = {}  # by boundary, whether each term is weighted
         self._patches = patch(self, model)
 
     def detach(self) -> None:
@@ -68,7 +72,7 @@ class Attached:
 
     @contextlib.contextmanager
     def batch(self, samples: list) -> Iterator[None]:
-        """Weigh what is computed in this context by these samples.
+        """Weight what is computed in this context by these samples.
 
         Args:
             samples (list): B data samples, or lists of frames.
@@ -97,10 +101,10 @@ class Attached:
         Raises:
             ValueError: If a term gets around the weights.
         """
-        self._weighed = False
+        self._weighted = False
         losses = run()
         # where all weights are 1 the host's methods ran, without weights
-        if self.terms is not None and self._weighed:
+        if self.terms is not None and self._weighted:
             new = {name: value for name, value in losses.items()
                    if name not in self.terms}
             if loss_terms(new):
@@ -109,7 +113,7 @@ class Attached:
 
     def at_boundary(self, boundary: Boundary, module: nn.Module, run: Callable,
                     arguments: dict) -> Any:
-        """The losses at a boundary, weighed.
+        """The losses at a boundary, weighted.
 
         Args:
             boundary (Boundary): Which one.
@@ -151,12 +155,12 @@ class Attached:
         selected = self._selected.setdefault(boundary.name, {})
         if selected and not any(selected.values()):
             return run(arguments)
-        self._weighed = True
+        self._weighted = True
         state = plain = None
         if self.loss.terms is not None:
             # a loss may write into its arguments
             state, plain = random_state(), map_tensors(_copied, arguments)
-        out = self._weigh(boundary, module, run, arguments, weights)
+        out = self._run_weighted(boundary, module, run, arguments, weights)
         losses = losses_of(out)
         for term in losses:
             if term not in selected:
@@ -171,12 +175,12 @@ class Attached:
             losses.update({term: stock[term] for term in others})
         return out
 
-    def _weigh(self, boundary, module, run, arguments, weights):
+    def _run_weighted(self, boundary, module, run, arguments, weights):
         told = boundary.rows and partial(boundary.rows, module)
         layout = self.found.layouts.get(boundary.name, {})
         shown = self.found.shown.get(boundary.name, ())
-        scaled = weigh(arguments, layout, weights, told,
-                       dict(data_samples=self._samples))
+        scaled = weight_predictions(arguments, layout, weights, told,
+                                    dict(data_samples=self._samples))
         if not shown:
             with boundary.inside(module, weights):
                 return run(scaled)

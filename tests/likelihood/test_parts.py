@@ -1,0 +1,77 @@
+"""The benchmark of parts: what it leaves out and what it shows encoders."""
+import sys
+
+import numpy as np
+import pytest
+
+from tests.helpers import ROOT
+
+pytest.importorskip('torch')
+pytest.importorskip('faiss')
+pytest.importorskip('scipy')
+sys.path.insert(0, str(ROOT / 'benchmarks'))
+try:
+    import parts
+    import real_inputs
+finally:
+    sys.path.pop(0)
+
+
+def test_columns_are_those_of_the_embedding():
+    every = parts.columns(lambda stage, of: True)
+    assert every.all() and len(every) == 3520
+    pooled = parts.columns(parts.STAGES['last layer, means (pooled)'])
+    assert np.flatnonzero(pooled).tolist() == [*range(960, 2240)]
+    means = parts.columns(parts.STAGES['means alone'])
+    assert np.flatnonzero(means)[:65].tolist() == [
+        *range(32), *range(64, 88), *range(112, 121)]
+
+
+def test_views_by_hand():
+    whole = (0, 0, 1242, 375)
+    assert real_inputs.shape_kept(1242, 375) == [(whole, (416, 128))]
+    assert real_inputs.shape_kept(250, 250) == [((0, 0, 250, 250),
+                                                 (224, 224))]
+    lefts = [box[0] for box, _ in real_inputs.squares(1242, 375)]
+    assert lefts == [0, 434, 867]  # the last ends at the right edge, nearly
+    assert [box for box, _ in real_inputs.squares(400, 600)] == [
+        (0, 0, 400, 400), (0, 200, 400, 600)]
+    assert len(real_inputs.squares(420, 400)) == 1
+
+
+def test_images_of_several_squares_are_averaged(tmp_path):
+    import torch
+    from PIL import Image
+
+    class Colour:
+
+        def encode(self, batch):
+            return batch.float().mean(dim=(2, 3))
+
+    pixels = np.zeros((40, 80, 3), np.uint8)
+    pixels[:, :40, 0] = pixels[:, 40:, 1] = 200
+    paths = []
+    for i in range(11):
+        paths.append(tmp_path / f'{i}.png')
+        Image.fromarray(pixels if i % 2 else pixels[:, :40]).save(paths[-1])
+    with torch.inference_mode():
+        x, _ = real_inputs.encode(Colour(), paths, real_inputs.squares)
+    np.testing.assert_allclose(x[0], [1, 0, 0], atol=1e-6)
+    np.testing.assert_allclose(x[1], [.5**.5, .5**.5, 0], atol=1e-6)
+    np.testing.assert_allclose(x, x[[0, 1] * 5 + [0]], atol=1e-6)
+
+
+def test_own_draws():
+    labels = np.repeat([*'abcd'], 120)
+    draws = list(parts.own_draws(labels, 'weather'))
+    assert len(draws) == parts.DRAWS
+    for rows, truth, rare in draws:
+        assert (np.diff(rows) > 0).all()
+        for kind in 'abcd':
+            of = labels[rows] == kind
+            assert (truth[of] == of.sum() / 90).all()
+        assert rare.sum() == 7 + 14
+    assert len({tuple(rows) for rows, _, _ in draws}) == parts.DRAWS
+    labels = np.repeat([*'abc'], (150, 90, 180))
+    rows, truth, rare = next(parts.own_draws(labels, 'drives'))
+    assert rare.sum() == parts.RARE and len(rows) == 15 + 60 + 120
