@@ -11,7 +11,7 @@ from mmengine import load
 from dequity_mmdet3d.plugin import DequityKittiMetric, DequityNuScenesMetric
 from dequity_mmdet3d.plugin.convert import convert_nuscenes
 from dequity_mmdet3d.plugin.evaluation import cpu_rotated_iou
-from dequity_mmdet3d.plugin.evaluation.kitti_metric import (
+from dequity_mmdet3d.plugin.evaluation.kitti_parts import (
     count_objects,
     evaluate_strata,
 )

@@ -56,7 +56,7 @@ def DequityMetric(metric: dict | BaseMetric,
     if isinstance(metric, dict):
         kind = metric.get('type')
         kind = METRICS.get(kind) if isinstance(kind, str) else kind
-        if kind in _OWN:
+        if kind is not None and kind in _OWN:
             if kwargs:
                 raise ValueError(
                     f'{kind.__name__} needs no {", ".join(kwargs)} of '

@@ -9,7 +9,7 @@ Shape letters: N samples.
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -115,8 +115,9 @@ class InfoFile:
                 f'row {rows.max()}; give the ann_file of the validation set')
         for row, mark in zip(rows, marks):
             points = self.infos[row].get('lidar_points') or {}
-            names = points.get('lidar_path'), mark.get('lidar_path')
-            if all(names) and len({os.path.basename(n) for n in names}) > 1:
+            names = [str(n) for n in (points.get('lidar_path'),
+                                      mark.get('lidar_path')) if n]
+            if len({os.path.basename(n) for n in names}) > 1:
                 raise ValueError(
                     f'{self.path}: row {row} is of {names[0]}, but the '
                     f'evaluation read {names[1]}; give the ann_file of the '
@@ -128,21 +129,31 @@ class InfoFile:
         instances = self.infos[row].get('instances')
         if instances is None or not self._class_of:
             return None
-        names = [self._class_of.get(i.get('bbox_label_3d', -1))
+        names = [self._class_of.get(i.get('bbox_label_3d', -1), '')
                  for i in instances]
         return [name for name in names if name in classes]
 
 
+def info_file_of(metric: Any) -> str | None:
+    """The info file that a metric of MMDetection3D names already."""
+    path = getattr(metric, 'ann_file', None)
+    if not isinstance(path, str) or not path.endswith(('.pkl', '.pickle')):
+        return None
+    places = path, os.path.join(getattr(metric, 'data_root', None) or '',
+                                path)
+    return next(filter(os.path.exists, places), None)
+
+
 def ids_of(marks: Sequence[dict], info_file: InfoFile | None = None,
            id_key: str | None = None,
-           known: Collection[str] = ()) -> list[str]:
+           known: Set[str] = frozenset()) -> list[str]:
     """What samples are called.
 
     Args:
         marks (Sequence[dict]): (N,) of :func:`marks_of`.
         info_file (InfoFile, optional): Of the validation set.
         id_key (str, optional): The entry that is the id.
-        known (Collection[str]): Ids of the table and of the tags, among
+        known (set[str]): Ids of the table and of the tags, among
             which a file of points is looked for.
 
     Returns:
@@ -165,7 +176,10 @@ def ids_of(marks: Sequence[dict], info_file: InfoFile | None = None,
     if all('img_id' in m for m in marks):
         return [str(m['img_id']) for m in marks]
     if all('lidar_path' in m for m in marks):
-        return [_known_end(str(m['lidar_path']), known) for m in marks]
+        ids = [_known_end(str(m['lidar_path']), known) for m in marks]
+        # a file that tells nobody's id, where there is a better way
+        if not known or not known.isdisjoint(ids):
+            return ids
     raise KeyError(
         'the data samples do not tell what they are called, having only '
         f"{sorted(marks[0])}, of which 'sample_idx' is a row; name the "

@@ -27,7 +27,7 @@ from dequity_mmdet3d.figures import (
 from dequity_mmdet3d.messages import error_line
 from dequity_mmdet3d.strata import BOUNDS, COMMON, RARE
 
-from .marks import InfoFile, ids_of, labels_of, marks_of
+from .marks import InfoFile, ids_of, info_file_of, labels_of, marks_of
 from .own_annotations import on_part_of
 from .parts import Parts
 from .report import report_parts
@@ -80,7 +80,7 @@ class PartsMetric(BaseMetric):
                  annotations: str | None = None):
         self.parts = Parts(table, bounds, by, tags)
         config = metric if isinstance(metric, dict) else None
-        self.metric = METRICS.build(metric) if config else metric
+        self.metric: Any = METRICS.build(metric) if config else metric
         self.name = type(self.metric).__name__
         if not isinstance(self.metric, BaseMetric):
             raise TypeError('metric must be the config of a metric of '
@@ -93,7 +93,7 @@ class PartsMetric(BaseMetric):
         on_part_of(self.metric, config, annotations)
         self._config, self._annotations = config, annotations
         self._id = id
-        self._info_file = ann_file or _info_file_of(self.metric)
+        self._info_file = ann_file or info_file_of(self.metric)
         super().__init__(
             collect_device=self.metric.collect_device,
             prefix=self.metric.prefix,
@@ -214,16 +214,6 @@ class PartsMetric(BaseMetric):
                 "(by=...), or use the metric without DequityMetric") from e
         return {key: float(value) for key, value in (figures or {}).items()
                 if _is_number(value)}
-
-
-def _info_file_of(metric) -> str | None:
-    """The info file that a metric of MMDetection3D names already."""
-    path = getattr(metric, 'ann_file', None)
-    if not isinstance(path, str) or not path.endswith(('.pkl', '.pickle')):
-        return None
-    places = path, os.path.join(getattr(metric, 'data_root', None) or '',
-                                path)
-    return next(filter(os.path.exists, places), None)
 
 
 def _is_number(value: Any) -> bool:
