@@ -316,10 +316,13 @@ def test_coco(tmp_path, from_file):
 
 def test_kitti_is_handed_over(tmp_path):
     table = save_table(tmp_path / 't.parquet', {'1': 1.0})
-    metric = METRICS.build(dict(
-        type='DequityMetric', table=table,
-        metric=dict(type='KittiMetric', ann_file='infos.pkl')))
-    assert type(metric) is DequityKittiMetric
+    # with the scope that a base config of another project brings
+    for config in (dict(type='KittiMetric'), dict(
+            type='KittiMetric', _scope_='mmdet3d')):
+        metric = METRICS.build(dict(
+            type='DequityMetric', table=table,
+            metric=dict(config, ann_file='infos.pkl')))
+        assert type(metric) is DequityKittiMetric
     with pytest.raises(ValueError, match='KittiMetric needs no ann_file'):
         METRICS.build(dict(
             type='DequityMetric', table=table, ann_file='x.pkl',

@@ -55,14 +55,18 @@ def DequityMetric(metric: dict | BaseMetric,
     mend_host()
     if isinstance(metric, dict):
         kind = metric.get('type')
-        kind = METRICS.get(kind) if isinstance(kind, str) else kind
+        if isinstance(kind, str):
+            # of a base config of another project
+            with METRICS.switch_scope_and_registry(
+                    metric.get('_scope_')) as registry:
+                kind = registry.get(kind)
         if kind is not None and kind in _OWN:
             if kwargs:
                 raise ValueError(
                     f'{kind.__name__} needs no {", ".join(kwargs)} of '
                     'DequityMetric: it reads its own info file; leave that '
                     'out')
-            return _OWN[kind](
-                table=table, by=by, tags=tags, bounds=bounds,
-                **{k: v for k, v in metric.items() if k != 'type'})
+            return METRICS.build(dict(
+                metric, type=_OWN[kind], table=table, by=by, tags=tags,
+                bounds=bounds))
     return PartsMetric(metric, table, by, tags, bounds, **kwargs)

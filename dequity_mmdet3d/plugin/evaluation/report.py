@@ -27,7 +27,7 @@ def report(figures, rows, strata=STRATA):
     # a tag has no gap
     gap = beside(strata[0], GAP)
     has_gap = beside(strata[0], COMMON) in strata
-    wide = [max(9, len(name)) for name in strata]
+    wide = [max(9, len(name) + 2) for name in strata]
     lines = [' ' * width + ''.join(
         f'{name:>{w}s} {int(n):5d} f.'
         for name, n, w in zip(strata, frames, wide))
@@ -44,7 +44,7 @@ def report(figures, rows, strata=STRATA):
         lines.append(line)
     lines.append('f.: frames; in brackets the annotated objects behind a '
                  'figure' + ('; gap: rare less common' if has_gap else ''))
-    return '\n'.join(lines)
+    return '\n'.join(line.rstrip() for line in lines)
 
 
 def _number(value, sign=''):
