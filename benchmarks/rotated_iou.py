@@ -20,7 +20,7 @@ from machine import machine
 from mmdet3d.evaluation import kitti_eval
 
 from dequity_mmdet3d.plugin.evaluation import cpu_rotated_iou, rotated_iou
-from dequity_mmdet3d.plugin.evaluation.kitti_metric import evaluate_strata
+from dequity_mmdet3d.plugin.evaluation.kitti_parts import evaluate_strata
 
 CLASSES = ('Pedestrian', 'Cyclist', 'Car')
 # Boxes of one frame: about KITTI's mean, with those that are ignored.

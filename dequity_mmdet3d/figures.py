@@ -6,13 +6,16 @@ The only place that knows this grammar::
     [PREFIX/][STRATUM/][CLASS_][DIFFICULTY_]COUNT
 
 ``PREFIX`` is MMDetection3D's and names metric and branch, ``STRATUM`` is one
-of ``STRATA`` or ``gap``, and missing for a figure on all samples. ``KIND`` is
-``3D_AP40`` and the like (KITTI), ``AP`` or ``mAP`` (nuScenes), ``COUNT``
-``objects`` or ``frames``::
+of ``STRATA`` or ``gap``, or ``BY=VALUE`` where samples were told apart by
+something else than likelihood, and missing for a figure on all samples.
+``KIND`` is ``3D_AP40`` and the like (KITTI), ``AP`` or ``mAP`` (nuScenes),
+``COUNT`` ``objects`` or ``frames``. Figures of other metrics have names of
+their own, whose last part the stratum stands before::
 
     Kitti metric/pred_instances_3d/KITTI/rare/Car_3D_AP40_moderate_strict
     Kitti metric/pred_instances_3d/KITTI/rare/Car_moderate_objects
     NuScenes metric/pred_instances_3d_NuScenes/gap/traffic_cone_AP
+    coco/weather=rain/bbox_mAP
 """
 import os
 import re
@@ -27,14 +30,16 @@ OBJECTS, FRAMES = COUNTS = ('objects', 'frames')
 DIFFICULTIES = ('easy', 'moderate', 'hard')
 # What most would read first, where the user names no figures.
 METRICS = ('*_3D_AP40_moderate_strict', '*NuScenes/*/mAP', '*_NuScenes/mAP',
-           '*_NuScenes/NDS')
+           '*_NuScenes/NDS', '*_Lyft/*mAP', '*/Overall/*L2 mAPH',
+           '*bbox_mAP', '*segm_mAP', '*mAP_0.25', '*mAP_0.50', '*miou')
 
-_PLACE = (rf'(?:(?P<prefix>.+?)/)??(?:(?P<stratum>{"|".join(STRATA)}|{GAP})/)?'
+_PLACE = (r'(?:(?P<prefix>.+?)/)??'
+          rf'(?:(?P<stratum>{"|".join(STRATA)}|{GAP}|[^/=]+=[^/]+)/)?'
           r'(?:(?P<cls>[^/]+?)_)??')
 _DIFFICULTY = rf'(?P<difficulty>{"|".join(DIFFICULTIES)})'
 _FIGURE = re.compile(
     rf'{_PLACE}(?P<kind>(?:(?:3D|BEV|2D)_)?AP\d*|mAP)(?:_{_DIFFICULTY})?'
-    r'(?:_(?P<overlap>strict|loose))?')
+    r'(?:_(?P<overlap>strict|loose|\d*\.\d+))?')
 _COUNT = re.compile(
     rf'{_PLACE}(?:{_DIFFICULTY}_)?(?P<kind>{"|".join(COUNTS)})')
 
@@ -44,11 +49,12 @@ class Figure:
     """What the name of a figure says; '' where it says nothing.
 
     Args:
-        stratum (str): Of ``STRATA``, or ``GAP``; '' for all samples.
+        stratum (str): See :func:`stratum_name`; '' for all samples.
         cls (str): Name of a class; '' for all of them.
         kind (str): What was measured, or one of ``COUNTS``.
         difficulty (str): Of KITTI's ``DIFFICULTIES``.
-        overlap (str): Of KITTI's 'strict' and 'loose'.
+        overlap (str): Of KITTI's 'strict' and 'loose', or the least IoU
+            (indoor sets: '0.25').
         prefix (str): Of the metric, without its last slash.
 
     Example:
@@ -122,12 +128,57 @@ def with_gap(figures: Mapping[str, float]) -> dict[str, float]:
     found = dict(figures)
     for name, value in figures.items():
         figure = parse(name)
-        if figure is None or figure.is_count or figure.stratum != RARE:
+        if figure is None or figure.is_count or (
+                figure.stratum != beside(figure.stratum, RARE)):
             continue
-        common = figure.on(COMMON).name()
+        common = figure.on(beside(figure.stratum, COMMON)).name()
         if common in figures:
-            found[figure.on(GAP).name()] = value - figures[common]
+            found[figure.on(beside(figure.stratum, GAP)).name()] = (
+                value - figures[common])
     return found
+
+
+def stratum_name(by: str, value: str) -> str:
+    """The name of a stratum.
+
+    Args:
+        by (str): What the samples were told apart by: 'likelihood', which
+            needs no name, 'class frequency', or a tag.
+        value (str): Of ``STRATA``, ``GAP``, or a tag's value.
+
+    Returns:
+        str: With no slash, which separates parts of a figure's name.
+
+    Example:
+        >>> stratum_name('likelihood', 'rare'), stratum_name('road', 'A/B')
+        ('rare', 'road=A|B')
+    """
+    value = re.sub(r'\s+', '_', value.replace('/', '|'))
+    if by == 'likelihood':
+        return value
+    return f'{re.sub(r"[/=]|[ ]+", "_", by)}={value}'
+
+
+def beside(stratum: str, value: str) -> str:
+    """Another stratum that was told apart by the same.
+
+    Example:
+        >>> beside('class_frequency=rare', 'gap'), beside('rare', 'gap')
+        ('class_frequency=gap', 'gap')
+    """
+    by, equals, _ = stratum.rpartition('=')
+    return by + equals + value
+
+
+def placed(name: str, stratum: str) -> str:
+    """The name of any metric's figure on a stratum.
+
+    Example:
+        >>> placed('Lyft metric/pred_Lyft/mAP', 'weather=rain')
+        'Lyft metric/pred_Lyft/weather=rain/mAP'
+    """
+    start, slash, end = name.rpartition('/')
+    return f'{start}{slash}{stratum}/{end}'
 
 
 def objects_behind(name: str,
@@ -145,14 +196,20 @@ def objects_behind(name: str,
     figure = parse(name)
     if figure is None or figure.is_count:
         return None
-    count = figure.objects()
-    strata = {GAP: (RARE, COMMON), '': STRATA}.get(
-        figure.stratum, (figure.stratum, ))
-    names = [count.on(stratum).name() for stratum in strata]
-    if not all(n in figures for n in names):
-        return None
-    numbers = [figures[n] for n in names]
-    return int(min(numbers) if figure.stratum == GAP else sum(numbers))
+    gap = beside(figure.stratum, GAP)
+    values = {gap: (RARE, COMMON), '': STRATA}.get(figure.stratum)
+    strata = [beside(figure.stratum, v) for v in values] if values else [
+        figure.stratum]
+    counts = [figure.objects()]
+    if figure.kind == 'mAP':  # 'bbox_mAP': of all classes, whatever it says
+        counts.append(replace(counts[0], cls=''))
+    for count in counts:
+        names = [count.on(stratum).name() for stratum in strata]
+        if all(n in figures for n in names):
+            numbers = [figures[n] for n in names]
+            return int(min(numbers) if figure.stratum == gap
+                       else sum(numbers))
+    return None
 
 
 def matching(names: Iterable[str],

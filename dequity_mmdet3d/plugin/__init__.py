@@ -11,7 +11,11 @@ part of this package is built; see :mod:`.compat`.
 """
 from .compat import host_mends, mend_host
 from .dataset import DequityDataset
-from .evaluation import DequityKittiMetric, DequityNuScenesMetric
+from .evaluation import (
+    DequityKittiMetric,
+    DequityMetric,
+    DequityNuScenesMetric,
+)
 from .hook import DequityHook
 from .loss import DequityLoss
 from .probe import DequityProbe
@@ -19,6 +23,6 @@ from .sampler import DequitySampler
 
 __all__ = [
     'DequityDataset', 'DequityHook', 'DequityKittiMetric', 'DequityLoss',
-    'DequityNuScenesMetric', 'DequityProbe', 'DequitySampler', 'host_mends',
-    'mend_host'
+    'DequityMetric', 'DequityNuScenesMetric', 'DequityProbe',
+    'DequitySampler', 'host_mends', 'mend_host'
 ]

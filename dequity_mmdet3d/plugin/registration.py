@@ -2,12 +2,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
 from mmengine.registry import Registry
 
+T = TypeVar('T', bound=Callable)
 
-def register(registry: Registry) -> Callable[[type], type]:
-    """Register a class in a registry of MMDetection3D's and in its root.
+
+def register(registry: Registry) -> Callable[[T], T]:
+    """Register a part in a registry of MMDetection3D's and in its root.
 
     A name without a scope is looked for in the registry of the config's
     ``default_scope``, and then in mmengine's root: so configs of MMDetection
@@ -18,12 +21,12 @@ def register(registry: Registry) -> Callable[[type], type]:
         registry (Registry): Of ``mmdet3d.registry``.
 
     Returns:
-        Callable: A decorator of classes.
+        Callable: A decorator of classes and of functions that make one.
     """
 
-    def decorate(cls: type) -> type:
-        registry.register_module(module=cls)
-        registry.parent.register_module(module=cls)
-        return cls
+    def decorate(part: T) -> T:
+        registry.register_module(module=part)
+        registry.parent.register_module(module=part)
+        return part
 
     return decorate

@@ -201,14 +201,23 @@ model = dict(
     backbone=dict(depth=18, base_channels=16, init_cfg=None),
     neck=dict(in_channels=[16, 32, 64, 128], out_channels=16),
     bbox_head=dict(num_classes={len(CLASSES)}, in_channels=16,
-                   feat_channels=16, stacked_convs=1))
+                   feat_channels=16, stacked_convs=1),
+    test_cfg=dict(score_thr=0.))
 train_cfg = dict(max_epochs=1)
-val_dataloader = val_evaluator = val_cfg = None
+val_dataloader = dict(
+    num_workers=0, persistent_workers=False,
+    dataset=dict(**{{k: v for k, v in coco.items() if k != 'type'}}))
+val_evaluator = dict(
+    _delete_=True, type='DequityMetric', tags='{tmp_path}/tags.csv',
+    metric=dict(_base_.val_evaluator,
+                ann_file=coco['data_root'] + coco['ann_file']))
 test_dataloader = test_evaluator = test_cfg = None
 default_hooks = dict(logger=dict(interval=1))
 '''
     config = tmp_path / 'config.py'
     config.write_text(text)
+    (tmp_path / 'tags.csv').write_text('id,light\n' + ''.join(
+        f'{10 * i + 7},{"night" if i < 2 else "day"}\n' for i in range(8)))
     # here, which is quicker: it has no registries to fill
     monkeypatch.setattr(sys, 'argv', [])  # to be put back
     assert main(['likelihoods', str(config)]) == 0
@@ -217,11 +226,16 @@ default_hooks = dict(logger=dict(interval=1))
         str(10 * i + 7) for i in range(7)]
     done = dequity('train', config, '--work-dir', tmp_path / 'run',
                    '--cfg-options',
-                   'train_dataloader.dataset.dataset.pipeline.2.scale='
-                   '(96,64)')
+                   *(f'{pipeline}.scale=(96,64)' for pipeline in (
+                       'train_dataloader.dataset.dataset.pipeline.2',
+                       'val_dataloader.dataset.pipeline.1')))
     assert done.returncode == 0, done.stdout[-3000:]
     steps = [json.loads(line) for path in (tmp_path / 'run').glob(
         '*/vis_data/scalars.json') for line in path.read_text().splitlines()]
+    figures = steps.pop()
+    assert figures['coco/light=night/frames'] == 2
+    assert figures['coco/light=day/frames'] == 6  # as the empty one counts
+    assert {'coco/bbox_mAP', 'coco/light=night/bbox_mAP'} <= set(figures)
     assert len(steps) == 4  # 7 images, 2 a batch
     assert all(np.isfinite(step['loss']) for step in steps)
     weights = DequityDataset(

@@ -11,9 +11,10 @@ from mmengine import load
 from dequity_mmdet3d.plugin import DequityKittiMetric, DequityNuScenesMetric
 from dequity_mmdet3d.plugin.convert import convert_nuscenes
 from dequity_mmdet3d.plugin.evaluation import cpu_rotated_iou, strata
-from dequity_mmdet3d.plugin.evaluation.kitti_metric import (
+from dequity_mmdet3d.plugin.evaluation.kitti_parts import (
     count_objects,
     evaluate_strata,
+    judged_once,
 )
 from dequity_mmdet3d.plugin.evaluation.strata import Strata
 from tests.helpers import save_table
@@ -80,6 +81,46 @@ def test_kitti(ann_file, kitti_table):  # noqa: F811
     assert not any('AP11' in k or 'Overall' in k for k in more)
 
 
+def tag_file(folder, ids, values):
+    path = folder / 'tags.csv'
+    path.write_text('id,light\n' + ''.join(
+        f'{i},{v}\n' for i, v in zip(ids, values)))
+    return str(path)
+
+
+def check_same_strata(values, pairs):
+    """Each pair of strata, of the same samples, has the same figures."""
+    for one, other in pairs:
+        start = f'{one}/'
+        figures = {k[len(start):]: v for k, v in values.items()
+                   if k.startswith(start)}
+        assert any('AP' in k for k in figures) and 'frames' in figures
+        assert figures == {k[len(other) + 1:]: v for k, v in values.items()
+                           if k.startswith(f'{other}/')}
+
+
+def test_kitti_by_tag_and_class(ann_file, tmp_path):  # noqa: F811
+    """The rare are those by night; each frame holds all classes alike."""
+    ids = range(FIRST, FIRST + FRAMES)
+    by_night = [row % 5 == 0 for row in range(FRAMES)]
+    table = save_table(tmp_path / 'val.parquet', {
+        str(i): 0.1 if dark else 1.0 for i, dark in zip(ids, by_night)})
+    values = evaluate(
+        ann_file, lambda row: row > 1, type='DequityKittiMetric', table=table,
+        by=['likelihood', 'light', 'class frequency'], tags=tag_file(
+            tmp_path, (f'{i:06d}' for i in ids),  # as KITTI writes them
+            ['night' if dark else 'day' for dark in by_night]))
+    check_same_strata(values, [('rare', 'light=night'),
+                               ('common', 'light=day')])
+    assert values['light=day/frames'] == 12
+    key = 'Car_3D_AP40_easy_strict'
+    assert values[f'light=night/{key}'] < values[f'light=day/{key}'] < 100
+    assert values['class_frequency=common/frames'] == FRAMES
+    assert values['class_frequency=common/Car_easy_objects'] == 45
+    assert values['class_frequency=rare/frames'] == 0
+    assert not any(k.startswith('light=gap') for k in values)
+
+
 def annotations(ann_file):  # noqa: F811
     metric = DequityKittiMetric.__bases__[0](ann_file=ann_file)
     return [info['kitti_annos'] for info in
@@ -132,6 +173,12 @@ def test_few_objects_can_have_ap_100(ann_file, count):  # noqa: F811
         stock = kitti_eval(gt, dt, CLASSES)[1]
         got = evaluate_strata(gt, dt, np.zeros(count, int), CLASSES,
                               ['bbox', 'bev', '3d'])
+        judgements = {}
+        for _ in range(2):  # without, and with what was judged before
+            with judged_once(judgements):
+                assert got == evaluate_strata(
+                    gt, dt, np.zeros(count, int), CLASSES,
+                    ['bbox', 'bev', '3d'])
     assert stock[f'KITTI/{key}'] == pytest.approx((count - 1) / .4)
     assert got[f'rare/{key}'] == 100
 
@@ -221,7 +268,13 @@ def test_nuscenes(nuscenes, tmp_path):
 
     stock = nuscenes_values(NuScenesMetric(**args), infos, found)
     values = nuscenes_values(
-        DequityNuScenesMetric(**args, table=table), infos, found)
+        DequityNuScenesMetric(
+            **args, table=table, by=['likelihood', 'light'],
+            tags=tag_file(tmp_path, tokens, ['night', 'dusk', 'day', 'day'])),
+        infos, found)
+    check_same_strata(values, [('rare', 'light=night'),
+                               ('middle', 'light=dusk'),
+                               ('common', 'light=day')])
     assert {k: values[k] for k in stock} == pytest.approx(stock, nan_ok=True)
     assert [values[f'{s}/frames'] for s in ('rare', 'middle', 'common')] == [
         1, 1, 2]

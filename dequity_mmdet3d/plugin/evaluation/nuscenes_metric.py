@@ -13,13 +13,13 @@ from mmdet3d.registry import METRICS
 from mmengine.logging import print_log
 
 from dequity_mmdet3d.figures import FRAMES, OBJECTS, Figure, with_gap
-from dequity_mmdet3d.strata import BOUNDS, STRATA
+from dequity_mmdet3d.strata import BOUNDS
 
 from ..compat import mend_host
 from ..registration import register
 from ..stand_in import stand_in
+from .parts import Parts
 from .report import report
-from .strata import Strata
 
 
 @register(METRICS)
@@ -39,19 +39,24 @@ class DequityNuScenesMetric(NuScenesMetric):
     ``gap`` is rare less common.
 
     Args:
-        table (str): Likelihood table of the validation set; see
+        table (str, optional): Likelihood table of the validation set; see
             :class:`.strata.Strata`.
         bounds (Sequence[float]): Shares of the samples up to which they are
             rare, and up to which they are middle. Defaults to
             :data:`dequity_mmdet3d.strata.BOUNDS`.
+        by, tags: What else samples are told apart by; see
+            :class:`.parts.Parts`. Strata are named 'weather=rain' then.
         **kwargs: Of ``NuScenesMetric``.
     """
 
-    def __init__(self, data_root: str, ann_file: str, table: str,
-                 bounds: Sequence[float] = BOUNDS, **kwargs: Any):
+    def __init__(self, data_root: str, ann_file: str,
+                 table: str | None = None,
+                 bounds: Sequence[float] = BOUNDS,
+                 by: str | Sequence[str] | None = None,
+                 tags: str | None = None, **kwargs: Any):
         mend_host()
         super().__init__(data_root, ann_file, **kwargs)
-        self.strata = Strata(table, bounds)
+        self.parts = Parts(table, bounds, by, tags)
 
     def _evaluate_single(self,
                          result_path,
@@ -72,23 +77,31 @@ class DequityNuScenesMetric(NuScenesMetric):
         with stand_in(evaluate, 'NuScenesEval', Kept):
             figures = super()._evaluate_single(result_path, classes,
                                                result_name)
-        found = evaluate_strata(made[0], self.strata, classes)
+        boxes = made[0].gt_boxes
+        tokens = np.array(boxes.sample_tokens, dtype=str)
+        splits = self.parts.of(tokens.tolist(), [
+            [b.detection_name for b in boxes[token]
+             if b.detection_name in classes] for token in tokens])
         prefix = f'{result_name}_NuScenes'
-        figures.update({f'{prefix}/{k}': v for k, v in found.items()})
-        print_log(
-            f'AP of {result_name} by likelihood\n' + report(
-                found, [(c, Figure('', c, 'AP')) for c in classes] +
-                [('mean', Figure('', '', 'mAP'))]), 'current')
+        for split in splits:
+            found = evaluate_parts(made[0], split.parts, tokens, classes)
+            figures.update({f'{prefix}/{k}': v for k, v in found.items()})
+            print_log(
+                f'AP of {result_name} by {split.by}\n' + report(
+                    found, [(c, Figure('', c, 'AP')) for c in classes] +
+                    [('mean', Figure('', '', 'mAP'))], list(split.parts)),
+                'current')
         return figures
 
 
-def evaluate_strata(evaluation, strata, classes):
-    """AP on the samples of each stratum.
+def evaluate_parts(evaluation, parts, tokens, classes):
+    """AP on some of the samples each.
 
     Args:
         evaluation (NuScenesEval): Of the devkit, with annotations and
             detections of N samples, filtered by distance.
-        strata (Strata): Of the validation set.
+        parts (dict[str, np.ndarray]): Rows of the samples by name.
+        tokens (np.ndarray): (N,) str, of the samples.
         classes (Sequence[str]): Those of the devkit to report.
 
     Returns:
@@ -98,12 +111,10 @@ def evaluate_strata(evaluation, strata, classes):
     """
     from nuscenes.eval.common.data_classes import EvalBoxes
     everything = evaluation.gt_boxes, evaluation.pred_boxes
-    tokens = np.array(everything[0].sample_tokens, dtype=str)
-    stratum = strata.of(tokens)
     found = {}
     try:
-        for i, name in enumerate(STRATA):
-            chosen = tokens[stratum == i].tolist()
+        for name, rows in parts.items():
+            chosen = tokens[rows].tolist()
             for attribute, boxes in zip(('gt_boxes', 'pred_boxes'),
                                         everything):
                 some = EvalBoxes()

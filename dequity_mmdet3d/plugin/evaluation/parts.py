@@ -1,0 +1,173 @@
+"""Parts of a validation set that a metric is run on, by whatever one knows.
+
+Shape letters: N samples.
+"""
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dequity_mmdet3d.figures import stratum_name
+from dequity_mmdet3d.messages import first_five
+from dequity_mmdet3d.strata import BOUNDS, STRATA, check_bounds, strata_of
+from dequity_mmdet3d.tags import Tags, read_tags
+
+from .strata import Strata
+
+LIKELIHOOD, CLASS_FREQUENCY, DISTANCE = (
+    'likelihood', 'class frequency', 'distance')
+
+
+@dataclass(frozen=True)
+class Split:
+    """The samples, told apart by one thing.
+
+    Args:
+        by (str): What.
+        parts (dict[str, np.ndarray]): Rows of the samples (int64) by name of
+            the stratum; disjoint, together all N. Of ``STRATA`` some may be
+            empty, of a tag's values none.
+    """
+    by: str
+    parts: dict[str, np.ndarray]
+
+
+class Parts:
+    """Tells samples apart by likelihood, tags or classes.
+
+    Args:
+        table (str, optional): Likelihood table of the validation set, for
+            'likelihood'; see :class:`.strata.Strata`.
+        bounds (Sequence[float]): Shares of the samples, for 'likelihood' and
+            'class frequency'; see :func:`dequity_mmdet3d.strata.strata_of`.
+        by (str | Sequence[str], optional): Any of 'likelihood', 'class
+            frequency' and columns of ``tags``. Defaults to 'likelihood'
+            where there is a table, and to all tags that there are.
+        tags (str, optional): Tag file; see :mod:`dequity_mmdet3d.tags`.
+
+    Raises:
+        FileNotFoundError: If a file is not there.
+        KeyError: If the tag file has no such tag.
+        ValueError: For bounds that are not two rising shares, if something
+            to tell samples apart by is missing, doubled, or tells objects
+            apart.
+    """
+
+    def __init__(self, table: str | None = None,
+                 bounds: Sequence[float] = BOUNDS,
+                 by: str | Sequence[str] | None = None,
+                 tags: str | None = None):
+        check_bounds(bounds)
+        self.bounds = tuple(bounds)
+        self.tags: Tags | None = read_tags(tags) if tags else None
+        self.strata = Strata(table, bounds) if table else None
+        if by is None:
+            by = [LIKELIHOOD] * bool(table) + list(
+                self.tags.columns if self.tags else ())
+        self.by = [by] if isinstance(by, str) else list(by)
+        if not self.by or len({*self.by}) < len(self.by):
+            raise ValueError(
+                f'by must name what samples are told apart by, each once, '
+                f'but is {by!r}; give table=..., tags=..., or '
+                f"by={CLASS_FREQUENCY!r}")
+        for name in self.by:
+            self._check(name)
+
+    def _check(self, name: str) -> None:
+        if name == DISTANCE:
+            raise ValueError(
+                f'by={DISTANCE!r} tells objects apart, and the samples that '
+                'a metric is given hold objects at all distances; use a '
+                'metric with figures by range of its own')
+        if name == LIKELIHOOD and self.strata is None:
+            raise ValueError(
+                f'by={LIKELIHOOD!r} needs table=..., made by dequity '
+                'likelihoods CONFIG --split val --apply TRAINING_TABLE '
+                '--out TABLE')
+        if name not in (LIKELIHOOD, CLASS_FREQUENCY):
+            if self.tags is None:
+                raise ValueError(
+                    f'by={name!r} is a tag and needs tags=FILE; or tell '
+                    f'samples apart by {LIKELIHOOD!r} or {CLASS_FREQUENCY!r}')
+            self.tags.check_column(name)
+
+    def of(self, ids: Sequence[str],
+           labels: Sequence[Iterable] | None) -> list[Split]:
+        """Tell samples apart.
+
+        Args:
+            ids (Sequence[str]): (N,) sample ids.
+            labels (Sequence[Iterable], optional): (N,) classes of the
+                annotated objects of each sample; None where nobody knows.
+
+        Returns:
+            list[Split]: In the order of ``by``.
+
+        Raises:
+            ValueError: If a sample has no likelihood, tag or classes.
+        """
+        return [Split(name, self._split(name, ids, labels))
+                for name in self.by]
+
+    def _split(self, name, ids, labels):
+        if name not in (LIKELIHOOD, CLASS_FREQUENCY):
+            return _by_value(name, self.tags.values(name, ids),
+                             self.tags.path)
+        if name == LIKELIHOOD:
+            stratum = self.strata.of(ids)
+        elif labels is None:
+            raise ValueError(
+                f'by={CLASS_FREQUENCY!r} needs the annotated objects of each '
+                "sample, but the data samples bring none ('eval_ann_info', "
+                "'gt_instances' or 'instances'); name the validation set's "
+                'info file with ann_file=..., or let the test pipeline pack '
+                'the annotations')
+        else:
+            stratum = strata_of(frequency_of_rarest(labels), self.bounds)
+        return {stratum_name(name, s): np.flatnonzero(stratum == i)
+                for i, s in enumerate(STRATA)}
+
+    @property
+    def known(self) -> set[str]:
+        """set[str]: All ids that table and tags name."""
+        tables = [self.strata.table.sample_id.tolist()] if self.strata else []
+        return set().union(*tables, self.tags.ids if self.tags else ())
+
+
+def _by_value(name, values, path):
+    """Rows by value of a tag, the most frequent value first."""
+    order = sorted(Counter(values).items(), key=lambda item: (-item[1], item))
+    names = {value: stratum_name(name, value) for value, _ in order}
+    if len({*names.values()}) < len(names):
+        raise ValueError(
+            f'{path}: values of {name!r} differ only in spaces or slashes, '
+            f'{first_five(sorted(names))}; make them one')
+    found = np.array(values, dtype=object)
+    return {s: np.flatnonzero(found == value) for value, s in names.items()}
+
+
+def frequency_of_rarest(labels: Sequence[Iterable]) -> np.ndarray:
+    """How frequent the rarest class is that a sample holds.
+
+    Args:
+        labels (Sequence[Iterable]): (N,) classes of the objects of each
+            sample.
+
+    Returns:
+        np.ndarray: (N,) float64, share of the class in the objects of all
+        samples, in (0, 1]; infinite for a sample without objects, which
+        holds nothing rare.
+
+    Example:
+        >>> frequency_of_rarest([['Car', 'Cyclist'], ['Car', 'Car'], []])
+        array([0.25, 0.75,  inf])
+    """
+    labels = [list(here) for here in labels]
+    count = Counter(c for here in labels for c in here)
+    return np.array([
+        min((count[c] / count.total() for c in set(here)), default=math.inf)
+        for here in labels])
