@@ -272,30 +272,33 @@ def test_segmentation_by_likelihood(tmp_path):
 
 
 def coco_values(config, ann_file, **more):
-    """Objects are found in images 11 and 12 of 11, 12, 21."""
+    """Objects are found in images 11 and 12 of 11, 12, 21; 31 has none."""
     metric = METRICS.build(dict(config, **more))
     metric.dataset_meta = dict(classes=('car', 'cat'))
-    for i in (11, 12, 21):
+    for i in (11, 12, 21, 31):
         found = torch.tensor([[0., 0., 9., 9.]])
         sample = dict(
             img_id=i, ori_shape=(20, 20), pred_instances=dict(
                 bboxes=found if i < 20 else found + 10,
                 scores=torch.tensor([.9]), labels=torch.tensor([0])))
         if not ann_file:
-            sample['instances'] = [dict(bbox=[0, 0, 9, 9], bbox_label=0)]
+            sample['instances'] = [
+                dict(bbox=[0, 0, 9, 9], bbox_label=0)] if i < 30 else []
         metric.process({}, [sample])
-    return metric.evaluate(3)
+    return metric.evaluate(4)
 
 
 @pytest.mark.parametrize('from_file', [False, True])
 def test_coco(tmp_path, from_file):
     """Images that are not in a part do not count as missed there."""
-    (tmp_path / 'tags.csv').write_text('id,time\n11,day\n12,day\n21,night\n')
+    (tmp_path / 'tags.csv').write_text(
+        'id,time,seen\n11,day,yes\n12,day,yes\n21,night,yes\n31,night,no\n')
     ann_file = None
     if from_file:
         ann_file = str(tmp_path / 'val.json')
         dump(dict(
-            images=[dict(id=i, width=20, height=20) for i in (11, 12, 21)],
+            images=[dict(id=i, width=20, height=20)
+                    for i in (11, 12, 21, 31)],
             annotations=[dict(id=i, image_id=i, category_id=0, area=81,
                               iscrowd=0, bbox=[0, 0, 9, 9])
                          for i in (11, 12, 21)],
@@ -310,6 +313,11 @@ def test_coco(tmp_path, from_file):
     assert got['coco/time=day/bbox_mAP'] == 1
     assert got['coco/time=night/bbox_mAP'] == 0
     assert got['coco/time=day/frames'] == 2
+    # where nothing is annotated COCO says -1, which is no figure
+    assert stock['coco/bbox_mAP_l'] == -1
+    assert got['coco/seen=yes/bbox_mAP'] > 0.5
+    assert not any('AP' in k for k in got if 'seen=no/' in k)
+    assert got['coco/seen=no/frames'] == 1
     if not from_file:
         assert got['coco/time=day/objects'] == 2
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import math
 import os
 import re
 import tempfile
@@ -50,8 +51,7 @@ def on_part_of(metric: Any, config: dict | None = None,
         return _lyft()
     if isinstance(metric, WaymoMetric):
         return _waymo()
-    if hasattr(metric, 'img_ids') and (
-            hasattr(metric, '_coco_api') or hasattr(metric, '_lvis_api')):
+    if _is_coco(metric):
         return _coco
     own = [name for name, value in {**vars(metric), **(config or {})}.items()
            if _FILE.fullmatch(name.lstrip('_')) and value]
@@ -63,6 +63,24 @@ def on_part_of(metric: Any, config: dict | None = None,
             f'if it looks at {SAMPLES} alone, say '
             f"annotations='{SAMPLES}' to DequityMetric")
     return _as_it_is
+
+
+def nothing_of(metric: Any) -> float:
+    """The figure by which a metric says that it had nothing to measure.
+
+    Args:
+        metric (BaseMetric): Any.
+
+    Returns:
+        float: -1 for COCO's (no annotated object), else NaN.
+    """
+    return -1. if _is_coco(metric) else math.nan
+
+
+def _is_coco(metric):
+    """CocoMetric, LVISMetric and what inherits from them."""
+    return hasattr(metric, 'img_ids') and (
+        hasattr(metric, '_coco_api') or hasattr(metric, '_lvis_api'))
 
 
 @contextlib.contextmanager

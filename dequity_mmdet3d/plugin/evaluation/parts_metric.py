@@ -28,7 +28,7 @@ from dequity_mmdet3d.messages import error_line
 from dequity_mmdet3d.strata import BOUNDS, COMMON, RARE
 
 from .marks import InfoFile, ids_of, info_file_of, labels_of, marks_of
-from .own_annotations import on_part_of
+from .own_annotations import nothing_of, on_part_of
 from .parts import Parts
 from .report import report_parts
 
@@ -212,8 +212,9 @@ class PartsMetric(BaseMetric):
                 f'{type(e).__name__} on the {len(rows)} of {name!r}: '
                 f'{error_line(e)}; tell samples apart by something else '
                 "(by=...), or use the metric without DequityMetric") from e
+        nothing = nothing_of(self.metric)
         return {key: float(value) for key, value in (figures or {}).items()
-                if _is_number(value)}
+                if _is_number(value) and value != nothing}
 
 
 def _is_number(value: Any) -> bool:

@@ -47,8 +47,8 @@ def report(figures, rows, strata=STRATA):
     return '\n'.join(line.rstrip() for line in lines)
 
 
-def _number(value, sign=''):
-    return '-' if value is None else f'{value:{sign}.2f}'
+def _number(value, sign='', digits=2):
+    return '-' if value is None else f'{value:{sign}.{digits}f}'
 
 
 def report_parts(stock, figures, strata, prefix, most=12):
@@ -86,7 +86,7 @@ def report_parts(stock, figures, strata, prefix, most=12):
     lines = [line('', shown, FRAMES, OBJECTS)]
     for s in strata:
         lines.append(line(
-            s, [_number(figures.get(placed(n, s))) for n in shown],
+            s, [_number(figures.get(placed(n, s)), digits=3) for n in shown],
             count(s, FRAMES), count(s, OBJECTS)))
     if len(names) > most:
         lines.append(f'and {len(names) - most} figures more')
