@@ -209,8 +209,8 @@ def test_infos_without_any_name(tmp_path):
         dict(images=dict(CAM0=dict(img_path='a.png', depth2img=np.eye(3))),
              instances=[box()])])
     table = save_table(tmp_path / 't.parquet', {'a': 0.5})
-    with pytest.raises(KeyError, match="'token', 'sample_idx', 'sample_id' "
-                       "or 'lidar_points.lidar_path'.*write one of them"):
+    with pytest.raises(KeyError, match="'token', 'sample_idx', 'sample_id', "
+                       "'lidar_points.lidar_path' or 'img_id'.*write one of them"):
         DequityDataset(
             dict(cfg, modality=dict(use_camera=True, use_lidar=False),
                  pipeline=[]), table)
