@@ -210,7 +210,8 @@ def test_infos_without_any_name(tmp_path):
              instances=[box()])])
     table = save_table(tmp_path / 't.parquet', {'a': 0.5})
     with pytest.raises(KeyError, match="'token', 'sample_idx', 'sample_id', "
-                       "'lidar_points.lidar_path' or 'img_id'.*write one of them"):
+                       "'lidar_points.lidar_path' or 'img_id'.*write one of "
+                       'them'):
         DequityDataset(
             dict(cfg, modality=dict(use_camera=True, use_lidar=False),
                  pipeline=[]), table)
