@@ -16,6 +16,7 @@ from .choices import (
     PRECISIONS,
     SHARD_SIZE,
     SPLITS,
+    TAGS,
 )
 
 
@@ -133,12 +134,22 @@ def parse_args(argv=None):
     estimate = parser.add_argument_group('likelihood')
     estimate.add_argument(
         '--method',
-        choices=METHODS,
+        choices=(*METHODS, TAGS),
         default=METHODS[0],
         help='soft counts how many samples look alike, by groups where there '
         'are clear ones (default); the others are for comparison: modes, '
         'groups in any case, plain k-means, HDBSCAN, and the density of '
-        'nearest neighbours')
+        'nearest neighbours; or tags, which looks at no image, but at the '
+        'frequency of what --tags tells')
+    estimate.add_argument(
+        '--tags',
+        metavar='FILE',
+        help='with --method tags: CSV or Parquet file with the column '
+        'sample_id (or id) and a column for each tag, such as weather')
+    estimate.add_argument(
+        '--by',
+        metavar='TAG,TAG',
+        help='with --tags: whose combinations are counted (default: all)')
     estimate.add_argument(
         '--clusters',
         type=int,

@@ -7,8 +7,6 @@
 
 Shape letters: N samples, D embedding size.
 """
-import contextlib
-import os
 from dataclasses import dataclass
 
 from ..messages import counted
@@ -27,9 +25,9 @@ from .choices import (
     EMBEDDING_DTYPES,
     FEATURES,
     KINDS,
-    NOISE,
     SHARD_SIZE,
 )
+from .write_table import forget, nothing, place_of, write_table
 
 
 @dataclass(frozen=True)
@@ -101,11 +99,8 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     from .encoding.embed import embed_given
     from .estimation.modes_file import load_modes
     team = team or Alone()
-    say = say if say is not None and team.rank == 0 else _nothing
-    out = samples.table_path if out is None else out
-    if out is None:
-        raise ValueError('these samples do not say where their table '
-                         'belongs; give out, the Parquet file to write')
+    say = say if say is not None and team.rank == 0 else nothing
+    out = place_of(samples, out)
     fitted = None if apply is None else load_modes(apply)
     for note in samples.notes:
         say(note)
@@ -130,36 +125,6 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     # the others end only with process 0, and as it does
     team.gather(None)
     return table
-
-
-def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None):
-    """Write a table of the paper's authors as one of ours.
-
-    Args:
-        path (str | Path): Their ``*_cluster_info.pkl``.
-        out (str | Path): The Parquet file to write.
-        kind, noise (str): See :func:`.cluster_info.table_from_cluster_info`.
-        say (Callable, optional): Takes lines for people.
-
-    Returns:
-        LikelihoodTable: That was written.
-
-    Raises:
-        See :func:`.cluster_info.table_from_cluster_info`; OSError if ``out``
-        cannot be written.
-    """
-    from .estimation.cluster_info import table_from_cluster_info
-    say = say or _nothing
-    check_writable(out)
-    table = table_from_cluster_info(path, kind, noise)
-    _save(table, out, [f'{counted(len(table), "sample")} in '
-                       f'{counted(table.n_clusters, "cluster")}',
-                       *table.metadata['notes']], say)
-    return table
-
-
-def _nothing(line):
-    """For whom nothing is said."""
 
 
 def _encode(samples, out, encoding, cameras, fitted, team, say):
@@ -203,12 +168,13 @@ def _fit(embedded, out, clustering, kind, groups, say):
     from .estimation.advice import diagnosis_lines
     from .estimation.make_table import make_table
     made = make_table(embedded, clustering, kind, groups)
-    _forget(modes_path(out), rows_path(out))  # of an earlier table
+    forget(modes_path(out), rows_path(out))  # of an earlier table
     if made.fitted is not None:
         made.fitted.save(modes_path(out))
     if made.rows is not None:
         made.rows.save(rows_path(out))
-    return _save(made.table, out, diagnosis_lines(made.table.metadata), say)
+    return write_table(made.table, out,
+                       diagnosis_lines(made.table.metadata), say)
 
 
 def _apply(embedded, out, fitted, source, say):
@@ -218,7 +184,7 @@ def _apply(embedded, out, fitted, source, say):
     from .estimation.overlap import TrainingRows, find_overlap
     of = LikelihoodTable.load(source)
     seen, overlap = TrainingRows.load(source, of), None
-    _forget(pairs_path(out))  # of an earlier table
+    forget(pairs_path(out))  # of an earlier table
     if seen is not None:
         overlap = find_overlap(embedded, fitted, seen, of.sample_id.tolist())
     table = apply_table(embedded, fitted, overlap)
@@ -231,19 +197,4 @@ def _apply(embedded, out, fitted, source, say):
         if overlap.pairs:
             overlap.save(pairs_path(out))
         lines.append(overlap.line(pairs_path(out)))
-    return _save(table, out, lines, say)
-
-
-def _forget(*paths):
-    for path in paths:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-
-
-def _save(table, out, lines, say):
-    """Write the table; say what it is, and where."""
-    from .estimation.make_table import extremes
-    table.save(out)
-    for line in [*lines, *extremes(table), f'likelihood table: {out}']:
-        say(line)
-    return table
+    return write_table(table, out, lines, say)
