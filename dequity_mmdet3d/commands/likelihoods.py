@@ -51,6 +51,7 @@ def run(args, team):
     # after the arguments, because these imports take seconds
     from ..likelihood import conversions, runner
     from ..likelihood.clustering import ClusterSettings
+    from ..tags import read_tags
     if team.world > 1:
         team.agree({k: v for k, v in vars(args).items() if k != 'device'})
     say = functools.partial(print, flush=True)
@@ -60,8 +61,8 @@ def run(args, team):
             args.cluster_info, args.out, args.kind, noise, say)
         return
     samples, embeddings = samples_of(args)
+    by = None if args.by is None else args.by.split(',')
     if args.method == TAGS:
-        by = None if args.by is None else args.by.split(',')
         conversions.table_by_tags(
             samples, args.tags, args.out, by, args.kind, say)
         return
@@ -76,7 +77,9 @@ def run(args, team):
         cameras=args.cameras or DEFAULT_CAMERAS,
         clustering=ClusterSettings(args.method, args.clusters, args.seed,
                                    noise, args.count),
-        kind=args.kind, apply=args.apply, groups=groups, team=team, say=say)
+        kind=args.kind, apply=args.apply, groups=groups,
+        tags=None if args.tags is None else read_tags(args.tags), by=by,
+        team=team, say=say)
 
 
 def samples_of(args):

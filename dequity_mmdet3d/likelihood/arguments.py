@@ -144,12 +144,14 @@ def parse_args(argv=None):
     estimate.add_argument(
         '--tags',
         metavar='FILE',
-        help='with --method tags: CSV or Parquet file with the column '
-        'sample_id (or id) and a column for each tag, such as weather')
+        help='what you know of the samples: a CSV or Parquet file with the '
+        'column sample_id (or id) and a column for each tag, such as '
+        'weather. --method tags counts them; any other is compared with '
+        'them, and tags that look wrong are listed')
     estimate.add_argument(
         '--by',
         metavar='TAG,TAG',
-        help='with --tags: whose combinations are counted (default: all)')
+        help='with --tags: which of them (default: all)')
     estimate.add_argument(
         '--clusters',
         type=int,

@@ -41,7 +41,7 @@ def table_by_tags(samples, tags, out=None, by=None, kind=KINDS[0], say=None):
     Args:
         samples (Samples): N of them.
         tags (str | Path): Tag file, see :mod:`dequity_mmdet3d.tags`.
-        out (str | Path, optional): As for :func:`compute_likelihoods`.
+        out (str | Path, optional): As for :func:`.runner.compute_likelihoods`.
         by (Sequence[str], optional): Names of tags. Defaults to all.
         kind (str): One of ``KINDS``.
         say (Callable, optional): Takes lines for people.

@@ -18,6 +18,7 @@ from .beside import (
     modes_path,
     pairs_path,
     rows_path,
+    suspects_path,
 )
 from .choices import (
     DEFAULT_CAMERAS,
@@ -58,8 +59,8 @@ class Encoding:
 
 def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
                         cameras=DEFAULT_CAMERAS, clustering=None,
-                        kind=KINDS[0], apply=None, groups=None, team=None,
-                        say=None):
+                        kind=KINDS[0], apply=None, groups=None, tags=None,
+                        by=None, team=None, say=None):
     """Write down how common every sample looks.
 
     What lies beside the table, see :mod:`.beside`, is written with it.
@@ -79,6 +80,9 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
             then, but the samples are assigned to its clusters.
         groups (Groups, optional): Which samples are of one drive, see
             :func:`.groups.groups_of`.
+        tags (Tags, optional): Of all samples, to compare the table with, see
+            :mod:`.tag_agreement`.
+        by (Sequence[str], optional): Names of tags. Defaults to all.
         team (Alone, optional): The processes that share the encoding, see
             :func:`.processes.connect`. All of them call this.
         say (Callable, optional): Takes lines for people, in process 0.
@@ -102,6 +106,9 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     say = say if say is not None and team.rank == 0 else nothing
     out = place_of(samples, out)
     fitted = None if apply is None else load_modes(apply)
+    by = [] if tags is None else list(by or tags.columns)
+    for tag in by:
+        tags.values(tag, samples.ids)  # before the long work, not after it
     for note in samples.notes:
         say(note)
     if team.rank == 0:
@@ -115,9 +122,10 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     table = None
     if team.rank == 0:
         if fitted is None:
-            table = _fit(embedded, out, clustering, kind, groups, say)
+            table = _fit(embedded, out, clustering, kind, groups, tags, by,
+                         say)
         else:
-            table = _apply(embedded, out, fitted, apply, say)
+            table = _apply(embedded, out, fitted, apply, tags, by, say)
         if embedded.encoded is not None:
             say(f'embeddings: {embedded.encoded.folder} '
                 f'({embedded.encoded.nbytes / 1e6:.2f} MB), kept for the '
@@ -164,7 +172,7 @@ def _encode(samples, out, encoding, cameras, fitted, team, say):
     return embedded
 
 
-def _fit(embedded, out, clustering, kind, groups, say):
+def _fit(embedded, out, clustering, kind, groups, tags, by, say):
     from .estimation.advice import diagnosis_lines
     from .estimation.make_table import make_table
     made = make_table(embedded, clustering, kind, groups)
@@ -173,11 +181,12 @@ def _fit(embedded, out, clustering, kind, groups, say):
         made.fitted.save(modes_path(out))
     if made.rows is not None:
         made.rows.save(rows_path(out))
-    return write_table(made.table, out,
-                       diagnosis_lines(made.table.metadata), say)
+    table, lines = _tagged(made.table, out, tags, by, made.rows)
+    return write_table(
+        table, out, [*diagnosis_lines(table.metadata), *lines], say)
 
 
-def _apply(embedded, out, fitted, source, say):
+def _apply(embedded, out, fitted, source, tags, by, say):
     from ..table import LikelihoodTable
     from .estimation.advice import applied_line
     from .estimation.make_table import apply_table
@@ -197,4 +206,20 @@ def _apply(embedded, out, fitted, source, say):
         if overlap.pairs:
             overlap.save(pairs_path(out))
         lines.append(overlap.line(pairs_path(out)))
-    return write_table(table, out, lines, say)
+    table, more = _tagged(table, out, tags, by)
+    return write_table(table, out, lines + more, say)
+
+
+def _tagged(table, out, tags, by, rows=None):
+    """The table beside tags, and what to say of it."""
+    from .estimation import tag_agreement
+    path = suspects_path(out)
+    forget(path)  # of an earlier table
+    if tags is None:
+        return table, []
+    table, lines, found = tag_agreement.with_tags(table, tags, by, rows)
+    if found is not None:
+        lines.append(tag_agreement.suspects_line(found, path))
+        if found:
+            tag_agreement.save_suspects(path, found)
+    return table, lines

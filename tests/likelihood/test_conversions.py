@@ -34,6 +34,24 @@ def test_by_the_command(here):
     assert lines[-1] == 'likelihood table: t.parquet'
 
 
+def test_another_method_is_compared(here):
+    (here / 't.suspect_tags.csv').write_text('of an earlier table')
+    done = compute_likelihoods(
+        '--embeddings', 'e.npy', '--tags', 'tags.csv', '--out', 't.parquet',
+        cwd=here)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert 'tag weather: clusters tell' in done.stdout
+    assert 'tag road: clusters tell' in done.stdout
+    assert 'no tag looks wrong' in done.stdout
+    assert not (here / 't.suspect_tags.csv').exists()
+    table = LikelihoodTable.load(here / 't.parquet')
+    assert set(table.metadata['tags']['agreement']) == {'weather', 'road'}
+    done = compute_likelihoods(
+        '--embeddings', 'e.npy', '--tags', 'tags.csv', '--apply', 't.parquet',
+        '--out', 'a.parquet', cwd=here)
+    assert done.returncode == 0 and 'tag road: clusters' in done.stdout
+
+
 def test_an_earlier_table_is_gone(here):
     samples, _ = samples_from_embeddings(here / 'e.npy')
     for name in ('t.modes.npz', 't.rows.npz'):
@@ -46,8 +64,8 @@ def test_an_earlier_table_is_gone(here):
 
 
 @pytest.mark.parametrize('args, status, text', [
-    (['--method', 'tags'], 2, 'belong together'),
-    (['--tags', 'tags.csv'], 2, 'belong together'),
+    (['--method', 'tags'], 2, '--method tags needs --tags'),
+    (['--tags', 'tags.csv', '--by', 'street'], 1, "no tag 'street'"),
     (['--by', 'weather'], 2, '--by belongs to --tags'),
     (['--method', 'tags', '--tags', 'tags.csv', '--groups', 'auto'], 2,
      'leave out'),
