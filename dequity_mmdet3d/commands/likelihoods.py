@@ -51,7 +51,6 @@ def run(args, team):
     # after the arguments, because these imports take seconds
     from ..likelihood import conversions, runner
     from ..likelihood.clustering import ClusterSettings
-    from ..tags import read_tags
     if team.world > 1:
         team.agree({k: v for k, v in vars(args).items() if k != 'device'})
     say = functools.partial(print, flush=True)
@@ -63,8 +62,8 @@ def run(args, team):
     samples, embeddings = samples_of(args)
     by = None if args.by is None else args.by.split(',')
     if args.method == TAGS:
-        conversions.table_by_tags(
-            samples, args.tags, args.out, by, args.kind, say)
+        conversions.table_by_tags(samples, tags_of(samples, args), args.out,
+                                  by, args.kind, say)
         return
     groups = None if args.apply else groups_of(samples, args)
     runner.compute_likelihoods(
@@ -78,8 +77,7 @@ def run(args, team):
         clustering=ClusterSettings(args.method, args.clusters, args.seed,
                                    noise, args.count),
         kind=args.kind, apply=args.apply, groups=groups,
-        tags=None if args.tags is None else read_tags(args.tags), by=by,
-        team=team, say=say)
+        tags=tags_of(samples, args), by=by, team=team, say=say)
 
 
 def samples_of(args):
@@ -102,4 +100,22 @@ def groups_of(samples, args):
                          'tell drives for certain; give --groups auto to go '
                          'by folders and names, or a FILE with the columns '
                          'id,group')
+    return found
+
+
+def tags_of(samples, args):
+    """What is known of the samples; None if nothing."""
+    from ..likelihood.samples.nuscenes_tags import nuscenes_tags
+    from ..tags import read_tags
+    if args.tags not in (None, 'none', 'auto'):
+        return read_tags(args.tags)
+    found = None
+    if args.tags != 'none' and samples.data_root and (
+            samples.provenance.dataset == 'nuscenes'):
+        found = nuscenes_tags(samples.data_root, samples.ids)
+    if found is None and args.tags == 'auto':
+        raise ValueError("--tags auto: only nuScenes' own tables tell tags "
+                         '(DATA_ROOT/v1.0-*/sample.json), and they are not '
+                         'there; give a FILE with the columns sample_id and '
+                         'a tag each')
     return found

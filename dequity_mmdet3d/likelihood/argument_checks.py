@@ -22,10 +22,10 @@ def check_forms(parser, args):
             args.apply is not None or args.cluster_info is not None):
         parser.error('--groups and --count belong to a table that is made, '
                      'not to --apply and --cluster-info')
-    if args.method == TAGS and args.tags is None:
-        parser.error('--method tags needs --tags FILE')
-    if args.by is not None and args.tags is None:
-        parser.error('--by belongs to --tags')
+    if args.method == TAGS and args.tags in (None, 'none'):
+        parser.error('--method tags needs --tags auto or FILE')
+    if args.by is not None and args.tags in (None, 'none'):
+        parser.error('--by belongs to --tags auto or FILE')
     if args.tags is not None and args.cluster_info is not None:
         parser.error('--tags do not go with --cluster-info')
     if args.method == TAGS and (args.apply is not None

@@ -143,11 +143,13 @@ def parse_args(argv=None):
         'frequency of what --tags tells')
     estimate.add_argument(
         '--tags',
-        metavar='FILE',
-        help='what you know of the samples: a CSV or Parquet file with the '
+        metavar='auto|none|FILE',
+        help='what is known of the samples: a CSV or Parquet file with the '
         'column sample_id (or id) and a column for each tag, such as '
-        'weather. --method tags counts them; any other is compared with '
-        'them, and tags that look wrong are listed')
+        "weather; or time, weather and location of nuScenes' own tables "
+        '(auto). --method tags counts them; any other is compared with them, '
+        'and tags that look wrong are listed (default: auto where these '
+        'tables are)')
     estimate.add_argument(
         '--by',
         metavar='TAG,TAG',

@@ -40,7 +40,7 @@ def table_by_tags(samples, tags, out=None, by=None, kind=KINDS[0], say=None):
 
     Args:
         samples (Samples): N of them.
-        tags (str | Path): Tag file, see :mod:`dequity_mmdet3d.tags`.
+        tags (Tags): Of all of them, see :mod:`dequity_mmdet3d.tags`.
         out (str | Path, optional): As for :func:`.runner.compute_likelihoods`.
         by (Sequence[str], optional): Names of tags. Defaults to all.
         kind (str): One of ``KINDS``.
@@ -50,16 +50,13 @@ def table_by_tags(samples, tags, out=None, by=None, kind=KINDS[0], say=None):
         LikelihoodTable: That was written.
 
     Raises:
-        See :func:`.tag_table.table_from_tags` and
-        :func:`dequity_mmdet3d.tags.read_tags`; OSError if ``out`` cannot be
+        See :func:`.tag_table.table_from_tags`; OSError if ``out`` cannot be
         written.
     """
-    from ..tags import read_tags
     from .estimation.advice import diagnosis_lines
     from .estimation.tag_table import table_from_tags, tag_lines
     out, say = place_of(samples, out), say or nothing
     check_writable(out)
-    tags = read_tags(tags)
     table = table_from_tags(samples.ids, samples.provenance, tags, by, kind)
     forget(modes_path(out), rows_path(out))  # of an earlier table
     return write_table(table, out, [*diagnosis_lines(table.metadata),

@@ -5,6 +5,7 @@ import pytest
 from dequity_mmdet3d.likelihood.conversions import table_by_tags
 from dequity_mmdet3d.likelihood.samples.sources import samples_from_embeddings
 from dequity_mmdet3d.table import LikelihoodTable
+from dequity_mmdet3d.tags import read_tags
 
 from .helpers import compute_likelihoods
 
@@ -56,15 +57,16 @@ def test_an_earlier_table_is_gone(here):
     samples, _ = samples_from_embeddings(here / 'e.npy')
     for name in ('t.modes.npz', 't.rows.npz'):
         (here / name).write_bytes(b'')
-    table_by_tags(samples, here / 'tags.csv', here / 't.parquet')
+    tags = read_tags(here / 'tags.csv')
+    table_by_tags(samples, tags, here / 't.parquet')
     assert sorted(p.name for p in here.iterdir()) == [
         'e.npy', 't.parquet', 'tags.csv']
     with pytest.raises(ValueError, match='give out'):
-        table_by_tags(samples, here / 'tags.csv')
+        table_by_tags(samples, tags)
 
 
 @pytest.mark.parametrize('args, status, text', [
-    (['--method', 'tags'], 2, '--method tags needs --tags'),
+    (['--method', 'tags'], 2, '--method tags needs --tags auto'),
     (['--tags', 'tags.csv', '--by', 'street'], 1, "no tag 'street'"),
     (['--by', 'weather'], 2, '--by belongs to --tags'),
     (['--method', 'tags', '--tags', 'tags.csv', '--groups', 'auto'], 2,
@@ -72,6 +74,8 @@ def test_an_earlier_table_is_gone(here):
     (['--method', 'tags', '--tags', 'tags.csv', '--by', 'street'], 1,
      "no tag 'street'"),
     (['--method', 'tags', '--tags', 'none.csv'], 1, 'does not exist'),
+    (['--tags', 'auto'], 1, "only nuScenes' own tables"),
+    (['--tags', 'none', '--by', 'weather'], 2, '--by belongs'),
 ])
 def test_wrong_arguments(here, args, status, text):
     done = compute_likelihoods('--embeddings', 'e.npy', '--out', 't.parquet',
