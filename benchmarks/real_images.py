@@ -119,13 +119,18 @@ def embeddings_of(paths, name, features=FEATURES[0], cache=None):
     about = '\n'.join([encoder.fingerprint, features, str(encoder.dim),
                        *map(str, paths)])
     key = hashlib.sha256(about.encode()).hexdigest()[:12]
-    cache = Path(cache or Path(tempfile.gettempdir(), 'dequity_real_images'))
+    cache = Path(cache or cache_folder())
     file = cache / f'{name}_{features}_{key}.npy'
     if not file.is_file():
         cache.mkdir(parents=True, exist_ok=True)
         np.save(file, encode(encoder, (
             load_rgb(path, encoder.preprocess.size) for path in paths)))
     return unit_rows(np.load(file))
+
+
+def cache_folder():
+    """Where embeddings are kept if nothing is said."""
+    return Path(tempfile.gettempdir(), 'dequity_real_images')
 
 
 def encode(encoder, images):

@@ -109,7 +109,20 @@ def soft_count(rows: np.ndarray, cells: Cells,
     """
     alike, floor, near = bandwidths(rows, cells, weight)
     size, mean, spread = cells_of(rows, cells, weight)
-    count = KernelCount(size, mean, spread, alike, floor)
+    return with_line(KernelCount(size, mean, spread, alike, floor), near, rows)
+
+
+def with_line(count: KernelCount, near: float, rows: np.ndarray) -> SoftCount:
+    """Fit the line that makes up for asking neighbours.
+
+    Args:
+        count (KernelCount): m.
+        near (float): h', > 0.
+        rows (np.ndarray): (N, Q) float32.
+
+    Returns:
+        SoftCount: With alpha and beta of these rows.
+    """
     some = rows[::-(-len(rows) // _LINE)]
     log_count = count.log_count(some)
     asked = SoftCount(count, near).asked(some)
