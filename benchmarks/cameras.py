@@ -22,8 +22,8 @@ from dequity_mmdet3d.likelihood.embeddings.cameras import View, views_of
 from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
 from dequity_mmdet3d.likelihood.encoding.embed import Embedded, embed_samples
 from dequity_mmdet3d.likelihood.encoding.encoders import build_encoder
-from dequity_mmdet3d.likelihood.estimation.diagnosis import rank_correlation
 from dequity_mmdet3d.likelihood.estimation.make_table import make_table
+from dequity_mmdet3d.likelihood.estimation.ranks import rank_correlation
 from dequity_mmdet3d.likelihood.samples.sources import Samples
 from dequity_mmdet3d.provenance import Provenance
 

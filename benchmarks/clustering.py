@@ -1,6 +1,6 @@
 """Seconds and memory from embeddings on disk to a table.
 
-    python benchmarks/clustering.py [--n 28130 1000000] [--tsne]
+    python benchmarks/clustering.py [--n 28130 1000000]
 
 Runs tools/compute_likelihoods.py on embeddings drawn into a temporary file:
 60 modes with a power law of sizes, in a subspace of 24 dimensions and in one
@@ -58,8 +58,6 @@ def main():
     parser.add_argument('--n', type=int, nargs='+',
                         default=[28130, 1_000_000], metavar='N',
                         help='embeddings (default: 28130 1000000)')
-    parser.add_argument('--tsne', action='store_true',
-                        help="the paper's way too: minutes for the first N")
     args = parser.parse_args()
     print(f'{cpu_name()}, '
           f'{len(os.sched_getaffinity(0))} cores, faiss {faiss.__version__}, '
@@ -71,10 +69,7 @@ def main():
             with tempfile.TemporaryDirectory() as folder:
                 embeddings = Path(folder, 'e.npy')
                 draw(embeddings, n, rank)
-                methods = ['kmeans', 'soft', 'modes']
-                if args.tsne and n == args.n[0]:
-                    methods.append('tsne-dbscan')
-                for method in methods:
+                for method in ('kmeans', 'soft', 'modes'):
                     took, peak = run(embeddings, folder, '--method', method)
                     if method == 'kmeans':
                         plain = took

@@ -36,6 +36,7 @@ import real_images
 import sklearn
 from machine import machine
 from method_table import table
+from tsne_dbscan import tsne_dbscan
 
 from dequity_mmdet3d.likelihood import clustering
 from dequity_mmdet3d.likelihood.choices import NOISE
@@ -61,7 +62,7 @@ METHODS = {
     'soft': lambda x, seed: real_images.estimate(x, 'soft', seed),
     'modes': labels_by('modes'),
     'kmeans': labels_by('kmeans'),
-    'tsne-dbscan': density.tsne_dbscan,
+    'tsne-dbscan': tsne_dbscan,
     'hdbscan': density.hdbscan,
     'knn': lambda x, seed: density.knn_density(x),
 }

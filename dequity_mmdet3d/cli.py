@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
 from collections.abc import Callable, Container, Iterable
@@ -80,12 +81,19 @@ def run_cli(main: Callable[[], int | None],
     try:
         status = main()
     except KeyboardInterrupt:
-        print(f'interrupted; {again}', file=sys.stderr)
+        _last_word(f'interrupted; {again}')
         return 130
     except (*USER_ERRORS, *MACHINE_ERRORS) as e:
         if os.environ.get('DEQUITY_TRACEBACK') == '1' or not (
                 is_users_mistake(e, packages)):
             raise
-        print(f'error: {error_line(e)}', file=sys.stderr)
+        _last_word(f'error: {error_line(e)}')
         return 1
     return 0 if status is None else status
+
+
+def _last_word(line: str) -> None:
+    # in a pipe, what was printed before would come after it
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    print(line, file=sys.stderr)

@@ -2,6 +2,8 @@
 
 Shape letters: N samples.
 """
+from __future__ import annotations
+
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,3 +52,26 @@ def strata_of(likelihood: np.ndarray,
         return np.full(len(likelihood), STRATA.index(COMMON))
     first = [1 + np.abs(below - bound).argmin() for bound in bounds]
     return (value[:, None] >= first).sum(1)
+
+
+def edges_of(likelihood: np.ndarray, bounds: Sequence[float] = BOUNDS
+             ) -> tuple[float, float] | None:
+    """Up to which likelihood a sample is rare, and from which it is common.
+
+    Args:
+        likelihood (np.ndarray): (N,) floats; NaN does not count.
+        bounds (Sequence[float]): See :func:`strata_of`.
+
+    Returns:
+        tuple[float, float] | None: None if all samples are alike.
+
+    Example:
+        >>> edges_of(np.array([1, 0.2, 1, 0.5, 1]))
+        (0.2, 1.0)
+    """
+    likelihood = likelihood[~np.isnan(likelihood)]
+    stratum = strata_of(likelihood, bounds)
+    if not (stratum == STRATA.index(RARE)).any():
+        return None
+    return (float(likelihood[stratum == STRATA.index(RARE)].max()),
+            float(likelihood[stratum == STRATA.index(COMMON)].min()))

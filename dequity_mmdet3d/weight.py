@@ -165,3 +165,64 @@ def weights_given_mean(likelihood: np.ndarray,
     weight = dequity_weight(likelihood, eta, gamma)
     weight[weight != weight] = mean
     return weight / mean if normalize else weight
+
+
+def effective_number(weight: np.ndarray) -> float:
+    r"""How many equal samples say as much as these weighted ones.
+
+    .. math:: (\sum_i w_i)^2 / \sum_i w_i^2
+
+    of Kish (Survey Sampling, 1965): the variance of a weighted mean is that
+    of the mean of so many.
+
+    Args:
+        weight (np.ndarray): (N,) floats >= 0.
+
+    Returns:
+        float: In [1, N]; 0 where all weights are 0.
+
+    Example:
+        >>> effective_number(np.array([1.0, 1.0, 0.0, 0.0]))
+        2.0
+    """
+    squares = float((weight**2).sum())
+    return float(weight.sum())**2 / squares if squares else 0.0
+
+
+def rarest_edge(likelihood: np.ndarray, part: float = 0.1) -> float:
+    """The highest likelihood among the rarest samples.
+
+    Args:
+        likelihood (np.ndarray): (N,) floats, N > 0.
+        part (float): How many are the rarest, in (0, 1]; one at least.
+            Defaults to a tenth.
+
+    Returns:
+        float: One of them.
+    """
+    return float(likelihood[_rarest(likelihood, part)[-1]])
+
+
+def share_of_rarest(likelihood: np.ndarray, weight: np.ndarray,
+                    part: float = 0.1) -> float:
+    """How much of all weight lies on the rarest samples.
+
+    Args:
+        likelihood (np.ndarray): (N,) floats, N > 0.
+        weight (np.ndarray): (N,) floats >= 0, the same for equal
+            likelihoods.
+        part (float): How many are the rarest, in (0, 1]; one at least.
+            Defaults to a tenth.
+
+    Returns:
+        float: In [0, 1]; ``part`` where all weights are equal.
+    """
+    total = float(weight.sum())
+    rarest = weight[_rarest(likelihood, part)]
+    return float(rarest.sum()) / total if total else 0.0
+
+
+def _rarest(likelihood: np.ndarray, part: float) -> np.ndarray:
+    """Rows of the rarest samples, the rarest first."""
+    order = likelihood.argsort(kind='stable')
+    return order[:max(int(part * len(order) + 0.5), 1)]

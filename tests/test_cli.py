@@ -1,5 +1,8 @@
 """How a run ends: a mistake in one line, a bug with its traceback."""
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 
@@ -63,3 +66,18 @@ def test_interrupt(capsys):
 def test_one_line_without_the_quotes_of_a_key_error():
     assert error_line(KeyError('a\n  b')) == 'a b'
     assert error_line(ValueError()) == 'ValueError'
+
+
+def test_the_error_is_the_last_line_of_a_pipe():
+    """Standard output waits in a buffer there, standard error does not."""
+    script = ('from dequity_mmdet3d.cli import run_cli\n'
+              'from dequity_mmdet3d.weight import dequity_weight\n'
+              "print('said before')\n"
+              'raise SystemExit(run_cli(lambda: dequity_weight(2.0)))')
+    env = {k: v for k, v in os.environ.items() if k != 'PYTHONUNBUFFERED'}
+    done = subprocess.run(
+        [sys.executable, '-c', script], env=env, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    first, last = done.stdout.splitlines()
+    assert done.returncode == 1
+    assert first == 'said before' and last.startswith('error: ')

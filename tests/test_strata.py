@@ -4,7 +4,13 @@ import inspect
 import numpy as np
 import pytest
 
-from dequity_mmdet3d.strata import BOUNDS, STRATA, check_bounds, strata_of
+from dequity_mmdet3d.strata import (
+    BOUNDS,
+    STRATA,
+    check_bounds,
+    edges_of,
+    strata_of,
+)
 
 
 @pytest.mark.parametrize('values, bounds, expected', [
@@ -37,3 +43,12 @@ def test_names_and_default():
     assert BOUNDS == (0.2, 0.5)
     check_bounds(BOUNDS)
     assert inspect.signature(strata_of).parameters['bounds'].default == BOUNDS
+
+
+def test_edges_by_hand():
+    assert edges_of(np.array([np.nan, .5, .1]), (.2, .5)) == (.1, .5)
+    assert edges_of(np.array([np.nan, .5, .5]), (.2, .5)) is None
+    # continuous: a fifth of ten is two, half is five
+    p = np.arange(1, 11) / 10
+    assert edges_of(p) == (0.2, 0.6)
+    assert np.bincount(strata_of(p)).tolist() == [2, 3, 5]

@@ -3,7 +3,13 @@ import numpy as np
 import pytest
 import torch
 
-from dequity_mmdet3d.weight import dequity_weight, sample_weights
+from dequity_mmdet3d.weight import (
+    dequity_weight,
+    effective_number,
+    rarest_edge,
+    sample_weights,
+    share_of_rarest,
+)
 
 
 @pytest.mark.parametrize('p, eta, gamma, expected', [
@@ -81,3 +87,24 @@ def test_nothing_to_average():
         sample_weights(np.ones(3), eta=0, normalize='mean')
     with pytest.raises(ValueError, match="None or 'mean'"):
         sample_weights(np.ones(3), normalize='max')
+
+
+def test_effective_number_by_hand():
+    assert effective_number(np.array([1.0, 1, 0, 0])) == 2
+    assert effective_number(np.full(7, 0.3)) == pytest.approx(7)
+    # (1 + 3)^2 / (1 + 9)
+    assert effective_number(np.array([1.0, 3.0])) == pytest.approx(1.6)
+    assert effective_number(np.zeros(3)) == 0
+
+
+def test_share_of_the_rarest_by_hand():
+    p = np.array([1.0, 0.2, 0.9, 0.2, 1.0, 1, 1, 1, 1, 1])
+    w = np.where(p == 0.2, 3.0, 1.0)
+    assert share_of_rarest(p, w) == pytest.approx(3 / 14)
+    assert share_of_rarest(p, w, 0.2) == pytest.approx(6 / 14)
+    assert share_of_rarest(p, w, 1) == 1
+    # one sample at least, and half a sample is one
+    assert share_of_rarest(p[:4], w[:4]) == pytest.approx(3 / 8)
+    assert share_of_rarest(p, w, 0.15) == pytest.approx(6 / 14)
+    assert share_of_rarest(p, 0 * w) == 0
+    assert [rarest_edge(p, part) for part in (0.1, 0.25, 1)] == [0.2, 0.9, 1]

@@ -16,7 +16,7 @@ EMBEDDING_DTYPES = ('float16', 'float32')
 SHARD_SIZE = 1024
 # How samples are counted; the first is right on the most benches
 # (docs/likelihood.md).
-METHODS = ('soft', 'modes', 'kmeans', 'tsne-dbscan', 'hdbscan', 'knn')
+METHODS = ('soft', 'modes', 'kmeans', 'hdbscan', 'knn')
 # What becomes of a sample that a density method leaves outside all clusters.
 NOISE = ('single', 'cluster', 'nearest')
 # How several images of a sample become one likelihood, before or after the

@@ -194,26 +194,29 @@ def _encode(samples, out, encoding, cameras, fitted, team, say):
 
 
 def _fit(embedded, out, clustering, kind, groups, say):
+    from .estimation.advice import diagnosis_lines
     from .estimation.make_table import make_table
     made = make_table(embedded, clustering, kind, groups)
     with contextlib.suppress(FileNotFoundError):
         os.unlink(modes_path(out))  # of an earlier table
     if made.fitted is not None:
         made.fitted.save(modes_path(out))
-    lines = made.diagnosis.lines()
-    if made.near is not None:
-        lines.append(made.near.line())
-    return _save(made.table, out, lines, say)
+    return _save(made.table, out, diagnosis_lines(made.table.metadata), say)
 
 
 def _apply(embedded, out, fitted, source, say):
+    from ..table import LikelihoodTable
+    from ..weight import rarest_edge
     from .estimation.make_table import apply_table
     table = apply_table(embedded, fitted)
     unlike = int((table.cluster_id < 0).sum())
     unlike = counted(unlike, 'is', 'are')
+    edge = rarest_edge(LikelihoodTable.load(source).likelihood)
+    rare = counted(int((table.likelihood <= edge).sum()), 'is', 'are')
     return _save(table, out, [
         f'{counted(len(table), "sample")}; {unlike} unlike all that {source} '
-        'was made from'], say)
+        f'was made from, {rare} as rare as its rarest tenth (likelihood up to '
+        f'{edge:.3g})'], say)
 
 
 def _save(table, out, lines, say):

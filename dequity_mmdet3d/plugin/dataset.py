@@ -17,7 +17,9 @@ from dequity_mmdet3d.table import LikelihoodTable
 from dequity_mmdet3d.weight import (
     check_eta_gamma,
     check_normalize,
+    effective_number,
     sample_weights,
+    share_of_rarest,
 )
 
 from .compat import mend_host
@@ -195,7 +197,10 @@ class DequityDataset:
             f'DequityDataset: {len(likelihood_of)} samples, {len(weight)} '
             f'an epoch, weights {weight.min():.4f} to {weight.max():.4f}, '
             f'mean {weight.mean():.4f} (eta {self.eta}, gamma {self.gamma}, '
-            f'normalize {self.normalize}), from {self.table}', 'current')
+            f'normalize {self.normalize}), from {self.table}; they count as '
+            f'{effective_number(weight):.0f} of equal weight, the rarest '
+            f'tenth has {share_of_rarest(self.likelihood, weight):.1%} of '
+            'all weight', 'current')
 
     def _get_ori_dataset_idx(self, idx):
         """The wrapped data set's index: one to one."""

@@ -21,7 +21,7 @@ from mmengine.optim import OptimWrapper
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-from ..strata import BOUNDS, COMMON, RARE, STRATA, check_bounds, strata_of
+from ..strata import BOUNDS, COMMON, RARE, check_bounds, edges_of
 from ..weighting.randomness import no_trace
 from .batch import metas_in, take
 from .compat import mend_host
@@ -100,25 +100,6 @@ def loss_alone(model, data_batch, rows, context=contextlib.nullcontext):
         return float(model.parse_losses(losses)[0])
 
 
-def edges_of(likelihood, bounds):
-    """Up to which likelihood a sample is rare, and from which it is common.
-
-    Args:
-        likelihood (np.ndarray): (N,) of an epoch; NaN does not count.
-        bounds (Sequence[float]): See
-            :func:`dequity_mmdet3d.strata.strata_of`.
-
-    Returns:
-        tuple[float, float] | None: None if all samples are alike.
-    """
-    likelihood = likelihood[~np.isnan(likelihood)]
-    stratum = strata_of(likelihood, bounds)
-    if not (stratum == STRATA.index(RARE)).any():
-        return None
-    return (likelihood[stratum == STRATA.index(RARE)].max(),
-            likelihood[stratum == STRATA.index(COMMON)].min())
-
-
 @HOOKS.register_module()
 class DequityProbe(Hook):
     """Shows the loss of rare samples against that of common ones.
@@ -158,7 +139,7 @@ class DequityProbe(Hook):
         check_bounds(bounds)
         mend_host()
         self.interval, self.bounds = interval, bounds
-        self._edges = None
+        self._edges: tuple[float, float] | None = None
 
     def before_train(self, runner: Runner) -> None:
         """Learn which samples are rare."""

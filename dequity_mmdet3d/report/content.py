@@ -11,6 +11,10 @@ import numpy as np
 from dequity_mmdet3d.messages import first_five
 
 _CLUSTERS_IN_CHART = 20
+# Distinct likelihoods up to which each is on the page as it is; more are
+# rounded to four digits, of which the page shows three.
+_DISTINCT = 20_000
+_PARTS = 64  # numbers that stand for the likelihoods of a cluster
 _BAD_SHOWN = 50
 
 
@@ -26,12 +30,20 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
 
     Returns:
         dict: JSON-able. Per distinct likelihood: 'p' (V), 'n' (V) samples,
-        'classes' with (V) objects each. 'clusters': 'id', 'n' and 'p' of the
-        largest, and 'rest' in one. Per shown sample: 'id', 'value' (index
-        into 'p'), 'cluster', 'xy' and 'objects' by class.
+        'classes' with (V) objects each. 'clusters': 'id' of the
+        largest with 'p' and 'n', which likelihoods how many of their samples
+        have, and 'rest' in one. Per shown sample: 'id', 'value' (index
+        into 'p'), 'cluster', 'xy' and 'objects' by class. 'tenths' and
+        'deviation': see :class:`.Diagnosis`; None where they are not known.
     """
+    likelihood = table.likelihood
+    if len(np.unique(likelihood)) > _DISTINCT:
+        likelihood = _four_digits(likelihood)
     p, value, n = np.unique(
-        table.likelihood, return_inverse=True, return_counts=True)
+        likelihood, return_inverse=True, return_counts=True)
+    diagnosis = table.metadata.get('diagnosis')
+    if not isinstance(diagnosis, dict):
+        diagnosis = {}
     value = value.reshape(-1)
     return dict(
         eta=eta,
@@ -43,6 +55,8 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
             for name, counts in catalog.objects.items()
         },
         clusters=_clusters(table),
+        tenths=diagnosis.get('tenths'),
+        deviation=diagnosis.get('deviation'),
         id=table.sample_id[rows].tolist(),
         value=value[rows].tolist(),
         cluster=table.cluster_id[rows].tolist(),
@@ -53,21 +67,39 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
 
 def _clusters(table):
     """The largest clusters, rarest last, and the others together."""
-    ids, first, n = np.unique(
-        table.cluster_id, return_index=True, return_counts=True)
+    ids, n = np.unique(table.cluster_id, return_counts=True)
     own = ids >= 0
     singletons = int(n[~own].sum())
-    ids, first, n = ids[own], first[own], n[own]
+    ids, n = ids[own], n[own]
     order = np.argsort(-n, kind='stable')
     shown, others = order[:_CLUSTERS_IN_CHART], order[_CLUSTERS_IN_CHART:]
     left = np.isin(table.cluster_id, ids[shown], invert=True)
-    p, count = np.unique(table.likelihood[left], return_counts=True)
+    parts = [_distribution(table.likelihood[table.cluster_id == c])
+             for c in ids[shown]]
+    p, count = _distribution(table.likelihood[left])
     return dict(
         id=ids[shown].tolist(),
-        n=n[shown].tolist(),
-        p=table.likelihood[first[shown]].tolist(),
-        rest=dict(clusters=len(others), singletons=singletons,
-                  p=p.tolist(), n=count.tolist()))
+        p=[p for p, _ in parts],
+        n=[n for _, n in parts],
+        rest=dict(clusters=len(others), singletons=singletons, p=p, n=count))
+
+
+def _distribution(likelihood):
+    """tuple[list, list]: Likelihoods, and how many samples have each; 64 of
+    them at most, means of as many samples each where there are more.
+    """
+    p, n = np.unique(likelihood, return_counts=True)
+    if len(p) > _PARTS:
+        parts = np.array_split(np.sort(likelihood), _PARTS)
+        p, n = (np.array(x) for x in zip(
+            *((part.mean(), len(part)) for part in parts)))
+    return p.tolist(), n.tolist()
+
+
+def _four_digits(p):
+    """(N,) likelihoods with four digits that count."""
+    unit = 10.0**(3 - np.floor(np.log10(p)))
+    return np.minimum(np.round(p * unit) / unit, 1.0)
 
 
 def links(paths, page):
@@ -95,9 +127,9 @@ def links(paths, page):
 
 def stability(metadata):
     """list[str]: The diagnosis of a table's estimate, for people."""
-    from dequity_mmdet3d.likelihood.estimation.diagnosis import Diagnosis
+    from dequity_mmdet3d.likelihood.estimation.advice import diagnosis_lines
     try:
-        return Diagnosis(**metadata['diagnosis']).lines()
+        return diagnosis_lines(metadata)
     except (KeyError, TypeError):
         return ['This table has no diagnosis: only '
                 'dequity likelihoods makes one, where it clusters.']

@@ -1,4 +1,7 @@
-"""Which images show a cluster."""
+"""Which images show a cluster, and which are the rarest of all.
+
+Shape letters: N samples of the table, P of them on the page.
+"""
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,7 +27,10 @@ class Gallery:
 
 
 def galleries(table, rows, vectors=None):
-    """The rarest and the most common clusters.
+    """The rarest and the most common clusters, and samples.
+
+    Where likelihoods differ within clusters, single samples come first: the
+    rarest may be in a common cluster.
 
     Args:
         table (LikelihoodTable): N samples.
@@ -34,13 +40,15 @@ def galleries(table, rows, vectors=None):
 
     Returns:
         tuple[list[Gallery], list[Gallery]]: The rarest, rarest first, and
-        the most common, most common first; no cluster in both.
+        the most common, most common first; no cluster in both. A cluster is
+        as rare as the median of its samples.
     """
     labels = table.cluster_id[rows]
     clusters = np.unique(labels[labels >= 0])
     if not len(clusters):
         return _of_samples(table, rows)
-    p = np.array([table.likelihood[rows[labels == c][0]] for c in clusters])
+    p = np.array([np.median(table.likelihood[table.cluster_id == c])
+                  for c in clusters])
     clusters = clusters[np.argsort(p, kind='stable')]
     half = min(MAX_CLUSTERS, (len(clusters) + 1) // 2)
     common = clusters[::-1][:min(MAX_CLUSTERS, len(clusters) - half)]
@@ -56,6 +64,9 @@ def galleries(table, rows, vectors=None):
     if len(alone):
         rare.insert(0, _gallery('Without a cluster', table, (
             table.cluster_id < 0) & seen, alone))
+    if any(g.highest > g.likelihood for g in rare + common):
+        rarest, commonest = _of_samples(table, rows[seen[rows]])
+        return rarest + rare, commonest + common
     return rare, common
 
 

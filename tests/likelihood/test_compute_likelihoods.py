@@ -55,8 +55,9 @@ def test_embeddings(tmp_path):
     lines = done.stdout.splitlines()
     assert lines[0] == '3 clusters of 10 samples; the largest holds 60.0%'
     assert lines[1].startswith('0 samples (0.0%) are rare')
-    assert lines[2].startswith('10 samples are too few')
-    assert lines[3:] == [
+    assert lines[2].startswith('at eta 1 and gamma 5 weights run from 0.50')
+    assert lines[3].startswith('10 samples are too few')
+    assert lines[4:] == [
         'rarest: 4 (0.167), 2 (0.5), 6 (0.5)',
         'most common: 9 (1), 7 (1), 5 (1)',
         'likelihood table: new/t.parquet',

@@ -65,6 +65,11 @@ def test_a_table_from_images_and_for_others(tmp_path):
         apply=tmp_path / 't.parquet', say=said.append)
     assert '1 of 1 shards of embeddings are there already' in said
     assert applied.likelihood.tolist() == table.likelihood.tolist()
+    edge = table.likelihood.min()  # of eight, one is a tenth
+    rare = (table.likelihood == edge).sum()
+    assert any(line.startswith('8 samples; 0 are unlike') and line.endswith(
+        f'{rare} {"is" if rare == 1 else "are"} as rare as its rarest tenth '
+        f'(likelihood up to {edge:.3g})') for line in said)
     assert 'seed' not in applied.metadata
     assert not (tmp_path / 'a.modes.npz').exists()
 

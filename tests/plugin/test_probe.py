@@ -19,7 +19,7 @@ from torch import nn
 
 from dequity_mmdet3d.plugin import DequityDataset, DequityProbe
 from dequity_mmdet3d.plugin.batch import take
-from dequity_mmdet3d.plugin.probe import edges_of, loss_alone
+from dequity_mmdet3d.plugin.probe import loss_alone
 from tests.helpers import save_table
 from tests.plugin import toys
 from tests.plugin.helpers import load_config
@@ -286,8 +286,6 @@ def test_samples_without_likelihood(tmp_path, table):
     train(tmp_path / 'run', table, restless(), dict(interval=1),
           data=loader(path, 1, missing='neutral'), epochs=1)
     assert len(measured(tmp_path / 'run')[0]) == 4 - 1  # one is middle
-    assert edges_of(np.array([np.nan, .5, .1]), (.2, .5)) == (.1, .5)
-    assert edges_of(np.array([np.nan, .5, .5]), (.2, .5)) is None
 
 
 def test_mixed_precision(tmp_path, table):

@@ -10,7 +10,7 @@ from mmengine import load
 
 from dequity_mmdet3d.plugin import DequityKittiMetric, DequityNuScenesMetric
 from dequity_mmdet3d.plugin.convert import convert_nuscenes
-from dequity_mmdet3d.plugin.evaluation import cpu_rotated_iou
+from dequity_mmdet3d.plugin.evaluation import cpu_rotated_iou, strata
 from dequity_mmdet3d.plugin.evaluation.kitti_metric import (
     count_objects,
     evaluate_strata,
@@ -34,6 +34,18 @@ def test_bad_bounds(tmp_path):
     table = save_table(tmp_path / 't.parquet', {'1': 1.0})
     with pytest.raises(ValueError, match='bounds must be two shares'):
         Strata(table, (0.5, 0.2))
+
+
+def test_the_bounds_are_stated(tmp_path, monkeypatch):
+    said = []
+    monkeypatch.setattr(strata, 'print_log', lambda line, _: said.append(line))
+    likelihood = dict(zip('abcdefghij', np.arange(1, 11) / 10))
+    path = save_table(tmp_path / 't.parquet', likelihood)
+    assert Strata(path).of([*'jabc']).tolist() == [2, 0, 1, 2]
+    assert Strata(path).of(['a']).tolist() == [2]
+    assert said == [
+        f'strata by {path}: rare up to a likelihood of 0.1, common from 0.3',
+        f'strata by {path}: all samples are alike, and so common']
 
 
 @pytest.fixture

@@ -9,10 +9,12 @@ from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
 from dequity_mmdet3d.table import LikelihoodTable
 from tests.report.helpers import (
     CONFIG,
+    DEVIATION,
     FIGURE,
     MODES,
     RESULTS,
     SINGLETONS,
+    TENTHS,
     likelihood_of,
 )
 
@@ -50,7 +52,8 @@ def small(tmp_path_factory):
         dict(encoder=dict(name='net', weights_sha256='abc'),
              note='<b>&"</script>', diagnosis=dict(
                  samples=len(modes), clusters=3, largest=20 / 36, rare=2,
-                 lone=2, correlation=[0.5, 0.4], repeated=[3, 9])))
+                 lone=2, correlation=[0.5, 0.4], repeated=[3, 9],
+                 tenths=TENTHS, deviation=DEVIATION)))
     path = root / 'likelihoods.parquet'
     table.save(path)
     vectors = np.eye(6)[modes] + 0.05 * rng.normal(size=(len(modes), 6))

@@ -19,6 +19,7 @@ from dequity_mmdet3d.report.runs import read_runs
 from dequity_mmdet3d.report.selection import rows_on_page
 from dequity_mmdet3d.report.thumbnails import BOXES, fitting_box, thumbnail
 from dequity_mmdet3d.table import LikelihoodTable
+from dequity_mmdet3d.weight import dequity_weight
 
 from .helpers import FIGURE, MODES
 
@@ -30,7 +31,7 @@ def samples_of(root):
         [str(i) for i in range(len(images))], [(str(i), ) for i in images],
         Provenance('config', 'sample_idx', 'kitti', 'infos.json'),
         str(root / 'kitti_likelihoods.parquet'),
-        cameras=[('CAM2', )] * len(images))
+        cameras=[('CAM2', )] * len(images), groups=[None] * len(images))
 
 
 def objects_of(modes):
@@ -142,7 +143,7 @@ def test_chart_data(found):
     assert [data['p'][v] for v in data['value']] == table.likelihood[
         rows].tolist()
     assert data['clusters'] == dict(
-        id=[0, 1, 2], n=[20, 10, 4], p=[1, 0.5, 0.2],
+        id=[0, 1, 2], n=[[20], [10], [4]], p=[[1], [0.5], [0.2]],
         rest=dict(clusters=0, singletons=2, p=[0.05], n=[2]))
 
 
@@ -152,7 +153,27 @@ def test_many_clusters_are_joined():
         table, Catalog(None, None, {}, []), np.arange(3), None, 1, 5)
     found = data['clusters']
     assert found['id'] == list(range(20)) and found['rest']['clusters'] == 10
-    assert sum(found['n']) + sum(found['rest']['n']) == len(table)
+    assert sum(map(sum, found['n'])) + sum(found['rest']['n']) == len(table)
+
+
+def test_continuous_likelihoods_weigh_by_what_clusters_hold():
+    rng = np.random.default_rng(0)
+    p, label = rng.uniform(1e-4, 1, 30_000), rng.integers(0, 2, 30_000)
+    table = LikelihoodTable(np.arange(len(p)).astype(str), p, label,
+                            np.bincount(label)[label])
+    data = content.chart_data(
+        table, Catalog(None, None, {}, []), np.arange(3), None, 1, 5)
+    # rounded to digits that nobody sees, and no sample is lost
+    assert sum(data['n']) == len(p) and len(data['p']) < 20_000
+    np.testing.assert_allclose(
+        np.array(data['p'])[data['value']], p[:3], rtol=5e-4)
+    weights = np.repeat(dequity_weight(np.array(data['p'])), data['n'])
+    assert weights.mean() == pytest.approx(dequity_weight(p).mean(), rel=1e-4)
+    clusters = data['clusters']
+    for c, inside, n in zip(clusters['id'], clusters['p'], clusters['n']):
+        assert len(inside) <= 64
+        assert dequity_weight(np.array(inside)) @ n == pytest.approx(
+            dequity_weight(p[label == c]).sum(), rel=1e-3)
 
 
 def test_rows_on_page_keep_the_rare():
@@ -194,9 +215,21 @@ def test_galleries(found):
         table.cluster_size, dict(skipped=table.sample_id[modes < 0].tolist()))
     assert galleries(table, rows)[0][0].title == 'Cluster 2'
     one = galleries(table_of([4] * 3), np.arange(3))
-    assert one[0] == [] and one[1][0].title == 'Cluster 4'
+    assert [g.title for g in one[0]] == ['Rarest samples']
+    assert [g.title for g in one[1]] == ['Most common samples', 'Cluster 4']
     none = galleries(table_of([-1] * 5), np.arange(5))
     assert none[0][0].rows == [0, 1] and none[1][0].rows == [4, 3]
+
+
+def test_single_samples_come_first_where_clusters_do_not_tell():
+    # the rarest is of the cluster whose median is the more common one
+    table = LikelihoodTable(
+        list('abcdef'), [0.1, 0.9, 1.0, 0.3, 0.4, 0.5], [0, 0, 0, 1, 1, 1],
+        [3] * 6, dict(skipped=['b']))
+    rare, common = galleries(table, np.arange(6))
+    assert [g.title for g in rare] == ['Rarest samples', 'Cluster 1']
+    assert [g.title for g in common] == ['Most common samples', 'Cluster 0']
+    assert rare[0].rows == [0, 3] and common[0].rows == [2, 5]
 
 
 def test_flat_map(found):
@@ -246,6 +279,7 @@ def test_bad_images_and_provenance(small):
     assert 'no diagnosis' in content.stability({})[0]
     assert any('too few' in line for line in content.stability(
         LikelihoodTable.load(path).metadata))
+    assert 'no diagnosis' in content.stability(dict(diagnosis='odd'))[0]
 
 
 def test_bad_images_have_their_own_names(tmp_path):

@@ -1,5 +1,6 @@
 """The page in a browser, used as a person would."""
 import os
+import re
 import shutil
 from pathlib import Path
 
@@ -7,9 +8,15 @@ import numpy as np
 import pytest
 
 from dequity_mmdet3d.commands.report import parse_args
+from dequity_mmdet3d.likelihood.estimation.weight_effect import variation
 from dequity_mmdet3d.table import LikelihoodTable
-from dequity_mmdet3d.weight import dequity_weight
+from dequity_mmdet3d.weight import (
+    dequity_weight,
+    effective_number,
+    share_of_rarest,
+)
 from tests.helpers import run_tool
+from tests.report.helpers import DEVIATION, TENTHS
 
 from . import browser
 
@@ -101,13 +108,18 @@ def test_sliders_redraw(chrome, page, small):
                                sorted(want)):
             assert left <= found + 1e-3 < left + 1.1 * size
         text = chrome.find_element('id', 'weight-summary').text
-        mean = dequity_weight(p, eta, gamma).mean()
-        assert text.endswith(f'mean {float(f"{mean:.3g}"):g}.')
+        w = dequity_weight(p, eta, gamma)
+        rarest = share_of_rarest(p, w)
+        assert f'mean {float(f"{w.mean():.3g}"):g}. ' in text
+        assert text.endswith(
+            f'{len(p)} samples count as {effective_number(w):.0f} of equal '
+            f'weight; the rarest tenth has {100 * rarest:.1f} % of all '
+            f'weight. From repeat to repeat of the estimate a weight varies '
+            f'by {100 * variation(TENTHS, DEVIATION, eta, gamma):.1f} %.')
     slide(chrome, 'eta', 0)
     slide(chrome, 'gamma', 2)
     chrome.find_element('id', 'normalize').click()
-    assert chrome.find_element('id', 'weight-summary').text.endswith(
-        'mean 1.')
+    assert ', mean 1. ' in chrome.find_element('id', 'weight-summary').text
     # the galleries' weights go along
     shown = chrome.find_element('css selector', '.weight').text
     rare = dequity_weight(0.05, 0, 2) / dequity_weight(p, 0, 2).mean()
@@ -381,7 +393,7 @@ def test_start_of_the_sliders(chrome, small, tmp_path):
 
     def mean():
         text = chrome.find_element('id', 'weight-summary').text
-        return float(text.rsplit(' ', 1)[1].rstrip('.'))
+        return float(re.search(r'mean ([\d.]+)\. ', text)[1])
 
     assert mean() == pytest.approx(
         dequity_weight(p, 7.123, 0.333).mean(), rel=0.005)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from ..choices import COUNTS, METHODS, NOISE
-from .density import hdbscan, knn_density, settle_noise, tsne_dbscan
+from .density import hdbscan, knn_density, settle_noise
 from .faiss_kmeans import default_clusters, kmeans
 from .modes import Modes, find_modes
 from .soft import Soft, find_soft
@@ -27,8 +27,8 @@ class ClusterSettings:
         clusters (int, optional): K >= 1, for 'kmeans' only. None means the
             square root of N, 50 at most.
         seed (int): Of all choices by chance, in [0, 2**31). Defaults to 0.
-        noise (str): What 'tsne-dbscan' and 'hdbscan' do with samples outside
-            of all clusters: one of :data:`.choices.NOISE`, see
+        noise (str): What 'hdbscan' does with samples outside of all
+            clusters: one of :data:`.choices.NOISE`, see
             :func:`.density.settle_noise`. Defaults to 'single'.
         count (str): One of :data:`.choices.COUNTS`; 'drives' is for the
             method 'soft', see :mod:`.drives`. Defaults to 'frames'.
@@ -186,16 +186,15 @@ def _kmeans(vectors, settings):
     return Clustering(by_size(labels)[labels], used)
 
 
-def _density(vectors, settings):
+def _hdbscan(vectors, settings):
     rows = _in_memory(vectors)
-    method = dict(hdbscan=hdbscan, **{'tsne-dbscan': tsne_dbscan})
-    labels = method[settings.method](rows, seed=settings.seed)
+    labels = hdbscan(rows, seed=settings.seed)
     labels = settle_noise(labels, rows, settings.noise)
     some = labels >= 0
     if some.any():
         labels[some] = by_size(labels[some])[labels[some]]
     return Clustering(labels, dict(
-        method=settings.method, seed=settings.seed, noise=settings.noise))
+        method='hdbscan', seed=settings.seed, noise=settings.noise))
 
 
 def _knn(vectors, settings):
@@ -209,7 +208,6 @@ _BY_METHOD = {
     'soft': _soft,
     'modes': _modes,
     'kmeans': _kmeans,
-    'tsne-dbscan': _density,
-    'hdbscan': _density,
+    'hdbscan': _hdbscan,
     'knn': _knn
 }

@@ -1,71 +1,20 @@
 """Other ways to a likelihood, to compare the package's own estimate with.
 
-Pure functions of the embeddings: two find clusters and may call samples
-noise, one needs no clusters. None of them is a default anywhere.
+Pure functions of the embeddings: one finds clusters and may call samples
+noise, one needs no clusters. Neither is a default anywhere.
 
 Shape letters: N samples, D embedding size.
 """
-import inspect
-
 import numpy as np
 
 from ..choices import NOISE
 from .faiss_kmeans import import_faiss
 
 _CHUNK = 256  # rows at a time, to bound the memory of their neighbours
-_PERPLEXITY = 30
 _COMPONENTS = 50
 _DENSEST = 0.05
 # what rounding to float32 leaves between copies that were scaled apart
 _SAME = 1e-6
-
-
-def tsne_dbscan(vectors, seed=0, eps=1.0, min_samples=10):
-    """Clusters as the paper makes them: DBSCAN after a 3-D t-SNE.
-
-    The t-SNE of `DatasetEquity <https://arxiv.org/abs/2308.09878>`_ and of
-    its notebooks: a perplexity of 30, 500 steps, a start from the principal
-    components. A perplexity beyond (N - 1) / 3 would ask for more
-    neighbours than there are, so that is its bound.
-
-    Args:
-        vectors (np.ndarray): (N, D) float32 rows of length 1, N > 3, D > 2.
-        seed (int): Of t-SNE. Defaults to 0.
-        eps (float): How far apart neighbours may be after t-SNE, whose
-            scale depends on N. Defaults to 1.0, the paper's.
-        min_samples (int): Neighbours, itself included, that make a sample
-            the core of a cluster. Defaults to 10, the paper's.
-
-    Returns:
-        np.ndarray: Labels, (N,) int64, -1 for noise.
-
-    Raises:
-        ValueError: If there are too few samples or dimensions.
-        ImportError: If scikit-learn is not installed.
-    """
-    n, d = vectors.shape
-    if n < 4 or d < 3:
-        raise ValueError(
-            't-SNE in three dimensions needs at least 4 samples of 3 '
-            f'dimensions, but got {n} of {d}; use another method')
-    sklearn = _sklearn()
-    if (vectors == vectors[0]).all():
-        # t-SNE would divide by the spread of its start, which is 0
-        points = np.zeros((n, 3))
-    else:
-        tsne = sklearn.manifold.TSNE
-        # the name of the number of steps before and since scikit-learn 1.5
-        new = 'max_iter' in inspect.signature(tsne).parameters
-        steps = {'max_iter' if new else 'n_iter': 500}
-        points = tsne(
-            3,
-            perplexity=min(_PERPLEXITY, (n - 1) / 3),
-            init='pca',
-            learning_rate='auto',
-            random_state=seed,
-            **steps).fit_transform(vectors)
-    found = sklearn.cluster.DBSCAN(eps=eps, min_samples=min_samples)
-    return found.fit_predict(points).astype(np.int64)
 
 
 def hdbscan(vectors, seed=0, min_cluster_size=10):
@@ -93,7 +42,7 @@ def hdbscan(vectors, seed=0, min_cluster_size=10):
     if min_cluster_size < 2:
         raise ValueError('min_cluster_size must be 2 or more, but got '
                          f'{min_cluster_size}')
-    sklearn = _sklearn()
+    sklearn = import_sklearn()
     n = len(vectors)
     if n < min_cluster_size:
         return np.full(n, -1, dtype=np.int64)
@@ -206,11 +155,11 @@ def _search(base, queries, count):
     return index.search(np.ascontiguousarray(queries), count)[1]
 
 
-def _sklearn():
+def import_sklearn():
+    """The module scikit-learn, or ImportError with the advice to install."""
     try:
         import sklearn.cluster
         import sklearn.decomposition
-        import sklearn.manifold
         from sklearn.cluster import HDBSCAN  # noqa: F401, since 1.3
     except ImportError as e:
         raise ImportError(

@@ -8,6 +8,8 @@ import numpy as np
 
 from ..choices import KINDS
 
+HOPELESS = 0.9
+
 
 @dataclass(frozen=True)
 class Columns:
@@ -91,3 +93,32 @@ def neutral_likelihood(likelihood, gamma=5.0):
     rarity = float(np.mean((1 - likelihood)**gamma))**(1 / gamma)
     # above 0 even where all but nothing is common
     return max(1 - rarity, float(likelihood.min()))
+
+
+def refuse_degenerate(clustering):
+    """Raise where a method has found no clusters to speak of.
+
+    Args:
+        clustering (Clustering): For N samples.
+
+    Raises:
+        ValueError: If nine in ten samples belong to no cluster, or there are
+            nine clusters to ten samples: likelihoods would tell nothing.
+    """
+    n, labels = len(clustering.labels), clustering.labels
+    if clustering.likelihood is not None or n == 1:
+        return
+    advice = (f'the method is {clustering.used["method"]!r}; give more '
+              'samples, other settings or another --method')
+    lone, clusters = int((labels < 0).sum()), count_clusters(labels)
+    if lone >= HOPELESS * n:
+        raise ValueError(f'{lone} of {n} samples belong to no cluster, so '
+                         f'there is nothing to compare them with; {advice}')
+    if clusters >= HOPELESS * n:
+        raise ValueError(f'there are {clusters} clusters of {n} samples, so '
+                         f'that each sample looks equally rare; {advice}')
+
+
+def count_clusters(labels):
+    """int: Clusters among (N,) labels, of which -1 is none."""
+    return len(np.unique(labels[labels >= 0]))

@@ -4,17 +4,24 @@ Shape letters: N samples.
 """
 import platform
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from ...table import LikelihoodTable
 from ..clustering import ClusterSettings, cluster
 from ..embeddings.cameras import join_cameras
-from .diagnosis import diagnose, refuse_degenerate
-from .estimate import Columns, likelihood_from_labels, neutral_likelihood
+from .advice import advise
+from .diagnosis import diagnose
+from .estimate import (
+    Columns,
+    likelihood_from_labels,
+    neutral_likelihood,
+    refuse_degenerate,
+)
 from .modes_file import FittedModes, SoftFit
-from .near_duplicates import NearDuplicates, near_duplicates
+from .near_duplicates import near_duplicates
+from .stability import repeat
+from .weight_effect import weight_effect
 
 
 @dataclass(frozen=True)
@@ -24,15 +31,11 @@ class Estimate:
     Args:
         table (LikelihoodTable): One row a sample; those without a usable
             image come last.
-        diagnosis (Diagnosis): Whether to trust it.
         fitted (FittedModes, optional): To apply it to other samples; by the
             methods 'soft' and 'modes'.
-        near (NearDuplicates, optional): By the same methods.
     """
     table: LikelihoodTable
-    diagnosis: Any
     fitted: FittedModes | None
-    near: NearDuplicates | None = None
 
 
 def make_table(embedded, settings=None, kind='relative', groups=None):
@@ -57,14 +60,19 @@ def make_table(embedded, settings=None, kind='relative', groups=None):
     if groups is not None:
         drives = _numbers([groups.by_id[i] for i in embedded.ids])
     for view in embedded.views:
-        clustering = cluster(
-            view.vectors, settings,
-            None if drives is None else _numbers(drives[view.rows]))
+        of_view = None if drives is None else _numbers(drives[view.rows])
+        clustering = cluster(view.vectors, settings, of_view)
         refuse_degenerate(clustering)
-        diagnoses.append(diagnose(clustering, view.vectors, settings))
-        columns.append(_columns(clustering, kind))
         found.append(clustering)
+        columns.append(_columns(clustering, kind))
+        p = columns[-1].likelihood
+        diagnoses.append(diagnose(clustering, p, repeat(
+            clustering, view.vectors, settings, p, kind, of_view)))
+    joined = _joined(embedded, columns)
+    # of the camera that is the least sure
     diagnosis = min(diagnoses, key=lambda d: min(d.correlation or [1]))
+    diagnosis = replace(diagnosis, weights=weight_effect(
+        joined.likelihood, diagnosis.tenths, diagnosis.deviation))
     provenance = replace(
         embedded.provenance,
         seed=settings.seed,
@@ -73,13 +81,15 @@ def make_table(embedded, settings=None, kind='relative', groups=None):
         kind=kind,
         diagnosis=diagnosis.as_dict(),
         groups=None if groups is None else groups.about())
-    near = None
     if all(f.rows is not None for f in found):
         near = near_duplicates(
             [(f.rows, v.rows) for f, v in zip(found, embedded.views)],
             len(embedded.ids), drives)
         provenance = replace(provenance, near_duplicates=near.as_dict())
-    table = _table(embedded, _joined(embedded, columns), provenance)
+    why = [advice.why for advice in advise(provenance.as_dict())]
+    provenance = replace(
+        provenance, diagnosis=dict(diagnosis.as_dict(), why=why))
+    table = _table(embedded, joined, provenance)
     fitted = None
     if all(f.modes is not None for f in found):
         fitted = FittedModes(
@@ -95,7 +105,7 @@ def make_table(embedded, settings=None, kind='relative', groups=None):
             soft={v.name: SoftFit(f.soft, float(f.likelihood.max()))
                   for v, f in zip(embedded.views, found)
                   if f.soft is not None})
-    return Estimate(table, diagnosis, fitted, near)
+    return Estimate(table, fitted)
 
 
 def apply_table(embedded, fitted):

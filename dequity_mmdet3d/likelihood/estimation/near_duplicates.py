@@ -13,8 +13,8 @@ from ..clustering.faiss_kmeans import import_faiss
 
 # Of the mean square distance of two samples. Frames of a standing car are
 # .01 to .05 apart, consecutive ones of a moving car at 10 Hz .04 to .16, and
-# of 3,130 photographs of other places one in 200 is this near to another
-# (docs/likelihood.md).
+# of photographs of other places 99 in 100 are farther than .066 from any
+# other (docs/likelihood.md).
 NEAR = 0.05
 _EXACT = 5000  # samples up to which all pairs are compared
 _ASKED = 30_000  # samples that are looked at, where there are more

@@ -4,8 +4,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from mmengine.logging import print_log
 
-from dequity_mmdet3d.strata import BOUNDS, check_bounds, strata_of
+from dequity_mmdet3d.strata import BOUNDS, check_bounds, edges_of, strata_of
 from dequity_mmdet3d.table import LikelihoodTable
 
 
@@ -50,4 +51,14 @@ class Strata:
                 'be the table of the validation set: '
                 'dequity likelihoods CONFIG --split val --apply '
                 'TRAINING_TABLE --out TABLE')
-        return strata_of(self.table.likelihood[rows], self.bounds)
+        likelihood = self.table.likelihood[rows]
+        self._say(edges_of(likelihood, self.bounds))
+        return strata_of(likelihood, self.bounds)
+
+    def _say(self, edges: tuple[float, float] | None) -> None:
+        if edges is None:
+            line = 'all samples are alike, and so common'
+        else:
+            line = (f'rare up to a likelihood of {edges[0]:.4g}, common from '
+                    f'{edges[1]:.4g}')
+        print_log(f'strata by {self.path}: {line}', 'current')

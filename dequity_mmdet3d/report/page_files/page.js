@@ -19,6 +19,7 @@ const percent = (value) => (100 * value).toFixed(2) + ' %';
 const state = {eta: data.eta, gamma: data.gamma, mean: 1};
 const rawWeight = (p) => (state.eta + (1 - p) ** state.gamma) / (state.eta + 1);
 const weight = (p) => rawWeight(p) / state.mean;
+const mass = (p, n) => sum(p.map((value, i) => weight(value) * n[i]));
 const SAMPLES = sum(data.n);
 
 // Only what was moved is read: a slider's steps do not hold every value.
@@ -71,11 +72,11 @@ function drawWeights(event) {
   byId('eta-value').textContent = small(state.eta);
   byId('gamma-value').textContent = small(state.gamma);
   const weights = data.p.map(weight);
-  const total = sum(weights.map((w, i) => w * data.n[i]));
+  const total = mass(data.p, data.n);
   const most = weights.reduce((a, b) => Math.max(a, b), 0);
   const least = weights.reduce((a, b) => Math.min(a, b), Infinity);
   byId('weight-summary').textContent = `Weights from ${small(least)} to ` +
-    `${small(most)}, mean ${small(total / SAMPLES)}.`;
+    `${small(most)}, mean ${small(total / SAMPLES)}. ` + effect(weights, total);
   // a likelihood of exactly 1 belongs into the last bin
   histogram('chart-likelihood', data.p.map((p) => Math.min(p, 0.999999)), 0.02, 'likelihood');
   const size = Math.max(1, most) / 50 * 1.0001;
@@ -88,11 +89,33 @@ function drawWeights(event) {
   showFacts();
 }
 
+// As dequity_mmdet3d/weight.py and likelihood/estimation/weight_effect.py.
+function effect(weights, total) {
+  if (!total) return '';
+  const squares = sum(weights.map((w, i) => w * w * data.n[i]));
+  const tenth = Math.max(Math.floor(SAMPLES / 10 + 0.5), 1);
+  let left = tenth, rarest = 0;  // likelihoods rise
+  for (let i = 0; left > 0; i++) {
+    const n = Math.min(data.n[i], left);
+    rarest += weights[i] * n;
+    left -= n;
+  }
+  const said = `${counted(SAMPLES, 'sample')} count as ` +
+    `${number(Math.round(total * total / squares))} of equal weight; the rarest tenth has ` +
+    `${(100 * rarest / total).toFixed(1)} % of all weight`;
+  if (!data.tenths || !data.deviation) return said + '.';
+  const at = (p) => rawWeight(Math.min(Math.max(p, 1e-9), 1));
+  const moved = data.tenths.map((p, i) => (at(p - data.deviation[i]) - at(p + data.deviation[i])) / 2);
+  const mean = sum(data.tenths.map(at));
+  const varied = Math.sqrt(sum(moved.map((m) => m * m)) * moved.length) / mean;
+  return said + `. From repeat to repeat of the estimate a weight varies by ${(100 * varied).toFixed(1)} %.`;
+}
+
 function drawClusters(total) {
   const clusters = data.clusters;
   const names = clusters.id.map((i) => `cluster ${i}`);
-  const n = clusters.n.slice();
-  const w = clusters.p.map((p, i) => weight(p) * clusters.n[i]);
+  const n = clusters.n.map(sum);
+  const w = clusters.p.map((p, c) => mass(p, clusters.n[c]));
   const rest = clusters.rest;
   const left = sum(rest.n);
   if (left) {
@@ -101,7 +124,7 @@ function drawClusters(total) {
     if (rest.singletons) parts.push('without a cluster');
     names.push(parts.join(', '));
     n.push(left);
-    w.push(sum(rest.p.map((p, i) => weight(p) * rest.n[i])));
+    w.push(mass(rest.p, rest.n));
   }
   const bars = (name, values, whole, i) => ({type: 'bar', name: name, x: names,
     y: values.map((v) => whole ? 100 * v / whole : 0), marker: {color: PALETTE[i]},

@@ -1,5 +1,4 @@
 """Other ways to a likelihood: known groups, a naive reference, noise."""
-import inspect
 import sys
 
 import numpy as np
@@ -10,13 +9,11 @@ from dequity_mmdet3d.likelihood.clustering.density import (
     hdbscan,
     knn_density,
     settle_noise,
-    tsne_dbscan,
 )
 from dequity_mmdet3d.likelihood.embeddings.vectors import unit_rows
 
 SKLEARN = pytest.importorskip(
     'sklearn.cluster', reason='scikit-learn, of the extra compare, is absent')
-MANIFOLD = pytest.importorskip('sklearn.manifold')
 pytest.importorskip('faiss', reason='faiss cannot be imported')
 
 
@@ -31,70 +28,6 @@ def blobs(sizes, dim=16, noise=0.01, seed=0):
 def same_partition(a, b):
     pairs = set(zip(a.tolist(), b.tolist()))
     return len(pairs) == len(set(a.tolist())) == len(set(b.tolist()))
-
-
-def fake_tsne(steps, seen, points):
-    """A t-SNE of that spelling which puts every sample at a given point."""
-
-    def init(self, components, **kwargs):
-        seen.update(kwargs, components=components)
-
-    signature = inspect.Signature(
-        [inspect.Parameter(steps, inspect.Parameter.KEYWORD_ONLY)])
-    return type(
-        'TSNE', (), {
-            '__init__': init,
-            '__signature__': signature,
-            'fit_transform': lambda self, x: np.resize(points, (len(x), 3))
-        })
-
-
-@pytest.mark.parametrize('steps', ['n_iter', 'max_iter'])
-def test_tsne_dbscan_is_the_papers(monkeypatch, steps):
-    # on a line, a neighbour every 0.9, and two samples far from these
-    points = np.zeros((16, 3))
-    points[:14, 0] = 0.9 * np.arange(14)
-    points[14:] = [[0, 50, 0], [0, 51, 0]]
-    seen = {}
-    monkeypatch.setattr(MANIFOLD, 'TSNE', fake_tsne(steps, seen, points))
-    x, _ = blobs([16])
-    expected = [0] * 14 + [-1] * 2
-    assert tsne_dbscan(x, seed=3, min_samples=3).tolist() == expected
-    assert seen == {
-        'components': 3, 'perplexity': 5, steps: 500, 'init': 'pca',
-        'learning_rate': 'auto', 'random_state': 3
-    }
-    # by default an eps of 1 and ten neighbours, which nobody has here
-    assert tsne_dbscan(x).tolist() == [-1] * 16
-    assert tsne_dbscan(x, eps=9.0).tolist() == expected
-    tsne_dbscan(blobs([200])[0][:91], min_samples=3)
-    assert seen['perplexity'] == 30
-
-
-def test_tsne_dbscan_is_repeatable():
-    x, _ = blobs([30])
-    first = tsne_dbscan(x, seed=1, eps=30.0, min_samples=3)
-    assert first.dtype == np.int64 and first.shape == (30, )
-    again = tsne_dbscan(x, seed=1, eps=30.0, min_samples=3)
-    assert again.tolist() == first.tolist()
-
-
-@pytest.mark.parametrize('n', [4, 5, 9])
-def test_tsne_dbscan_with_few_samples(n):
-    # at 30, the perplexity would be refused
-    assert tsne_dbscan(blobs([9])[0][:n], min_samples=2).shape == (n, )
-
-
-def test_tsne_dbscan_puts_copies_together():
-    x = unit_rows(np.ones((12, 4)))
-    assert tsne_dbscan(x).tolist() == [0] * 12
-    assert tsne_dbscan(x, min_samples=13).tolist() == [-1] * 12
-
-
-@pytest.mark.parametrize('shape', [(3, 4), (9, 2)])
-def test_tsne_dbscan_refuses_too_little(shape):
-    with pytest.raises(ValueError, match=f'got {shape[0]} of {shape[1]}'):
-        tsne_dbscan(unit_rows(np.ones(shape)))
 
 
 @pytest.mark.parametrize('dim', [4, 64])  # fewer and more than components
@@ -129,12 +62,10 @@ def test_hdbscan_sees_no_more_than_its_components(monkeypatch):
     assert seen == [(120, 50)]
 
 
-@pytest.mark.parametrize('module', ['sklearn.cluster', 'sklearn.manifold'])
-@pytest.mark.parametrize('method', [tsne_dbscan, hdbscan])
-def test_without_scikit_learn(monkeypatch, method, module):
-    monkeypatch.setitem(sys.modules, module, None)
+def test_without_scikit_learn(monkeypatch):
+    monkeypatch.setitem(sys.modules, 'sklearn.cluster', None)
     with pytest.raises(ImportError) as e:
-        method(blobs([20])[0])
+        hdbscan(blobs([20])[0])
     assert r"pip install 'dequity_mmdet3d[methods]'" in str(e.value)
     assert '\n' not in str(e.value)
 

@@ -1,18 +1,20 @@
-"""The diagnosis: what it counts, what it refuses, whom it warns."""
+"""The diagnosis: what it counts, and how it reads."""
+import json
+
 import numpy as np
 import pytest
 
-from dequity_mmdet3d.likelihood.clustering import (
-    Clustering,
-    ClusterSettings,
-    cluster,
-)
+from dequity_mmdet3d.likelihood.clustering import ClusterSettings, cluster
 from dequity_mmdet3d.likelihood.embeddings.vectors import UnitVectors
 from dequity_mmdet3d.likelihood.estimation.diagnosis import (
+    Diagnosis,
     diagnose,
-    rank_correlation,
-    refuse_degenerate,
 )
+from dequity_mmdet3d.likelihood.estimation.estimate import (
+    likelihood_from_labels,
+)
+from dequity_mmdet3d.likelihood.estimation.stability import repeat
+from dequity_mmdet3d.likelihood.estimation.weight_effect import weight_effect
 
 from ..families import modes
 
@@ -21,62 +23,62 @@ pytest.importorskip('faiss', reason='faiss cannot be imported')
 
 def diagnosed(x, method='modes'):
     vectors, settings = UnitVectors(x), ClusterSettings(method)
-    return diagnose(cluster(vectors, settings), vectors, settings)
+    found = cluster(vectors, settings)
+    p = likelihood_from_labels(found.labels)[0]
+    if found.likelihood is not None:
+        p = found.likelihood / found.likelihood.max()
+    return diagnose(found, p, repeat(found, vectors, settings, p))
 
 
 def test_counts_by_hand():
     found = diagnosed(modes([800, 150, 50])[0])
     assert (found.samples, found.clusters, found.lone) == (1000, 3, 0)
     assert found.largest == 0.8 and found.rare == 50
-    assert min(found.correlation) > 0.95
+    assert found.stability == min(found.correlation) > 0.95
     first, second, third = found.lines()
     assert first == '3 clusters of 1000 samples; the largest holds 80.0%'
-    assert second.startswith('50 samples (5.0%) are rare')
-    assert third.startswith('likelihoods are stable')
+    assert second == ('50 samples (5.0%) are rare: their cluster has at most '
+                      'a tenth of the size of the largest')
+    assert third.startswith(f'stability {found.stability:.2f}: ')
+    assert 'another seed' in third
 
 
 def test_soft_counts_say_how_they_came_about():
     clear = diagnosed(modes([800, 150, 50], spread=0.25)[0], 'soft')
     assert (clear.weight, clear.clusters, clear.rare) == (1, 3, 50)
-    assert 'clusters, whose sizes are the likelihood' in clear.lines()[2]
+    assert 'are clear: their sizes are the likelihood' in clear.lines()[2]
     cloud = diagnosed(modes([600], spread=1.0)[0], 'soft')
     assert cloud.weight == 0 and min(cloud.correlation) > 0.95
     assert 'counts softly' in ' '.join(cloud.lines())
-    assert 'stable' in cloud.lines()[-1]
+    assert 'four fifths of the samples' in cloud.lines()[-1]
     few = diagnosed(modes([30])[0], 'soft')
-    assert few.correlation is None and 'too few' in few.lines()[-1]
+    assert few.correlation is None and few.stability is None
+    assert not any('stability' in line for line in few.lines())
 
 
-def test_one_mode_is_said():
-    lines = diagnosed(modes([600], spread=0.7)[0]).lines()
-    assert 'nothing is rare' in ' '.join(lines)
+def test_one_sample_is_spoken_of_as_one():
+    found = Diagnosis(9, 2, 8 / 9, 1, 1)
+    assert found.lines()[1:] == [
+        '1 sample (11.1%) is rare: its cluster has at most a tenth of the '
+        'size of the largest', '1 sample belongs to no cluster']
 
 
-def test_plain_kmeans_is_not_to_be_trusted():
-    found = diagnosed(modes([900], spread=0.7)[0], 'kmeans')
-    assert min(found.correlation) < 0.7
-    assert 'do not trust' in found.lines()[-1]
+def test_weights_are_said_with_what_they_could_be():
+    # two of ten with p .5: gamma 5 gives them (1 + 1/32) / 2, gamma .5 more
+    p = np.array([0.5] * 2 + [1.0] * 8)
+    found = Diagnosis(10, 1, 1.0, 0, 0, weights=weight_effect(p))
+    assert found.lines()[-1] == (
+        'at eta 1 and gamma 5 weights run from 0.50 to 0.52; 10 samples count '
+        'as 10 of equal weight; the rarest tenth has 10.2% of all weight (the '
+        'most, 15.0%, with gamma 0.5)')
 
 
-@pytest.mark.parametrize('labels, text', [
-    (np.full(20, -1), '20 of 20 samples belong to no cluster'),
-    (np.arange(20), '20 clusters of 20 samples'),
-])
-def test_degenerate_results_are_refused(labels, text):
-    with pytest.raises(ValueError, match=text):
-        refuse_degenerate(Clustering(labels, dict(method='x')))
-
-
-def test_a_single_sample_is_not_degenerate():
-    refuse_degenerate(Clustering(np.zeros(1, dtype=int), dict(method='x')))
-
-
-def test_rank_correlation_against_scipy():
-    stats = pytest.importorskip('scipy.stats')
-    rng = np.random.default_rng(0)
-    a, b = rng.integers(0, 9, 200), rng.integers(0, 5, 200)
-    for x, y in ((a, b), (a, a + b), (a, -a)):
-        assert rank_correlation(x, y) == pytest.approx(stats.spearmanr(x,
-                                                                       y)[0])
-    assert rank_correlation(a, a * 0) == 0
-    assert rank_correlation(a * 0, a * 0 + 1) == 1
+def test_what_was_written_is_read_again():
+    found = diagnosed(modes([800, 150, 50], spread=0.25)[0], 'soft')
+    text = json.dumps(dict(found.as_dict(), why=['of a later version']))
+    assert Diagnosis.from_dict(json.loads(text)) == found
+    old = dict(samples=5, clusters=2, largest=0.6, rare=0, lone=0,
+               correlation=[1.0, 1.0], repeated=[2, 2])
+    assert Diagnosis.from_dict(old).lines()[0].startswith('2 clusters of 5')
+    with pytest.raises(TypeError):
+        Diagnosis.from_dict(dict(samples=5))

@@ -4,8 +4,10 @@ from collections import Counter
 import numpy as np
 import pytest
 
+from dequity_mmdet3d.likelihood.clustering import Clustering
 from dequity_mmdet3d.likelihood.estimation.estimate import (
     likelihood_from_labels,
+    refuse_degenerate,
 )
 
 # 5 samples of cluster 7, 2 of cluster 0, 2 outliers
@@ -61,3 +63,16 @@ def test_wrong_labels(labels, text):
 def test_unknown_kind():
     with pytest.raises(ValueError, match="'relative', 'share'.*'mean'"):
         likelihood_from_labels(LABELS, 'mean')
+
+
+@pytest.mark.parametrize('labels, text', [
+    (np.full(20, -1), '20 of 20 samples belong to no cluster'),
+    (np.arange(20), '20 clusters of 20 samples'),
+])
+def test_degenerate_results_are_refused(labels, text):
+    with pytest.raises(ValueError, match=text):
+        refuse_degenerate(Clustering(labels, dict(method='x')))
+
+
+def test_a_single_sample_is_not_degenerate():
+    refuse_degenerate(Clustering(np.zeros(1, dtype=int), dict(method='x')))
