@@ -29,7 +29,10 @@ from dequity_mmdet3d.likelihood.embeddings.vectors import (
     UnitVectors,
     unit_rows,
 )
-from dequity_mmdet3d.likelihood.estimation.near_duplicates import nearest_other
+from dequity_mmdet3d.likelihood.estimation.near_duplicates import (
+    NEAR,
+    nearest_other,
+)
 
 QUANTILES = .01, .05, .5, .95
 STANDING, PASS = 'kitti_bridge', 8
@@ -62,8 +65,9 @@ def nearest(x):
 
 def print_nearest(sets):
     print('\n| nearest other | '
-          + ' | '.join(f'{q:.0%}' for q in QUANTILES) + ' |\n'
-          + '| --- ' * (len(QUANTILES) + 1) + '|')
+          + ' | '.join(f'{q:.0%}' for q in QUANTILES)
+          + f' | nearer than {NEAR} |\n'
+          + '| --- ' * (len(QUANTILES) + 2) + '|')
     for name in sets.FAMILIES:
         square = nearest(sets.embeddings(name))
         label = sets.bench.images(name)[1]
@@ -71,7 +75,7 @@ def print_nearest(sets):
             of = slice(None) if kind is None else label == kind
             print(f'| {kind or name} | ' + ' | '.join(
                 f'{q:.3f}' for q in np.quantile(square[of], QUANTILES))
-                + ' |', flush=True)
+                + f' | {(square[of] < NEAR).mean():.1%} |', flush=True)
 
 
 def main():

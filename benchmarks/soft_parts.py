@@ -82,6 +82,8 @@ ESTIMATES = {
     'h of one pair in fifty': partial(soft_parts, alike=.02),
     'h of three pairs in ten': partial(soft_parts, alike=.3),
     'soft counts alone': partial(soft_parts, groups=0.),
+    'soft counts alone, no viewpoint': partial(
+        soft_parts, groups=0., viewpoint=False),
     'group sizes alone': partial(soft_parts, groups=1.),
     'modes': partial(estimate, method='modes'),
 }

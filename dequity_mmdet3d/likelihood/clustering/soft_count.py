@@ -45,7 +45,7 @@ ALIKE = 0.1
 UNLIKE = 0.7
 # One pair in a hundred are neighbours: few, so that those of a rare sample
 # are rare ones. Photographs are indifferent from one in a thousand to one in
-# ten; frames of drives want one in a hundred or fewer.
+# ten, and frames of drives gain a little by more (docs/likelihood.md).
 NEAR = 0.01
 # Whether groups are clear is asked from afar, where half of all pairs look
 # alike: nearer, the middle of a large group stands out from its rim.
