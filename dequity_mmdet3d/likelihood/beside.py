@@ -30,3 +30,23 @@ def modes_path(table):
         'a/t.modes.npz'
     """
     return f'{os.path.splitext(table)[0]}.modes.npz'
+
+
+def rows_path(table):
+    """Where the samples of a table lie, in few dimensions.
+
+    Example:
+        >>> rows_path('a/t.parquet')
+        'a/t.rows.npz'
+    """
+    return f'{os.path.splitext(table)[0]}.rows.npz'
+
+
+def pairs_path(out):
+    """Where near duplicates of training samples are listed.
+
+    Example:
+        >>> pairs_path('a/val.parquet')
+        'a/val.near_duplicates.csv'
+    """
+    return f'{os.path.splitext(out)[0]}.near_duplicates.csv'

@@ -14,7 +14,13 @@ from dataclasses import dataclass
 from ..messages import counted
 from ..processes import Alone
 from ..table_file import check_writable
-from .beside import bad_images_path, embeddings_folder, modes_path
+from .beside import (
+    bad_images_path,
+    embeddings_folder,
+    modes_path,
+    pairs_path,
+    rows_path,
+)
 from .choices import (
     DEFAULT_CAMERAS,
     DEFAULT_ENCODER,
@@ -197,26 +203,41 @@ def _fit(embedded, out, clustering, kind, groups, say):
     from .estimation.advice import diagnosis_lines
     from .estimation.make_table import make_table
     made = make_table(embedded, clustering, kind, groups)
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(modes_path(out))  # of an earlier table
+    _forget(modes_path(out), rows_path(out))  # of an earlier table
     if made.fitted is not None:
         made.fitted.save(modes_path(out))
+    if made.rows is not None:
+        made.rows.save(rows_path(out))
     return _save(made.table, out, diagnosis_lines(made.table.metadata), say)
 
 
 def _apply(embedded, out, fitted, source, say):
     from ..table import LikelihoodTable
-    from ..weight import rarest_edge
+    from .estimation.advice import applied_line
     from .estimation.make_table import apply_table
-    table = apply_table(embedded, fitted)
-    unlike = int((table.cluster_id < 0).sum())
-    unlike = counted(unlike, 'is', 'are')
-    edge = rarest_edge(LikelihoodTable.load(source).likelihood)
-    rare = counted(int((table.likelihood <= edge).sum()), 'is', 'are')
-    return _save(table, out, [
-        f'{counted(len(table), "sample")}; {unlike} unlike all that {source} '
-        f'was made from, {rare} as rare as its rarest tenth (likelihood up to '
-        f'{edge:.3g})'], say)
+    from .estimation.overlap import TrainingRows, find_overlap
+    of = LikelihoodTable.load(source)
+    seen, overlap = TrainingRows.load(source, of), None
+    _forget(pairs_path(out))  # of an earlier table
+    if seen is not None:
+        overlap = find_overlap(embedded, fitted, seen, of.sample_id.tolist())
+    table = apply_table(embedded, fitted, overlap)
+    lines = [applied_line(table, of, source)]
+    if overlap is None:
+        lines.append(f'near duplicates of training samples are not known: '
+                     f'{rows_path(source)} of this table is not there; make '
+                     'the table anew')
+    else:
+        if overlap.pairs:
+            overlap.save(pairs_path(out))
+        lines.append(overlap.line(pairs_path(out)))
+    return _save(table, out, lines, say)
+
+
+def _forget(*paths):
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
 
 
 def _save(table, out, lines, say):

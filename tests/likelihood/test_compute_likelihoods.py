@@ -254,7 +254,7 @@ def test_unreadable_images_leave_the_old_table(tmp_path, run_here):
     assert out.read_bytes() == before
     assert sorted(os.listdir(tmp_path)) == [
         'images', 't.bad_images.txt', 't.embeddings', 't.modes.npz',
-        't.parquet']
+        't.parquet', 't.rows.npz']
     # what is repaired is encoded, and the list is never stale
     write_images(tmp_path / 'images', 8)
     assert run_here(*args) == (0, '')

@@ -70,6 +70,16 @@ def test_a_table_from_images_and_for_others(tmp_path):
     assert any(line.startswith('8 samples; 0 are unlike') and line.endswith(
         f'{rare} {"is" if rare == 1 else "are"} as rare as its rarest tenth '
         f'(likelihood up to {edge:.3g})') for line in said)
+    # the same images once more
+    pairs = (tmp_path / 'a.near_duplicates.csv').read_text().splitlines()
+    assert len(pairs) == 9 and '8 of 8 samples (100.0%) are near' in ' '.join(
+        said)
+    (tmp_path / 't.rows.npz').unlink()
+    compute_likelihoods(
+        samples, tmp_path / 'a.parquet', encoding=encoding,
+        apply=tmp_path / 't.parquet', say=said.append)
+    assert 'training samples are not known' in ' '.join(said)
+    assert not (tmp_path / 'a.near_duplicates.csv').exists()
     assert 'seed' not in applied.metadata
     assert not (tmp_path / 'a.modes.npz').exists()
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ...messages import counted
+from ...table import LikelihoodTable
+from ...weight import rarest_edge
 from .diagnosis import Diagnosis
 from .near_duplicates import NearDuplicates
 from .stability import FEW
@@ -77,6 +79,26 @@ def diagnosis_lines(metadata: dict) -> list[str]:
     if metadata.get('near_duplicates'):
         lines.append(NearDuplicates(**metadata['near_duplicates']).line())
     return lines + [advice.line for advice in advise(metadata)]
+
+
+def applied_line(table: LikelihoodTable, training: LikelihoodTable,
+                 source: str) -> str:
+    """What to know of other samples under a finished table.
+
+    Args:
+        table (LikelihoodTable): Of the others.
+        training (LikelihoodTable): The finished one.
+        source (str): Its file.
+
+    Returns:
+        str: For people.
+    """
+    unlike = counted(int((table.cluster_id < 0).sum()), 'is', 'are')
+    edge = rarest_edge(training.likelihood)
+    rare = counted(int((table.likelihood <= edge).sum()), 'is', 'are')
+    return (f'{counted(len(table), "sample")}; {unlike} unlike all that '
+            f'{source} was made from, {rare} as rare as its rarest tenth '
+            f'(likelihood up to {edge:.3g})')
 
 
 def _few(found):

@@ -20,6 +20,7 @@ from .estimate import (
 )
 from .modes_file import FittedModes, SoftFit
 from .near_duplicates import near_duplicates
+from .overlap import Overlap, TrainingRows
 from .stability import repeat
 from .weight_effect import weight_effect
 
@@ -33,9 +34,12 @@ class Estimate:
             image come last.
         fitted (FittedModes, optional): To apply it to other samples; by the
             methods 'soft' and 'modes'.
+        rows (TrainingRows, optional): Likewise, to find near duplicates of
+            its samples.
     """
     table: LikelihoodTable
     fitted: FittedModes | None
+    rows: TrainingRows | None = None
 
 
 def make_table(embedded, settings=None, kind='relative', groups=None):
@@ -105,15 +109,23 @@ def make_table(embedded, settings=None, kind='relative', groups=None):
             soft={v.name: SoftFit(f.soft, float(f.likelihood.max()))
                   for v, f in zip(embedded.views, found)
                   if f.soft is not None})
-    return Estimate(table, fitted)
+    rows = None
+    if all(f.rows is not None for f in found):
+        named = [*zip(embedded.views, found)]
+        rows = TrainingRows(
+            {v.name: f.rows.astype(np.float16) for v, f in named},
+            {v.name: v.rows for v, _ in named},
+            table.metadata['ids_sha256'], table.metadata['date'])
+    return Estimate(table, fitted, rows)
 
 
-def apply_table(embedded, fitted):
+def apply_table(embedded, fitted, overlap: Overlap | None = None):
     """The likelihoods of other samples under a fitted table, for analysis.
 
     Args:
         embedded (Embedded): N samples, by the same encoder.
         fitted (FittedModes): See :func:`make_table`.
+        overlap (Overlap, optional): Of these samples, for the metadata.
 
     Returns:
         LikelihoodTable: ``cluster_id`` and ``cluster_size`` are those of the
@@ -126,12 +138,12 @@ def apply_table(embedded, fitted):
     columns = [
         fitted.columns(view.name, view.vectors) for view in embedded.views
     ]
+    applied = dict(ids_sha256=fitted.about['ids_sha256'],
+                   split=fitted.about['split'])
+    if overlap is not None:
+        applied['near_duplicates'] = overlap.as_dict()
     provenance = replace(
-        embedded.provenance,
-        kind=fitted.about['kind'],
-        applied=dict(
-            ids_sha256=fitted.about['ids_sha256'],
-            split=fitted.about['split']))
+        embedded.provenance, kind=fitted.about['kind'], applied=applied)
     return _table(embedded, _joined(embedded, columns), provenance)
 
 

@@ -77,8 +77,8 @@ def near_duplicates(views, n, drives=None):
         if not len(some):
             continue
         other, square = nearest_other(rows, some)
-        spread = 2 * np.einsum('q->', rows.var(axis=0, dtype=np.float64))
-        near[samples[some]] &= (square <= NEAR * spread) & (other >= 0)
+        near[samples[some]] &= (square <= NEAR * spread_of(rows)) & (
+            other >= 0)
         if drives is not None:
             same[samples[some]] &= (drives[samples[some]] ==
                                     drives[samples[other]])
@@ -99,6 +99,22 @@ def nearest_other(rows, some):
         tuple[np.ndarray, np.ndarray]: (M,) int64 row, -1 for none, and (M,)
         float64 square distance.
     """
+    square, found = index_of(rows).search(
+        np.ascontiguousarray(rows[some], dtype=np.float32), 2)
+    # among exact copies, itself may come second
+    pick = (found[:, 0] == some).astype(np.int64)
+    at = np.arange(len(some))
+    other = found[at, pick]
+    return other, np.where(other < 0, np.inf,
+                           square[at, pick].astype(np.float64))
+
+
+def index_of(rows):
+    """An index of faiss over (N, Q) float32 rows, by square distance.
+
+    Exact up to 5,000 rows; of more, those of the four nearest cells are
+    found.
+    """
     faiss = import_faiss()
     rows = np.ascontiguousarray(rows, dtype=np.float32)
     index = faiss.IndexFlatL2(rows.shape[1])
@@ -110,10 +126,9 @@ def nearest_other(rows, some):
         index.nprobe = _PROBES
         index.train(rows)
     index.add(rows)
-    square, found = index.search(rows[some], 2)
-    # among exact copies, itself may come second
-    pick = (found[:, 0] == some).astype(np.int64)
-    at = np.arange(len(some))
-    other = found[at, pick]
-    return other, np.where(other < 0, np.inf,
-                           square[at, pick].astype(np.float64))
+    return index
+
+
+def spread_of(rows):
+    """float: Mean square distance of two of (N, Q) rows."""
+    return 2 * float(np.einsum('q->', rows.var(axis=0, dtype=np.float64)))

@@ -1,0 +1,187 @@
+"""Samples of another split that training has nearly seen.
+
+Near duplicates between training and validation make every figure too good.
+What training saw is kept beside its table, in few dimensions:
+
+    TABLE.rows.npz    beside TABLE.parquet; numpy's own format, no pickle
+
+Shape letters: N training samples, V of them in a view, M others, Q
+dimensions.
+"""
+from __future__ import annotations
+
+import csv
+import io
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ...messages import counted
+from ...table import LikelihoodTable
+from ...whole_file import whole_file
+from ..beside import rows_path
+from .modes_file import FittedModes
+from .near_duplicates import NEAR, index_of, spread_of
+
+if TYPE_CHECKING:  # its module loads torch
+    from ..encoding.embed import Embedded
+
+_COLUMNS = ('sample_id', 'training_sample_id', 'distance')
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """What training saw, by view; see :class:`.cameras.View`.
+
+    Args:
+        rows (dict[str, np.ndarray]): (V, Q) float16 in the subspace of the
+            view, by its name.
+        samples (dict[str, np.ndarray]): (V,) int64 rows of the table.
+        ids_sha256 (str): Of the table.
+        date (str): Of the table.
+    """
+    rows: dict[str, np.ndarray]
+    samples: dict[str, np.ndarray]
+    ids_sha256: str
+    date: str
+
+    def save(self, path: str | Path) -> None:
+        """Write to ``path``, whole or not at all.
+
+        Raises:
+            OSError: If it cannot be written there.
+        """
+        arrays = {'of': np.array([self.ids_sha256, self.date]),
+                  'views': np.array([*self.rows])}
+        for i, name in enumerate(self.rows):
+            arrays.update({f'{i}_rows': self.rows[name],
+                           f'{i}_samples': self.samples[name]})
+        with whole_file(path, parents=True) as f:
+            np.savez(f, **arrays)
+
+    @classmethod
+    def load(cls, table_path: str | Path,
+             table: LikelihoodTable) -> TrainingRows | None:
+        """What lies beside a table.
+
+        Args:
+            table_path (str | Path): Of the table.
+            table (LikelihoodTable): What is in it.
+
+        Returns:
+            TrainingRows: None where there is no such file, as beside tables
+            of earlier versions and of other methods, or it is another
+            table's.
+
+        Raises:
+            ValueError: If the file is damaged.
+        """
+        path = rows_path(str(table_path))
+        if not Path(path).is_file():
+            return None
+        try:
+            with np.load(path, allow_pickle=False) as file:
+                ids, date = file['of'].tolist()
+                names = file['views'].tolist()
+                found = cls(
+                    {n: file[f'{i}_rows'] for i, n in enumerate(names)},
+                    {n: file[f'{i}_samples'] for i, n in enumerate(names)},
+                    ids, date)
+        except (OSError, ValueError, KeyError, EOFError,
+                zipfile.BadZipFile) as e:
+            raise ValueError(f'{path} is damaged ({e}); make the table '
+                             'anew') from e
+        if (ids, date) != (table.metadata.get('ids_sha256'),
+                           table.metadata.get('date')):
+            return None
+        return found
+
+
+@dataclass(frozen=True)
+class Overlap:
+    """Samples that training has nearly seen.
+
+    Args:
+        looked_at (int): Samples with an image.
+        pairs (list[tuple[str, str, float]]): Id of each near duplicate, that
+            of the nearest training sample, and their square distance over
+            the mean square distance of two training samples; the nearest
+            first.
+        threshold (float): ``NEAR``.
+    """
+    looked_at: int
+    pairs: list[tuple[str, str, float]]
+    threshold: float = NEAR
+
+    def line(self, path: str) -> str:
+        """str: For people; ``path`` is where the pairs are listed."""
+        of = counted(self.looked_at, 'sample')
+        if not self.pairs:
+            return f'none of {of} is a near duplicate of a training sample'
+        are = ('is a near duplicate' if len(self.pairs) == 1 else
+               'are near duplicates')
+        return (f'{len(self.pairs)} of {of} '
+                f'({len(self.pairs) / self.looked_at:.1%}) {are} of a training'
+                f' sample, listed in {path}: figures on them are too good')
+
+    def as_dict(self) -> dict:
+        """dict: JSON-able, without the pairs."""
+        return dict(looked_at=self.looked_at, near=len(self.pairs),
+                    threshold=self.threshold)
+
+    def save(self, path: str | Path) -> None:
+        """Write the pairs as CSV, whole or not at all.
+
+        Raises:
+            OSError: If it cannot be written there.
+        """
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator='\n')
+        writer.writerow(_COLUMNS)
+        writer.writerows((*ids, f'{d:.4g}') for *ids, d in self.pairs)
+        with whole_file(path, parents=True) as f:
+            f.write(text.getvalue().encode())
+
+
+def find_overlap(embedded: Embedded, fitted: FittedModes,
+               training: TrainingRows, training_ids: Sequence[str]) -> Overlap:
+    """Look for samples that training has nearly seen.
+
+    Args:
+        embedded (Embedded): M samples, by the same encoder.
+        fitted (FittedModes): What the training table was made with.
+        training (TrainingRows): What it was made from.
+        training_ids (Sequence[str]): (N,) of the training table.
+
+    Returns:
+        Overlap: A sample is a near duplicate if it is one in all of its
+        cameras; its pair is that of the nearest of these.
+
+    Raises:
+        ValueError: If the embeddings are not of the same kind.
+    """
+    fitted.check(embedded)
+    ids = embedded.ids
+    near, looked = np.ones(len(ids), dtype=bool), np.zeros(
+        len(ids), dtype=bool)
+    best, pair = np.full(len(ids), np.inf), np.full(len(ids), -1)
+    for view in embedded.views:
+        seen = training.rows[view.name].astype(np.float32)
+        square, other = index_of(seen).search(np.ascontiguousarray(
+            fitted.modes[view.name].subspace.project(view.vectors)), 1)
+        square, other = square[:, 0].astype(np.float64), other[:, 0]
+        # a set of nothing but copies has no spread
+        square = np.maximum(square, 0) / max(spread_of(seen), 1e-12)
+        looked[view.rows] = True
+        near[view.rows] &= (square <= NEAR) & (other >= 0)
+        nearer = square < best[view.rows]
+        best[view.rows[nearer]] = square[nearer]
+        pair[view.rows[nearer]] = training.samples[view.name][other[nearer]]
+    found = np.flatnonzero(near & looked)
+    found = found[np.argsort(best[found], kind='stable')]
+    return Overlap(int(looked.sum()), [
+        (ids[i], training_ids[pair[i]], float(best[i])) for i in found])
