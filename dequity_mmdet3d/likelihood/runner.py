@@ -212,14 +212,14 @@ def _apply(embedded, out, fitted, source, tags, by, say):
 
 def _tagged(table, out, tags, by, rows=None):
     """The table beside tags, and what to say of it."""
-    from .estimation import tag_agreement
+    from .estimation import tag_agreement, tag_suspects
     path = suspects_path(out)
     forget(path)  # of an earlier table
     if tags is None:
         return table, []
     table, lines, found = tag_agreement.with_tags(table, tags, by, rows)
     if found is not None:
-        lines.append(tag_agreement.suspects_line(found, path))
+        lines.append(tag_suspects.suspects_line(found, path))
         if found:
-            tag_agreement.save_suspects(path, found)
+            tag_suspects.save_suspects(path, found)
     return table, lines
