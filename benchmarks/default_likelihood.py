@@ -11,6 +11,7 @@ status 1 if a `must` is missed.
 import argparse
 import csv
 import sys
+from functools import partial
 from pathlib import Path
 
 import faiss
@@ -28,7 +29,7 @@ DRAWN = {'mean rho': (.96, .99), 'lowest rho': (.88, .95)}
 MINI_KITTI = (.95, .99)
 
 
-def drawn_rows(module, n, seeds):
+def drawn_rows(module, n, seeds, estimate=None):
     """Rows (set, score, value, must, aim) of the drawn families.
 
     Args:
@@ -36,14 +37,16 @@ def drawn_rows(module, n, seeds):
             ``scores(truth, estimate)``.
         n (int): Samples of a family.
         seeds (int): A family's score is the mean over so many.
+        estimate (Callable, optional): From embeddings to likelihoods.
+            Defaults to the default.
     """
+    estimate = estimate or partial(real_images.estimate, method=METHODS[0])
     found = {}
     for name in module.FAMILIES:
         scores = []
         for seed in range(seeds):
             x, truth = module.family(name, seed, n)
-            scores.append(module.scores(
-                truth, real_images.estimate(x, METHODS[0])))
+            scores.append(module.scores(truth, estimate(x)))
         if 'rho' in scores[0]:  # where all is common nothing has ranks
             found[name] = np.mean([np.nan_to_num(s['rho']) for s in scores])
     lowest = min(found, key=found.get)

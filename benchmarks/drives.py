@@ -11,6 +11,9 @@ PATH as for real_images.py. Prints, mean of ten draws unless said:
                 moved as those of the standing drive move
     passes      once: two drives cut into passes of 8 frames, and the standing
                 one of 78; truth: it was there once, all others often
+
+and how near the nearest other image is, a quantile of the images' square
+distances over the mean of two of their set; see near_duplicates.py.
 """
 import argparse
 import time
@@ -21,11 +24,17 @@ from scipy.stats import spearmanr
 
 from dequity_mmdet3d.likelihood.choices import COUNTS
 from dequity_mmdet3d.likelihood.clustering import ClusterSettings, cluster
+from dequity_mmdet3d.likelihood.clustering.subspace import principal_subspace
 from dequity_mmdet3d.likelihood.embeddings.vectors import (
     UnitVectors,
     unit_rows,
 )
+from dequity_mmdet3d.likelihood.estimation.near_duplicates import (
+    NEAR,
+    nearest_other,
+)
 
+QUANTILES = .01, .05, .5, .95
 STANDING, PASS = 'kitti_bridge', 8
 
 
@@ -45,6 +54,28 @@ def stability(x, drives, count):
     return np.mean([
         spearmanr(a[both], b[both])[0] for i, a in enumerate(tables)
         for b in tables[:i] for both in [np.isfinite(a + b)]])
+
+
+def nearest(x):
+    """(N,) of the nearest other, over the mean square distance of two."""
+    rows = principal_subspace(UnitVectors(x)).project(UnitVectors(x))
+    square = nearest_other(rows, np.arange(len(rows)))[1]
+    return square / (2 * rows.var(axis=0, dtype=np.float64).sum())
+
+
+def print_nearest(sets):
+    print('\n| nearest other | '
+          + ' | '.join(f'{q:.0%}' for q in QUANTILES)
+          + f' | nearer than {NEAR} |\n'
+          + '| --- ' * (len(QUANTILES) + 2) + '|')
+    for name in sets.FAMILIES:
+        square = nearest(sets.embeddings(name))
+        label = sets.bench.images(name)[1]
+        for kind in np.unique(label) if name == 'drives' else [None]:
+            of = slice(None) if kind is None else label == kind
+            print(f'| {kind or name} | ' + ' | '.join(
+                f'{q:.3f}' for q in np.quantile(square[of], QUANTILES))
+                + f' | {(square[of] < NEAR).mean():.1%} |', flush=True)
 
 
 def main():
@@ -108,6 +139,7 @@ def main():
     row('passes', 'auroc', each(lambda c: sets.bench.scores(
         np.where(rare, .05, 1.), likelihoods(x, part, c), rare)['auroc']))
     row('passes', 'stability', each(lambda c: stability(x, part, c)))
+    print_nearest(sets)
     start = time.perf_counter()
     likelihoods(x, part, 'drives')
     print(f'\n{len(x)} frames: {time.perf_counter() - start:.2f} s')

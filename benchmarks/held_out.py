@@ -1,18 +1,21 @@
 """Do corrupted images among clean ones come out rare? A test nobody tuned on.
 
     python benchmarks/held_out.py --bench ../shared/bench [--cache DIR]
-        [--draws 2] [--sheet FILE]
+        [--draws 2] [--estimates NAME ...] [--sheet FILE]
 
 Clean images are those of the bench's sets without bad weather (CLEAN). Of
 each draw 1, 2 or 5 % are replaced by their corrupted versions, all by one of
 corruptions.py at one severity. Prints Markdown: the AUROC of p, corrupted
 against clean (1 right, .5 chance, below: they come out common), by the default
 of 0.1.0 and by today's; a cell is the mild, the clear and the strong severity,
-each the mean over shares and draws. --sheet draws the corruptions themselves.
+each the mean over shares and draws. --estimates adds columns of today's
+embedding by estimates of soft_parts.py, all of today's but one part. --sheet
+draws the corruptions themselves.
 """
 import argparse
 import sys
 import zlib
+from functools import partial
 from pathlib import Path
 
 import faiss
@@ -22,6 +25,7 @@ from corruptions import CORRUPTIONS, SEVERITIES, corrupt
 from machine import machine
 from PIL import Image
 from rarest_images import DEFAULTS
+from soft_parts import ESTIMATES
 
 from dequity_mmdet3d.cli import positive, run_cli
 from dequity_mmdet3d.likelihood.embeddings.vectors import unit_rows
@@ -69,7 +73,7 @@ def score(clean, bad, method, draws, seed):
     Args:
         clean (np.ndarray): (N, D) float32 embeddings of a set.
         bad (np.ndarray): (POOL, D) float32, its first images corrupted.
-        method (str): Of the likelihood.
+        method (Callable): From embeddings to likelihoods.
         draws (int): Of each share.
         seed (int): Of the draws.
     """
@@ -77,8 +81,7 @@ def score(clean, bad, method, draws, seed):
     for k, share in enumerate(SHARES):
         for draw in range(draws):
             good, rows = plan(len(clean), share, [seed, k, draw])
-            p = real_images.estimate(
-                np.concatenate([clean[good], bad[rows]]), method)
+            p = method(np.concatenate([clean[good], bad[rows]]))
             found[share].append(auroc(p[len(good):], p[:len(good)]))
     return found
 
@@ -92,9 +95,22 @@ def images_of(bench, name):
     return of, rows, [paths[r] for r in rows]
 
 
-def results(sets, draws):
-    """Yield (set, corruption, severity, features, {share: [AUROC]})."""
-    methods = dict(DEFAULTS.values())
+def columns(estimates=()):
+    """Title to (features, from embeddings to likelihoods)."""
+    found = {title: (features, partial(real_images.estimate, method=method))
+             for title, (features, method) in DEFAULTS.items()}
+    return found | {name: (real_images.FEATURES[0], ESTIMATES[name])
+                    for name in estimates}
+
+
+def results(sets, draws, by):
+    """Yield (set, corruption, severity, title, {share: [AUROC]}).
+
+    Args:
+        sets (dict): ``RealSets`` by features.
+        draws (int): Of each share.
+        by (dict): As of :func:`columns`.
+    """
     for features, some in sets.items():
         encoder = build_encoder(features=features, precision='float32')
         for name in CLEAN:
@@ -107,19 +123,21 @@ def results(sets, draws):
                     bad = unit_rows(real_images.encode(encoder, (
                         corrupt(image, corruption, severity, [seed, i])
                         for i, image in enumerate(pool))))
-                    yield name, corruption, severity, features, score(
-                        clean, bad, methods[features], draws, seed)
+                    for title, (seen, method) in by.items():
+                        if seen == features:
+                            yield name, corruption, severity, title, score(
+                                clean, bad, method, draws, seed)
 
 
 def table(found):
     """Lines of Markdown.
 
     Args:
-        found (dict): By (set, corruption, severity, features):
+        found (dict): By (set, corruption, severity, title):
             {share: [AUROC]}.
     """
-    titles = {features: title for title, (features, _) in DEFAULTS.items()}
-    columns = [(name, features) for name in CLEAN for features in titles]
+    titles = dict.fromkeys(title for *_, title in found)
+    columns = [(name, title) for name in CLEAN for title in titles]
 
     def mean(keep, share=None):
         return np.mean([
@@ -127,18 +145,18 @@ def table(found):
             for s, values in by_share.items() if share in (None, s)
             for value in values])
 
-    yield '| | ' + ' | '.join(f'{n}, {titles[f]}' for n, f in columns) + ' |'
+    yield '| | ' + ' | '.join(map(', '.join, columns)) + ' |'
     yield '| --- ' * (len(columns) + 1) + '|'
     for corruption in CORRUPTIONS:
         cells = [' '.join(
-            f'{mean(lambda *key: key == (n, corruption, s, f)):.2f}'
-            for s in range(len(SEVERITIES))) for n, f in columns]
+            f'{mean(lambda *key: key == (n, corruption, s, t)):.2f}'
+            for s in range(len(SEVERITIES))) for n, t in columns]
         yield f'| {corruption} | ' + ' | '.join(cells) + ' |'
     real = set(CORRUPTIONS) - {'none'}
     for text, shares in (('**mean of all**', (None, )),
                          (f'mean at {SHARES} corrupted', SHARES)):
         cells = [' '.join('{:.2f}'.format(mean(
-            lambda n, c, s, f: (n, f) == column and c in real, share))
+            lambda n, c, s, t: (n, t) == column and c in real, share))
             for share in shares) for column in columns]
         yield f'| {text} | ' + ' | '.join(cells) + ' |'
 
@@ -167,6 +185,8 @@ def main():
     parser.add_argument('--cache', type=Path, metavar='DIR')
     parser.add_argument('--draws', type=positive, default=2, metavar='N',
                         help='of each share (default: 2)')
+    parser.add_argument('--estimates', nargs='+', default=[],
+                        choices=ESTIMATES, metavar='NAME')
     parser.add_argument('--sheet', type=Path, metavar='FILE')
     args = parser.parse_args()
     sets = {features: real_images.RealSets(args.bench, features, args.cache)
@@ -176,7 +196,8 @@ def main():
         return
     print(machine(np, faiss) + '\n')
     found = {}
-    for *key, by_share in results(sets, args.draws):
+    for *key, by_share in results(sets, args.draws,
+                                  columns(args.estimates)):
         found[tuple(key)] = by_share
         print(*key, by_share, file=sys.stderr, flush=True)
     print('\n'.join(table(found)))

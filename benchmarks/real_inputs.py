@@ -1,12 +1,15 @@
 """The real sets of real_images.py by other encoders and other views."""
 import math
+import statistics
 import time
+from pathlib import Path
 
 import numpy as np
 import torch
-from real_images import RealSets
+from real_images import RealSets, cache_folder
 
 from dequity_mmdet3d.likelihood.embeddings.vectors import unit_rows
+from dequity_mmdet3d.likelihood.encoding.encoders import build_encoder
 from dequity_mmdet3d.likelihood.encoding.encoders.base import Squash
 from dequity_mmdet3d.likelihood.encoding.encoders.stages import (
     Stage,
@@ -64,6 +67,22 @@ class Lite2:
         return join_stages(self.reader.run(self.net.extract_features, x)[0])
 
 
+def lite0():
+    return build_encoder(precision='float32')
+
+
+# What encoders are shown, and which; of each its files in the cache
+VIEWS = {
+    'default': (lite0, whole((SIDE, SIDE)), 'lite0'),
+    'input: shape kept': (lite0, shape_kept, 'lite0_shape'),
+    'input: squares, averaged': (lite0, squares, 'lite0_squares'),
+    'encoder: EfficientNet-Lite0, 256 x 256': (
+        lite0, whole((256, 256)), 'lite0_256'),
+    'encoder: EfficientNet-Lite2, 260 x 260': (
+        Lite2, whole((260, 260)), 'lite2'),
+}
+
+
 class Encoded(RealSets):
     """The real sets by another encoder or another view of the images.
 
@@ -77,34 +96,40 @@ class Encoded(RealSets):
 
     def __init__(self, bench, cache, encoder, view, name):
         super().__init__(bench, cache=cache)
-        self.make, self.view, self.name, self.ms = encoder, view, name, {}
+        self.make, self.view, self.name = encoder, view, name
 
-    def _load(self, name):
-        file = self.cache / f'parts_{self.name}_{name}.npz'
-        if not file.is_file():
-            self.cache.mkdir(parents=True, exist_ok=True)
-            x, ms = encode(self.make(), self.bench.images(name)[0], self.view)
-            np.savez(file, x=x, ms=ms)
-        kept = np.load(file)
-        self.ms[name] = float(kept['ms'])
-        return unit_rows(kept['x'])
+    def embeddings(self, name):
+        """(N, D) float32, in the order of the set's labels."""
+        if name not in self._embedded:
+            cache = Path(self.cache or cache_folder())
+            file = cache / f'parts_{self.name}_{name}.npy'
+            if not file.is_file():
+                cache.mkdir(parents=True, exist_ok=True)
+                np.save(file, encode(
+                    self.make(), self.bench.images(name)[0], self.view))
+            self._embedded[name] = unit_rows(np.load(file))
+        return self._embedded[name]
 
 
 def encode(encoder, paths, view):
-    """(N, D) float32 embeddings and CPU milliseconds an image."""
-    waiting, found, seconds = {}, [0] * len(paths), 0.
-
-    def forward(shape):
-        nonlocal seconds
-        rows, batch = zip(*waiting.pop(shape))
-        batch = torch.stack(batch).contiguous(
-            memory_format=torch.channels_last)
-        start = time.process_time()
+    """(N, D) float32 embeddings of images, those of a view averaged."""
+    found = [0] * len(paths)
+    for rows, batch in batches(paths, view):
         with torch.inference_mode():
             out = encoder.encode(batch).numpy()
-        seconds += time.process_time() - start
         for row, vector in zip(rows, out):
             found[row] = found[row] + vector
+    return unit_rows(np.stack(found))
+
+
+def batches(paths, view):
+    """Yield rows of images, and at most BATCH views of one shape."""
+    waiting = {}
+
+    def full(size):
+        rows, batch = zip(*waiting.pop(size))
+        return rows, torch.stack(batch).contiguous(
+            memory_format=torch.channels_last)
 
     for row, path in enumerate(paths):
         image = load_rgb(path)
@@ -112,7 +137,34 @@ def encode(encoder, paths, view):
             pixels = Squash(size)(image.crop(box))
             waiting.setdefault(size, []).append((row, pixels))
             if len(waiting[size]) == BATCH:
-                forward(size)
+                yield full(size)
     for size in list(waiting):
-        forward(size)
-    return unit_rows(np.stack(found)), 1e3 * seconds / len(paths)
+        yield full(size)
+
+
+def milliseconds(views, paths, count=64, turns=5):
+    """CPU milliseconds of the forward passes of an image, median of turns.
+
+    Args:
+        views (dict): By name an encoder, and a view as of :class:`Encoded`.
+        paths (Sequence[Path]): Image files.
+        count (int): So many of them, evenly, are timed.
+        turns (int): All are timed in turn, so often.
+
+    Returns:
+        dict[str, float]: By name.
+    """
+    paths = paths[::max(len(paths) // count, 1)][:count]
+    ready = {name: (encoder, [batch for _, batch in batches(paths, view)])
+             for name, (encoder, view) in views.items()}
+    took = {name: [] for name in views}
+    with torch.inference_mode():
+        for turn in range(turns + 1):
+            for name, (encoder, some) in ready.items():
+                start = time.process_time()
+                for batch in some:
+                    encoder.encode(batch)
+                if turn:  # the first warms up
+                    took[name].append(time.process_time() - start)
+    return {name: 1e3 * statistics.median(seconds) / len(paths)
+            for name, seconds in took.items()}

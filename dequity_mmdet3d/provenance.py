@@ -44,6 +44,10 @@ class Provenance:
             where it is missing.
         near_duplicates (dict, optional): See
             :class:`.near_duplicates.NearDuplicates`.
+        tags (dict, optional): ``file`` of the tags that the table was
+            compared with, ``agreement`` by tag, see
+            :class:`.tag_agreement.Agreement`, and ``clusters``, names of the
+            largest.
         applied (dict, optional): ``ids_sha256`` and ``split`` of the table
             whose clusters these samples were assigned to.
         cluster_info (dict, optional): ``file`` and ``sha256`` of the
@@ -69,6 +73,7 @@ class Provenance:
     diagnosis: dict | None = None
     groups: dict | None = None
     near_duplicates: dict | None = None
+    tags: dict | None = None
     applied: dict | None = None
     cluster_info: dict | None = None
     notes: list[str] | None = None

@@ -7,7 +7,8 @@ Four forms:
     dequity likelihoods --embeddings E.npy [--ids IDS.txt] --out TABLE
     dequity likelihoods --cluster-info FILE.pkl --out TABLE
 
-and with --apply TABLE the first three assign other samples to its clusters.
+With --apply TABLE the first three assign other samples to its clusters, and
+with --method tags --tags FILE they look at no image, but at what it tells.
 
 The arguments, and what the exit status says: dequity likelihoods --help.
 """
@@ -15,7 +16,7 @@ import contextlib
 import functools
 
 from ..likelihood.arguments import parse_args
-from ..likelihood.choices import DEFAULT_CAMERAS, NOISE
+from ..likelihood.choices import DEFAULT_CAMERAS, NOISE, TAGS
 from ..machine import tune_for_cpu
 
 
@@ -25,7 +26,8 @@ def main(argv=None):
     from ..machine import free_threads
     from ..processes import connect, find_ranks
     free_threads()
-    encodes = args.config is not None or args.images is not None
+    encodes = args.method != TAGS and (
+        args.config is not None or args.images is not None)
     tune_for_cpu(threads=encodes)
     ranks = find_ranks(args.launcher)
     if not encodes:
@@ -47,17 +49,22 @@ def main(argv=None):
 def run(args, team):
     """One process's part; process 0 clusters and writes the table."""
     # after the arguments, because these imports take seconds
-    from ..likelihood import runner
+    from ..likelihood import conversions, runner
     from ..likelihood.clustering import ClusterSettings
     if team.world > 1:
         team.agree({k: v for k, v in vars(args).items() if k != 'device'})
     say = functools.partial(print, flush=True)
     noise = args.noise or NOISE[0]
     if args.cluster_info is not None:
-        runner.convert_cluster_info(args.cluster_info, args.out, args.kind,
-                                    noise, say)
+        conversions.convert_cluster_info(
+            args.cluster_info, args.out, args.kind, noise, say)
         return
     samples, embeddings = samples_of(args)
+    by = None if args.by is None else args.by.split(',')
+    if args.method == TAGS:
+        conversions.table_by_tags(samples, tags_of(samples, args), args.out,
+                                  by, args.kind, say)
+        return
     groups = None if args.apply else groups_of(samples, args)
     runner.compute_likelihoods(
         samples, args.out,
@@ -69,7 +76,8 @@ def run(args, team):
         cameras=args.cameras or DEFAULT_CAMERAS,
         clustering=ClusterSettings(args.method, args.clusters, args.seed,
                                    noise, args.count),
-        kind=args.kind, apply=args.apply, groups=groups, team=team, say=say)
+        kind=args.kind, apply=args.apply, groups=groups,
+        tags=tags_of(samples, args), by=by, team=team, say=say)
 
 
 def samples_of(args):
@@ -92,4 +100,22 @@ def groups_of(samples, args):
                          'tell drives for certain; give --groups auto to go '
                          'by folders and names, or a FILE with the columns '
                          'id,group')
+    return found
+
+
+def tags_of(samples, args):
+    """What is known of the samples; None if nothing."""
+    from ..likelihood.samples.nuscenes_tags import nuscenes_tags
+    from ..tags import read_tags
+    if args.tags not in (None, 'none', 'auto'):
+        return read_tags(args.tags)
+    found = None
+    if args.tags != 'none' and samples.data_root and (
+            samples.provenance.dataset == 'nuscenes'):
+        found = nuscenes_tags(samples.data_root, samples.ids)
+    if found is None and args.tags == 'auto':
+        raise ValueError("--tags auto: only nuScenes' own tables tell tags "
+                         '(DATA_ROOT/v1.0-*/sample.json), and they are not '
+                         'there; give a FILE with the columns sample_id and '
+                         'a tag each')
     return found

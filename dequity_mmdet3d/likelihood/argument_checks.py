@@ -1,7 +1,7 @@
 """Which arguments of dequity likelihoods go together."""
 import os
 
-from .choices import COUNTS, DEFAULT_ENCODER
+from .choices import COUNTS, DEFAULT_ENCODER, TAGS
 
 
 def check_forms(parser, args):
@@ -22,6 +22,16 @@ def check_forms(parser, args):
             args.apply is not None or args.cluster_info is not None):
         parser.error('--groups and --count belong to a table that is made, '
                      'not to --apply and --cluster-info')
+    if args.method == TAGS and args.tags in (None, 'none'):
+        parser.error('--method tags needs --tags auto or FILE')
+    if args.by is not None and args.tags in (None, 'none'):
+        parser.error('--by belongs to --tags auto or FILE')
+    if args.tags is not None and args.cluster_info is not None:
+        parser.error('--tags do not go with --cluster-info')
+    if args.method == TAGS and (args.apply is not None
+                                or args.groups is not None):
+        parser.error('--method tags looks at tags alone: leave out --apply '
+                     'and --groups')
     if args.count == 'drives' and args.method != 'soft':
         parser.error('--count drives belongs to --method soft')
     if args.count == 'drives' and args.groups == 'none':

@@ -16,6 +16,7 @@ from .choices import (
     PRECISIONS,
     SHARD_SIZE,
     SPLITS,
+    TAGS,
 )
 
 
@@ -133,12 +134,26 @@ def parse_args(argv=None):
     estimate = parser.add_argument_group('likelihood')
     estimate.add_argument(
         '--method',
-        choices=METHODS,
+        choices=(*METHODS, TAGS),
         default=METHODS[0],
         help='soft counts how many samples look alike, by groups where there '
         'are clear ones (default); the others are for comparison: modes, '
         'groups in any case, plain k-means, HDBSCAN, and the density of '
-        'nearest neighbours')
+        'nearest neighbours; or tags, which looks at no image, but at the '
+        'frequency of what --tags tells')
+    estimate.add_argument(
+        '--tags',
+        metavar='auto|none|FILE',
+        help='what is known of the samples: a CSV or Parquet file with the '
+        'column sample_id (or id) and a column for each tag, such as '
+        "weather; or time, weather and location of nuScenes' own tables "
+        '(auto). --method tags counts them; any other is compared with them, '
+        'and tags that look wrong are listed (default: auto where these '
+        'tables are)')
+    estimate.add_argument(
+        '--by',
+        metavar='TAG,TAG',
+        help='with --tags: which of them (default: all)')
     estimate.add_argument(
         '--clusters',
         type=int,

@@ -50,3 +50,13 @@ def pairs_path(out):
         'a/val.near_duplicates.csv'
     """
     return f'{os.path.splitext(out)[0]}.near_duplicates.csv'
+
+
+def suspects_path(out):
+    """Where tags that look wrong are listed.
+
+    Example:
+        >>> suspects_path('a/t.parquet')
+        'a/t.suspect_tags.csv'
+    """
+    return f'{os.path.splitext(out)[0]}.suspect_tags.csv'

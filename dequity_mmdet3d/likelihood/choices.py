@@ -17,6 +17,8 @@ SHARD_SIZE = 1024
 # How samples are counted; the first is right on the most benches
 # (docs/likelihood.md).
 METHODS = ('soft', 'modes', 'kmeans', 'hdbscan', 'knn')
+# In place of a method: by what the user knows of the samples.
+TAGS = 'tags'
 # What becomes of a sample that a density method leaves outside all clusters.
 NOISE = ('single', 'cluster', 'nearest')
 # How several images of a sample become one likelihood, before or after the

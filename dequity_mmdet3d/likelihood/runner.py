@@ -7,8 +7,6 @@
 
 Shape letters: N samples, D embedding size.
 """
-import contextlib
-import os
 from dataclasses import dataclass
 
 from ..messages import counted
@@ -20,6 +18,7 @@ from .beside import (
     modes_path,
     pairs_path,
     rows_path,
+    suspects_path,
 )
 from .choices import (
     DEFAULT_CAMERAS,
@@ -27,9 +26,9 @@ from .choices import (
     EMBEDDING_DTYPES,
     FEATURES,
     KINDS,
-    NOISE,
     SHARD_SIZE,
 )
+from .write_table import forget, nothing, place_of, write_table
 
 
 @dataclass(frozen=True)
@@ -60,8 +59,8 @@ class Encoding:
 
 def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
                         cameras=DEFAULT_CAMERAS, clustering=None,
-                        kind=KINDS[0], apply=None, groups=None, team=None,
-                        say=None):
+                        kind=KINDS[0], apply=None, groups=None, tags=None,
+                        by=None, team=None, say=None):
     """Write down how common every sample looks.
 
     What lies beside the table, see :mod:`.beside`, is written with it.
@@ -81,6 +80,9 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
             then, but the samples are assigned to its clusters.
         groups (Groups, optional): Which samples are of one drive, see
             :func:`.groups.groups_of`.
+        tags (Tags, optional): Of all samples, to compare the table with, see
+            :mod:`.tag_agreement`.
+        by (Sequence[str], optional): Names of tags. Defaults to all.
         team (Alone, optional): The processes that share the encoding, see
             :func:`.processes.connect`. All of them call this.
         say (Callable, optional): Takes lines for people, in process 0.
@@ -101,12 +103,12 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     from .encoding.embed import embed_given
     from .estimation.modes_file import load_modes
     team = team or Alone()
-    say = say if say is not None and team.rank == 0 else _nothing
-    out = samples.table_path if out is None else out
-    if out is None:
-        raise ValueError('these samples do not say where their table '
-                         'belongs; give out, the Parquet file to write')
+    say = say if say is not None and team.rank == 0 else nothing
+    out = place_of(samples, out)
     fitted = None if apply is None else load_modes(apply)
+    by = [] if tags is None else list(by or tags.columns)
+    for tag in by:
+        tags.values(tag, samples.ids)  # before the long work, not after it
     for note in samples.notes:
         say(note)
     if team.rank == 0:
@@ -120,9 +122,10 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     table = None
     if team.rank == 0:
         if fitted is None:
-            table = _fit(embedded, out, clustering, kind, groups, say)
+            table = _fit(embedded, out, clustering, kind, groups, tags, by,
+                         say)
         else:
-            table = _apply(embedded, out, fitted, apply, say)
+            table = _apply(embedded, out, fitted, apply, tags, by, say)
         if embedded.encoded is not None:
             say(f'embeddings: {embedded.encoded.folder} '
                 f'({embedded.encoded.nbytes / 1e6:.2f} MB), kept for the '
@@ -130,36 +133,6 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     # the others end only with process 0, and as it does
     team.gather(None)
     return table
-
-
-def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None):
-    """Write a table of the paper's authors as one of ours.
-
-    Args:
-        path (str | Path): Their ``*_cluster_info.pkl``.
-        out (str | Path): The Parquet file to write.
-        kind, noise (str): See :func:`.cluster_info.table_from_cluster_info`.
-        say (Callable, optional): Takes lines for people.
-
-    Returns:
-        LikelihoodTable: That was written.
-
-    Raises:
-        See :func:`.cluster_info.table_from_cluster_info`; OSError if ``out``
-        cannot be written.
-    """
-    from .estimation.cluster_info import table_from_cluster_info
-    say = say or _nothing
-    check_writable(out)
-    table = table_from_cluster_info(path, kind, noise)
-    _save(table, out, [f'{counted(len(table), "sample")} in '
-                       f'{counted(table.n_clusters, "cluster")}',
-                       *table.metadata['notes']], say)
-    return table
-
-
-def _nothing(line):
-    """For whom nothing is said."""
 
 
 def _encode(samples, out, encoding, cameras, fitted, team, say):
@@ -199,26 +172,28 @@ def _encode(samples, out, encoding, cameras, fitted, team, say):
     return embedded
 
 
-def _fit(embedded, out, clustering, kind, groups, say):
+def _fit(embedded, out, clustering, kind, groups, tags, by, say):
     from .estimation.advice import diagnosis_lines
     from .estimation.make_table import make_table
     made = make_table(embedded, clustering, kind, groups)
-    _forget(modes_path(out), rows_path(out))  # of an earlier table
+    forget(modes_path(out), rows_path(out))  # of an earlier table
     if made.fitted is not None:
         made.fitted.save(modes_path(out))
     if made.rows is not None:
         made.rows.save(rows_path(out))
-    return _save(made.table, out, diagnosis_lines(made.table.metadata), say)
+    table, lines = _tagged(made.table, out, tags, by, made.rows)
+    return write_table(
+        table, out, [*diagnosis_lines(table.metadata), *lines], say)
 
 
-def _apply(embedded, out, fitted, source, say):
+def _apply(embedded, out, fitted, source, tags, by, say):
     from ..table import LikelihoodTable
     from .estimation.advice import applied_line
     from .estimation.make_table import apply_table
     from .estimation.overlap import TrainingRows, find_overlap
     of = LikelihoodTable.load(source)
     seen, overlap = TrainingRows.load(source, of), None
-    _forget(pairs_path(out))  # of an earlier table
+    forget(pairs_path(out))  # of an earlier table
     if seen is not None:
         overlap = find_overlap(embedded, fitted, seen, of.sample_id.tolist())
     table = apply_table(embedded, fitted, overlap)
@@ -231,19 +206,20 @@ def _apply(embedded, out, fitted, source, say):
         if overlap.pairs:
             overlap.save(pairs_path(out))
         lines.append(overlap.line(pairs_path(out)))
-    return _save(table, out, lines, say)
+    table, more = _tagged(table, out, tags, by)
+    return write_table(table, out, lines + more, say)
 
 
-def _forget(*paths):
-    for path in paths:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-
-
-def _save(table, out, lines, say):
-    """Write the table; say what it is, and where."""
-    from .estimation.make_table import extremes
-    table.save(out)
-    for line in [*lines, *extremes(table), f'likelihood table: {out}']:
-        say(line)
-    return table
+def _tagged(table, out, tags, by, rows=None):
+    """The table beside tags, and what to say of it."""
+    from .estimation import tag_agreement, tag_suspects
+    path = suspects_path(out)
+    forget(path)  # of an earlier table
+    if tags is None:
+        return table, []
+    table, lines, found = tag_agreement.with_tags(table, tags, by, rows)
+    if found is not None:
+        lines.append(tag_suspects.suspects_line(found, path))
+        if found:
+            tag_suspects.save_suspects(path, found)
+    return table, lines

@@ -75,8 +75,18 @@ def _of_cluster(table, rows, vectors):
     if vectors is not None:
         near = vectors[rows] @ vectors[rows].mean(0)
         rows = rows[np.argsort(-near, kind='stable')]
-    return _gallery(f'Cluster {table.cluster_id[first]}', table,
-                    table.cluster_id == table.cluster_id[first], rows)
+    cluster = int(table.cluster_id[first])
+    return _gallery(f'Cluster {cluster}' + _name(table.metadata, cluster),
+                    table, table.cluster_id == cluster, rows)
+
+
+def _name(metadata, cluster):
+    """': rain 93%', from tags; '' where there are none."""
+    try:
+        name = metadata['tags']['clusters'][cluster]
+    except (KeyError, IndexError, TypeError):
+        return ''
+    return f': {name}' if isinstance(name, str) and name else ''
 
 
 def _gallery(title, table, own, rows):

@@ -12,7 +12,9 @@ pytest.importorskip('scipy')
 sys.path.insert(0, str(ROOT / 'benchmarks'))
 try:
     import parts
+    import real_images
     import real_inputs
+    import soft_parts
 finally:
     sys.path.pop(0)
 
@@ -55,10 +57,85 @@ def test_images_of_several_squares_are_averaged(tmp_path):
         paths.append(tmp_path / f'{i}.png')
         Image.fromarray(pixels if i % 2 else pixels[:, :40]).save(paths[-1])
     with torch.inference_mode():
-        x, _ = real_inputs.encode(Colour(), paths, real_inputs.squares)
+        x = real_inputs.encode(Colour(), paths, real_inputs.squares)
     np.testing.assert_allclose(x[0], [1, 0, 0], atol=1e-6)
     np.testing.assert_allclose(x[1], [.5**.5, .5**.5, 0], atol=1e-6)
     np.testing.assert_allclose(x, x[[0, 1] * 5 + [0]], atol=1e-6)
+
+
+def test_another_encoder_is_asked(tmp_path):
+    """Not the default, whose embeddings the same class keeps."""
+    class Ones:
+
+        def encode(self, batch):
+            import torch
+            return torch.ones(len(batch), 4)
+
+    from PIL import Image
+    bench = tmp_path / 'real_images.py'
+    bench.write_text('def images(name):\n    return PATHS, LABELS\n')
+    sets = real_inputs.Encoded(tmp_path, tmp_path, Ones,
+                               real_inputs.whole((8, 8)), 'ones')
+    Image.new('RGB', (16, 8)).save(tmp_path / 'a.png')
+    sets.bench.PATHS, sets.bench.LABELS = [tmp_path / 'a.png'] * 3, None
+    assert (sets.embeddings('roads') == .5).all()
+    assert sets.embeddings('roads').shape == (3, 4)
+    assert [p.name for p in tmp_path.glob('*.npy')] == ['parts_ones_roads.npy']
+
+
+def test_milliseconds_of_every_view(tmp_path):
+    from PIL import Image
+
+    class Busy:
+
+        def encode(self, batch):
+            return sum(range(200_000))
+
+    class Idle:
+
+        def encode(self, batch):
+            return None
+
+    path = tmp_path / 'a.png'
+    Image.new('RGB', (16, 8)).save(path)
+    view = real_inputs.whole((8, 8))
+    took = real_inputs.milliseconds(
+        dict(busy=(Busy(), view), idle=(Idle(), view)), [path] * 3)
+    assert took['busy'] > took['idle'] >= 0
+
+
+@pytest.fixture(scope='module')
+def cloud():
+    """(300, 12) float32: one cloud that thins out, so no groups are clear."""
+    rng = np.random.default_rng(3)
+    x = rng.exponential(size=(300, 12)) * np.linspace(1, .3, 12)
+    return (x / np.linalg.norm(x, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_all_parts_are_the_default(cloud):
+    clear = np.repeat(np.eye(3, 12, dtype=np.float32), (60, 30, 20), axis=0)
+    for x in (cloud, np.concatenate([clear, cloud[:20]])):
+        assert (soft_parts.soft_parts(x) ==
+                real_images.estimate(x, 'soft')).all()
+
+
+@pytest.mark.parametrize('name', soft_parts.ESTIMATES)
+def test_every_row_differs_from_the_default(cloud, name):
+    p = soft_parts.ESTIMATES[name](cloud)
+    assert p.shape == (300, ) and (p > 0).all() and (p <= 1).all()
+    if name != 'soft counts alone':
+        assert (p != soft_parts.soft_parts(cloud)).any()
+
+
+def test_the_line_changes_no_order(cloud):
+    order = np.argsort(soft_parts.soft_parts(cloud, groups=0.))
+    p = soft_parts.soft_parts(cloud, groups=0., line=False)
+    assert (np.diff(p[order]) >= -1e-12).all()
+
+
+def test_slope_by_hand():
+    truth = np.array([1., .1, .01])
+    assert parts.slope(truth, truth**.5) == pytest.approx(.5)
 
 
 def test_own_draws():

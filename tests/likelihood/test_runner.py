@@ -8,11 +8,8 @@ import pytest
 
 from dequity_mmdet3d.likelihood.beside import modes_path
 from dequity_mmdet3d.likelihood.clustering import ClusterSettings
-from dequity_mmdet3d.likelihood.runner import (
-    Encoding,
-    compute_likelihoods,
-    convert_cluster_info,
-)
+from dequity_mmdet3d.likelihood.conversions import convert_cluster_info
+from dequity_mmdet3d.likelihood.runner import Encoding, compute_likelihoods
 from dequity_mmdet3d.likelihood.samples.sources import (
     samples_from_embeddings,
     samples_from_folder,

@@ -31,7 +31,8 @@ def samples_of(root):
         [str(i) for i in range(len(images))], [(str(i), ) for i in images],
         Provenance('config', 'sample_idx', 'kitti', 'infos.json'),
         str(root / 'kitti_likelihoods.parquet'),
-        cameras=[('CAM2', )] * len(images), groups=[None] * len(images))
+        cameras=[('CAM2', )] * len(images), groups=[None] * len(images),
+        data_root=str(root))
 
 
 def objects_of(modes):

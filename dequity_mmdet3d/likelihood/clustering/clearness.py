@@ -14,7 +14,8 @@ from __future__ import annotations
 import numpy as np
 
 # R^2 from which groups begin to count, and from which they alone do.
-# Photographs of road scenes have 0 to 0.77, drawn groups 0.84 and more.
+# Photographs of roads have 0 to 0.5, of weather 0 to 0.84, drawn groups 0.78
+# and more (benchmarks/clear_groups.py).
 UNCLEAR, CLEAR = 0.75, 0.85
 # Samples a group, on average (in the sense of entropy), from which its size
 # begins to mean something; with twice as many it does.

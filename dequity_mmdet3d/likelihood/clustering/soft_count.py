@@ -45,7 +45,7 @@ ALIKE = 0.1
 UNLIKE = 0.7
 # One pair in a hundred are neighbours: few, so that those of a rare sample
 # are rare ones. Photographs are indifferent from one in a thousand to one in
-# ten; frames of drives want one in a hundred or fewer.
+# ten, and frames of drives gain a little by more (docs/likelihood.md).
 NEAR = 0.01
 # Whether groups are clear is asked from afar, where half of all pairs look
 # alike: nearer, the middle of a large group stands out from its rim.
@@ -109,7 +109,20 @@ def soft_count(rows: np.ndarray, cells: Cells,
     """
     alike, floor, near = bandwidths(rows, cells, weight)
     size, mean, spread = cells_of(rows, cells, weight)
-    count = KernelCount(size, mean, spread, alike, floor)
+    return with_line(KernelCount(size, mean, spread, alike, floor), near, rows)
+
+
+def with_line(count: KernelCount, near: float, rows: np.ndarray) -> SoftCount:
+    """Fit the line that makes up for asking neighbours.
+
+    Args:
+        count (KernelCount): m.
+        near (float): h', > 0.
+        rows (np.ndarray): (N, Q) float32.
+
+    Returns:
+        SoftCount: With alpha and beta of these rows.
+    """
     some = rows[::-(-len(rows) // _LINE)]
     log_count = count.log_count(some)
     asked = SoftCount(count, near).asked(some)

@@ -220,21 +220,3 @@ def versions(encoder):
         import torch
         found.update(torch=torch.__version__, pillow=PIL.__version__)
     return found
-
-
-def extremes(table):
-    """The rarest and the most common samples.
-
-    Args:
-        table (LikelihoodTable): Any.
-
-    Returns:
-        list[str]: Two lines of text.
-    """
-    order = np.argsort(table.likelihood, kind='stable')
-    rows = [('rarest', order[:3]), ('most common', order[::-1][:3])]
-    return [
-        f'{name}: ' + ', '.join(
-            f'{table.sample_id[i]} ({table.likelihood[i]:.3g})' for i in some)
-        for name, some in rows
-    ]

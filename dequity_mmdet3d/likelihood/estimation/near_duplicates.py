@@ -11,10 +11,9 @@ import numpy as np
 from ...messages import counted
 from ..clustering.faiss_kmeans import import_faiss
 
-# Of the mean square distance of two samples. Frames of a standing car are
-# .01 to .05 apart, consecutive ones of a moving car at 10 Hz .04 to .16, and
-# of photographs of other places 99 in 100 are farther than .066 from any
-# other (docs/likelihood.md).
+# Of the mean square distance of two samples. All frames of a standing car are
+# this near to another, nine in ten of a moving one's at 10 Hz, and of
+# photographs of other places one or two in 100 (benchmarks/drives.py).
 NEAR = 0.05
 _EXACT = 5000  # samples up to which all pairs are compared
 _ASKED = 30_000  # samples that are looked at, where there are more

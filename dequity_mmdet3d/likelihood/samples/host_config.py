@@ -127,7 +127,8 @@ def samples_from_config(path, cfg_options=None, split='train'):
         table_path=_one_table(tables) or default,
         notes=notes,
         cameras=[cameras[name] for name in images],
-        groups=[groups[name] for name in images])
+        groups=[groups[name] for name in images],
+        data_root=bases[0].get('data_root') or None)
 
 
 def _bases_of_split(path, cfg_options, split):

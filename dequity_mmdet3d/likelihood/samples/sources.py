@@ -32,6 +32,7 @@ class Samples:
         notes (list[str]): What the user should be told.
         groups (list[str | None], optional): The drive of each that an info
             file tells; None for one that it does not.
+        data_root (str, optional): Of the config's first data set.
     """
     ids: list[str]
     images: list[tuple[str, ...]]
@@ -40,6 +41,7 @@ class Samples:
     notes: list[str] = field(default_factory=list)
     cameras: list[tuple[str, ...]] | None = None
     groups: list[str | None] | None = None
+    data_root: str | None = None
 
     def __post_init__(self) -> None:
         check_ids(self.ids)  # now, not after hours of encoding

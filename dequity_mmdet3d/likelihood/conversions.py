@@ -1,0 +1,63 @@
+"""Tables that no image is looked at for: of the paper's authors, by tags.
+
+Shape letters: N samples.
+"""
+from ..messages import counted
+from ..table_file import check_writable
+from .beside import modes_path, rows_path
+from .choices import KINDS, NOISE
+from .write_table import forget, nothing, place_of, write_table
+
+
+def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None):
+    """Write a table of the paper's authors as one of ours.
+
+    Args:
+        path (str | Path): Their ``*_cluster_info.pkl``.
+        out (str | Path): The Parquet file to write.
+        kind, noise (str): See :func:`.cluster_info.table_from_cluster_info`.
+        say (Callable, optional): Takes lines for people.
+
+    Returns:
+        LikelihoodTable: That was written.
+
+    Raises:
+        See :func:`.cluster_info.table_from_cluster_info`; OSError if ``out``
+        cannot be written.
+    """
+    from .estimation.cluster_info import table_from_cluster_info
+    say = say or nothing
+    check_writable(out)
+    table = table_from_cluster_info(path, kind, noise)
+    write_table(table, out, [f'{counted(len(table), "sample")} in '
+                       f'{counted(table.n_clusters, "cluster")}',
+                       *table.metadata['notes']], say)
+    return table
+
+
+def table_by_tags(samples, tags, out=None, by=None, kind=KINDS[0], say=None):
+    """Write down how frequent every sample's tags are; no image is read.
+
+    Args:
+        samples (Samples): N of them.
+        tags (Tags): Of all of them, see :mod:`dequity_mmdet3d.tags`.
+        out (str | Path, optional): As for :func:`.runner.compute_likelihoods`.
+        by (Sequence[str], optional): Names of tags. Defaults to all.
+        kind (str): One of ``KINDS``.
+        say (Callable, optional): Takes lines for people.
+
+    Returns:
+        LikelihoodTable: That was written.
+
+    Raises:
+        See :func:`.tag_table.table_from_tags`; OSError if ``out`` cannot be
+        written.
+    """
+    from .estimation.advice import diagnosis_lines
+    from .estimation.tag_table import table_from_tags, tag_lines
+    out, say = place_of(samples, out), say or nothing
+    check_writable(out)
+    table = table_from_tags(samples.ids, samples.provenance, tags, by, kind)
+    forget(modes_path(out), rows_path(out))  # of an earlier table
+    return write_table(table, out, [*diagnosis_lines(table.metadata),
+                                    *tag_lines(table, tags)], say)

@@ -1,0 +1,64 @@
+"""The last step: a table is written, and its user is told of it."""
+import contextlib
+import os
+
+import numpy as np
+
+
+def place_of(samples, out):
+    """Where a table is to be written; ValueError if nobody says it."""
+    out = samples.table_path if out is None else out
+    if out is None:
+        raise ValueError('these samples do not say where their table '
+                         'belongs; give out, the Parquet file to write')
+    return out
+
+
+def forget(*paths):
+    """Remove files of an earlier table, where they are."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+
+def nothing(line):
+    """For whom nothing is said."""
+
+
+def write_table(table, out, lines, say):
+    """Write a table; say what it is, and where.
+
+    Args:
+        table (LikelihoodTable): Any.
+        out (str | Path): The Parquet file.
+        lines (Sequence[str]): What to say of it.
+        say (Callable): Takes a line.
+
+    Returns:
+        LikelihoodTable: The same.
+
+    Raises:
+        OSError: If it cannot be written.
+    """
+    table.save(out)
+    for line in [*lines, *extremes(table), f'likelihood table: {out}']:
+        say(line)
+    return table
+
+
+def extremes(table):
+    """The rarest and the most common samples.
+
+    Args:
+        table (LikelihoodTable): Any.
+
+    Returns:
+        list[str]: Two lines of text.
+    """
+    order = np.argsort(table.likelihood, kind='stable')
+    rows = [('rarest', order[:3]), ('most common', order[::-1][:3])]
+    return [
+        f'{name}: ' + ', '.join(
+            f'{table.sample_id[i]} ({table.likelihood[i]:.3g})' for i in some)
+        for name, some in rows
+    ]

@@ -1,0 +1,84 @@
+"""Tables without a look at an image, by the command."""
+import numpy as np
+import pytest
+
+from dequity_mmdet3d.likelihood.conversions import table_by_tags
+from dequity_mmdet3d.likelihood.samples.sources import samples_from_embeddings
+from dequity_mmdet3d.table import LikelihoodTable
+from dequity_mmdet3d.tags import read_tags
+
+from .helpers import compute_likelihoods
+
+pytest.importorskip('faiss', reason='faiss cannot be imported')
+
+
+@pytest.fixture
+def here(tmp_path):
+    np.save(tmp_path / 'e.npy', np.eye(4))
+    (tmp_path / 'tags.csv').write_text(
+        'id,weather,road\n0,sun,city\n1,sun,city\n2,fog,city\n3,sun,rural\n'
+        '4,sun,city\n')
+    return tmp_path
+
+
+def test_by_the_command(here):
+    done = compute_likelihoods(
+        '--embeddings', 'e.npy', '--method', 'tags', '--tags', 'tags.csv',
+        '--by', 'weather', '--out', 't.parquet', cwd=here)
+    assert (done.returncode, done.stderr) == (0, '')
+    table = LikelihoodTable.load(here / 't.parquet')
+    assert table.likelihood.tolist() == [1, 1, 1 / 3, 1]
+    lines = done.stdout.splitlines()
+    assert lines[0] == '2 clusters of 4 samples; the largest holds 75.0%'
+    assert 'rarest combinations: fog (1 sample, 0.333)' in done.stdout
+    assert '1 row of tags.csv is of other samples' in done.stdout
+    assert lines[-1] == 'likelihood table: t.parquet'
+
+
+def test_another_method_is_compared(here):
+    (here / 't.suspect_tags.csv').write_text('of an earlier table')
+    done = compute_likelihoods(
+        '--embeddings', 'e.npy', '--tags', 'tags.csv', '--out', 't.parquet',
+        cwd=here)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert 'tag weather: clusters tell' in done.stdout
+    assert 'tag road: clusters tell' in done.stdout
+    assert 'no tag looks wrong' in done.stdout
+    assert not (here / 't.suspect_tags.csv').exists()
+    table = LikelihoodTable.load(here / 't.parquet')
+    assert set(table.metadata['tags']['agreement']) == {'weather', 'road'}
+    done = compute_likelihoods(
+        '--embeddings', 'e.npy', '--tags', 'tags.csv', '--apply', 't.parquet',
+        '--out', 'a.parquet', cwd=here)
+    assert done.returncode == 0 and 'tag road: clusters' in done.stdout
+
+
+def test_an_earlier_table_is_gone(here):
+    samples, _ = samples_from_embeddings(here / 'e.npy')
+    for name in ('t.modes.npz', 't.rows.npz'):
+        (here / name).write_bytes(b'')
+    tags = read_tags(here / 'tags.csv')
+    table_by_tags(samples, tags, here / 't.parquet')
+    assert sorted(p.name for p in here.iterdir()) == [
+        'e.npy', 't.parquet', 'tags.csv']
+    with pytest.raises(ValueError, match='give out'):
+        table_by_tags(samples, tags)
+
+
+@pytest.mark.parametrize('args, status, text', [
+    (['--method', 'tags'], 2, '--method tags needs --tags auto'),
+    (['--tags', 'tags.csv', '--by', 'street'], 1, "no tag 'street'"),
+    (['--by', 'weather'], 2, '--by belongs to --tags'),
+    (['--method', 'tags', '--tags', 'tags.csv', '--groups', 'auto'], 2,
+     'leave out'),
+    (['--method', 'tags', '--tags', 'tags.csv', '--by', 'street'], 1,
+     "no tag 'street'"),
+    (['--method', 'tags', '--tags', 'none.csv'], 1, 'does not exist'),
+    (['--tags', 'auto'], 1, "only nuScenes' own tables"),
+    (['--tags', 'none', '--by', 'weather'], 2, '--by belongs'),
+])
+def test_wrong_arguments(here, args, status, text):
+    done = compute_likelihoods('--embeddings', 'e.npy', '--out', 't.parquet',
+                               *args, cwd=here)
+    assert done.returncode == status and text in done.stderr
+    assert not (here / 't.parquet').exists()
