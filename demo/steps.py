@@ -26,7 +26,7 @@ class Step:
             self.env.setdefault('TQDM_MININTERVAL', '10')
 
     def __call__(self, title, tool, *args, shown='', made=None):
-        """Run a tool unless the file that it makes is there.
+        """Run a tool unless it has run to its end before.
 
         Args:
             title (str): What it does.
@@ -34,12 +34,15 @@ class Step:
             *args: Its arguments.
             shown (str): Lines of its output that hold this reach the
                 terminal too; the default shows none.
-            made (Path, optional): The file that it writes last.
+            made (Path, optional): A file that it writes. With it the step is
+                not repeated once it has ended well, which a mark beside the
+                logs tells: the file alone may be there before the end.
         """
         command = [tool, *map(str, args)]
         print(f'\n== {title}\n$ python tools/{shlex.join(command)}',
               flush=True)
-        if made is not None and made.exists():
+        mark = self.logs / f'{made.name}.done' if made is not None else None
+        if mark is not None and made.exists() and mark.exists():
             print(f'   there already: {made}')
             return
         started = time.time()
@@ -49,6 +52,8 @@ class Step:
             raise OSError(
                 f'{tool} ended with status {status}: its error is above, its '
                 f'other output in {log}; --fresh begins anew')
+        if mark is not None:
+            mark.touch()
         print(f'   done in {time.time() - started:.0f} s', flush=True)
 
     def _run(self, command, log, shown):

@@ -83,13 +83,24 @@ def run_cli(main: Callable[[], int | None],
     except KeyboardInterrupt:
         _last_word(f'interrupted; {again}')
         return 130
+    except BrokenPipeError:
+        # who reads has enough, as `| head` does; Python would say so again
+        # when it closes the pipe
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
     except (*USER_ERRORS, *MACHINE_ERRORS) as e:
         if os.environ.get('DEQUITY_TRACEBACK') == '1' or not (
                 is_users_mistake(e, packages)):
             raise
-        _last_word(f'error: {error_line(e)}')
+        _last_word(f'error: {error_line(e)}' + _missing(e))
         return 1
     return 0 if status is None else status
+
+
+def _missing(error: BaseException) -> str:
+    bare = isinstance(error, ModuleNotFoundError) and error.name
+    return ('; dequity doctor says what is installed, README how to install '
+            'the rest') if bare else ''
 
 
 def _last_word(line: str) -> None:

@@ -60,6 +60,28 @@ def weight_config(config: Any, table: str | Path, eta: float = 1.0,
             hooks, dequity=dict(type=f'{PLUGIN}.DequityHook'))
 
 
+def lacks_use(config: Any) -> bool:
+    """Whether a config makes weights that nothing uses.
+
+    Args:
+        config (Config): Of mmengine, in either style.
+
+    Returns:
+        bool: True with a ``DequityDataset``, but no ``DequityHook``,
+        ``DequitySampler`` or ``DequityProbe``.
+    """
+    loader = config.get('train_dataloader')
+    dataset = loader.get('dataset') if isinstance(loader, dict) else None
+    if not isinstance(dataset, dict) or not any(
+            type_name(d) == 'DequityDataset' for d in datasets_of(dataset)):
+        return False
+    sampler = loader.get('sampler')
+    used = [type_name(h) for h in hooks_of(config)]
+    if isinstance(sampler, dict):
+        used.append(type_name(sampler))
+    return not {'DequityHook', 'DequitySampler', 'DequityProbe'} & {*used}
+
+
 def datasets_of(dataset: dict) -> Iterator[dict]:
     """The config of a data set, and of all that it wraps.
 

@@ -81,3 +81,22 @@ def test_the_error_is_the_last_line_of_a_pipe():
     first, last = done.stdout.splitlines()
     assert done.returncode == 1
     assert first == 'said before' and last.startswith('error: ')
+
+
+def test_who_reads_a_pipe_may_stop():
+    script = ('from dequity_mmdet3d.cli import run_cli\n'
+              'def main():\n'
+              '    for i in range(100_000):\n'
+              '        print(i)\n'
+              'raise SystemExit(run_cli(main))')
+    with subprocess.Popen([sys.executable, '-c', script], text=True,
+                          stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline() == '0\n'
+        process.stdout.close()
+        assert process.stderr.read() == '' and process.wait() == 1
+
+
+def test_what_is_not_installed_is_said_with_advice(capsys):
+    assert run_cli(lambda: __import__('no_such_module')) == 1
+    assert 'dequity doctor says' in capsys.readouterr().err

@@ -6,7 +6,11 @@ from pathlib import Path
 import pytest
 
 from dequity_mmdet3d.config_files import read_config
-from dequity_mmdet3d.weighted_config import datasets_of, weight_config
+from dequity_mmdet3d.weighted_config import (
+    datasets_of,
+    lacks_use,
+    weight_config,
+)
 from tests.helpers import ROOT
 
 Config = pytest.importorskip('mmengine.config').Config
@@ -125,3 +129,18 @@ def test_pure_python_of_a_clone(tmp_path):
         loader['dataset'] = loader['dataset']['dataset']
         assert again['default_hooks'].pop('dequity') == HOOK
         assert again == read_config(path).to_dict(), path
+
+
+def test_weights_that_nothing_uses():
+    config = config_of(BASE)
+    assert not lacks_use(config)
+    weight_config(config, 't')
+    assert not lacks_use(config)
+    del config.default_hooks['dequity']
+    assert lacks_use(config)
+    for hook in ('DequityHook', 'DequityProbe'):
+        assert not lacks_use(Config(dict(
+            config, custom_hooks=[dict(type=hook)])))
+    config.train_dataloader.sampler = dict(type='DequitySampler')
+    assert not lacks_use(config)
+    assert not lacks_use(Config(dict()))

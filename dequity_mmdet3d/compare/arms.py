@@ -111,7 +111,9 @@ def arm_config(config, arm):
         nothing of this package in their training: the data set stands
         without its wrapper, and the hook is gone. Where the config has a
         ``DequityProbe``, it measures in these arms too, and the wrapper
-        stays, which brings it the likelihoods and weights nothing.
+        stays, which brings it the likelihoods and weights nothing. A
+        ``DequitySampler`` of the config is for 'sampling' alone; in other
+        arms the host's sampler stands in its place.
 
     Raises:
         ValueError: If the config is not weighted, has a hook with weights of
@@ -137,6 +139,11 @@ def arm_config(config, arm):
         _remove_hook(config)
     if 'sampling' in arm.strategies:
         loader.sampler = dict(type='DequitySampler')
+    elif isinstance(loader.get('sampler'), dict) and (
+            type_name(loader.sampler) == 'DequitySampler'):
+        # as train --sampler leaves it; it is an arm of its own
+        loader.sampler = dict(loader.sampler, type='DefaultSampler')
+        loader.sampler.setdefault('shuffle', True)
     if 'cbgs' in arm.strategies:
         if any(type_name(d) == 'CBGSDataset' for d in datasets):
             raise ValueError(

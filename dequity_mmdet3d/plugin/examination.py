@@ -2,6 +2,7 @@
 from dataclasses import dataclass, field
 
 from ..weighting.leaks import find_leaks, loss_terms
+from ..weighting.rows import Equal
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,14 @@ class Examination:
         line = f'weights {told or "no loss term"}'
         if others:
             line += f'; leaves {others}'
+        equal = [
+            name for name, layout in self.layouts.items()
+            if any(isinstance(rule, Equal) for rule in layout.values())]
+        if equal:
+            line += (f'; takes {", ".join(equal)} to have as many rows in '
+                     'each sample as in the first batch, since nothing in '
+                     'the arguments tells: if that is not so, weights meet '
+                     'the wrong samples')
         if coupled:
             line += ('; no sum over samples, so weighted by the sample of '
                      f'each prediction: {coupled}')

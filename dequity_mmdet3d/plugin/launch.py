@@ -10,6 +10,7 @@ from dequity_mmdet3d.config_files import (
     mend_config_reading,
     read_config,
 )
+from dequity_mmdet3d.weighted_config import lacks_use
 
 from .compat import mend_host
 from .convert import host_tools
@@ -46,7 +47,13 @@ def run_host_tool(name, prepare=None):
     if getattr(args, 'amp', False) and not torch.cuda.is_available():
         raise ValueError('--amp needs a GPU (mmengine trains with mixed '
                          'precision there only); leave it out')
-    check_info_files(read_config(args.config, args.cfg_options), SPLITS[name])
+    config = read_config(args.config, args.cfg_options)
+    check_info_files(config, SPLITS[name])
+    if name == 'train.py' and lacks_use(config):
+        print(f'warning: {args.config} has a DequityDataset, but neither a '
+              'DequityHook nor a DequitySampler, so nothing is weighted; add '
+              "default_hooks = dict(dequity=dict(type='DequityHook'))",
+              file=sys.stderr)
     if prepare is not None:
         prepare(args)
     mend_config_reading()

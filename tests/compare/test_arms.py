@@ -159,3 +159,18 @@ def test_folders_are_file_names():
     names = ['equity', 'equity:eta=0.5,gamma=2', 'equity+cbgs']
     folders = [parse_arm(name).folder for name in names]
     assert folders == ['equity', 'equity_eta=0.5,gamma=2', 'equity+cbgs']
+
+
+@pytest.mark.parametrize('spelled', [
+    'DequitySampler', 'dequity_mmdet3d.plugin.DequitySampler'])
+def test_a_config_that_samples_already(spelled):
+    """As dequity train --sampler leaves it: each arm is what it is called."""
+    cfg = config()
+    cfg.train_dataloader.sampler = dict(type=spelled, seed=3)
+    plain = dict(type='DefaultSampler', shuffle=True, seed=3)
+    assert made('equity', cfg).train_dataloader.sampler == plain
+    arm = made('baseline', cfg)
+    assert arm.train_dataloader.sampler == plain
+    assert 'Dequity' not in arm.pretty_text
+    assert made('sampling', cfg).train_dataloader.sampler == dict(
+        type='DequitySampler')

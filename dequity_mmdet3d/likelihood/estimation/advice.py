@@ -104,9 +104,10 @@ def applied_line(table: LikelihoodTable, training: LikelihoodTable,
 def _few(found):
     if found.samples >= FEW:
         return None
-    return Advice('few samples', f'{counted(found.samples, "sample")} are too '
-                  'few to tell how common each is: give more, or make the '
-                  'table of a larger set and --apply it to these')
+    are = counted(found.samples, 'sample is', 'samples are')
+    return Advice('few samples', f'{are} too few to tell how common each is: '
+                  'give more, or make the table of a larger set and --apply '
+                  'it to these')
 
 
 def _alike(found):

@@ -112,7 +112,7 @@ class Diagnosis:
         line = (f'stability {self.stability:.2f}: the rank correlation with '
                 f'{with_what} ({_numbers(self.correlation)}')
         if self.repeated:
-            line += f'; {", ".join(map(str, self.repeated))} clusters'
+            line += f'; clusters: {", ".join(map(str, self.repeated))}'
         line += ')'
         if self.drives:
             line += (f', and {min(self.drives):.2f} with a fifth of the '
@@ -128,7 +128,8 @@ class Diagnosis:
         if found.variation is not None:
             line += (f', and vary by {found.variation:.1%} from repeat to '
                      'repeat')
-        line += (f'; {counted(self.samples, "sample")} count as '
+        count = 'counts' if self.samples == 1 else 'count'
+        line += (f'; {counted(self.samples, "sample")} {count} as '
                  f'{found.effective:.0f} of equal weight; the rarest tenth '
                  f'has {found.rarest_tenth:.1%} of all weight')
         if found.best_rarest_tenth > _BETTER * found.rarest_tenth:

@@ -118,7 +118,9 @@ class FittedModes:
                 raise ValueError(
                     f'the table was made with the {key} {ours[key]!r} of its '
                     f'encoder, but these samples come with {theirs[key]!r}; '
-                    'give the same options as for the table')
+                    'give the same options as for the table' +
+                    (f' (--features {ours[key]})' if key == 'features'
+                     else ''))
 
     def columns(self, name: str, vectors: UnitVectors) -> Columns:
         """What the table's clusters say of the samples of a view.
