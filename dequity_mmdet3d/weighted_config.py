@@ -68,7 +68,8 @@ def lacks_use(config: Any) -> bool:
 
     Returns:
         bool: True with a ``DequityDataset``, but no ``DequityHook``,
-        ``DequitySampler`` or ``DequityProbe``.
+        ``DequitySampler`` or ``DequityProbe``. A project's own sampler is
+        taken to draw by them (``frame_weights``).
     """
     loader = config.get('train_dataloader')
     dataset = loader.get('dataset') if isinstance(loader, dict) else None
@@ -76,10 +77,11 @@ def lacks_use(config: Any) -> bool:
             type_name(d) == 'DequityDataset' for d in datasets_of(dataset)):
         return False
     sampler = loader.get('sampler')
-    used = [type_name(h) for h in hooks_of(config)]
-    if isinstance(sampler, dict):
-        used.append(type_name(sampler))
-    return not {'DequityHook', 'DequitySampler', 'DequityProbe'} & {*used}
+    if isinstance(sampler, dict) and type_name(sampler) not in (
+            'DefaultSampler', 'InfiniteSampler'):
+        return False
+    used = {type_name(h) for h in hooks_of(config)}
+    return not {'DequityHook', 'DequityProbe'} & used
 
 
 def datasets_of(dataset: dict) -> Iterator[dict]:

@@ -141,6 +141,9 @@ def test_weights_that_nothing_uses():
     for hook in ('DequityHook', 'DequityProbe'):
         assert not lacks_use(Config(dict(
             config, custom_hooks=[dict(type=hook)])))
-    config.train_dataloader.sampler = dict(type='DequitySampler')
-    assert not lacks_use(config)
+    # a project's own may draw by frame_weights
+    for sampler, lacks in (('DequitySampler', False), ('Own', False),
+                           ('mmengine.DefaultSampler', True)):
+        config.train_dataloader.sampler = dict(type=sampler)
+        assert lacks_use(config) is lacks
     assert not lacks_use(Config(dict()))
