@@ -1,5 +1,7 @@
 """What nuScenes' own tables tell of its samples: time, weather, location.
 
+The tables are::
+
     DATA_ROOT/v1.0-*/{sample,scene,log}.json
 
 Night and rain stand in the descriptions of the scenes; a sample by night is
