@@ -215,7 +215,8 @@ def test_equal_rows_are_held_to_what_was_measured(counts):
     loss = DequityLoss(boundaries=POINTS)
     found = examine(loss, model, telling_batch((300, 300)))
     # nothing can hold 200 + 400 to it, so the start-up line says so
-    assert 'takes decode_head.point_losses to have as many rows in each' in str(found)
+    assert ('takes decode_head.point_losses to have as many rows in each'
+            in str(found))
     loss.attach(model, found)
     model(**telling_batch((300, 300)))
     with pytest.raises(ValueError, match=f'prediction rows has {sum(counts)} '
