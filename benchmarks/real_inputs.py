@@ -142,7 +142,7 @@ def batches(paths, view):
         yield full(size)
 
 
-def milliseconds(views, paths, count=64, turns=5):
+def milliseconds(views, paths, count=32, turns=5):
     """CPU milliseconds of the forward passes of an image, median of turns.
 
     Args:
