@@ -1,4 +1,9 @@
-"""The default estimate, all of it but one part."""
+"""The default estimate, all of it but one part.
+
+The rows of ``ESTIMATES`` are without the last step, strays, and but for the
+first without one part more.
+"""
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -31,7 +36,7 @@ from dequity_mmdet3d.likelihood.embeddings.vectors import UnitVectors
 
 
 def soft_parts(x, viewpoint=True, groups=None, alike=ALIKE, unlike=UNLIKE,
-               near=NEAR, line=True):
+               near=NEAR, line=True, strays=True):
     """Likelihoods by the default estimate, or all of it but one part.
 
     Args:
@@ -44,6 +49,7 @@ def soft_parts(x, viewpoint=True, groups=None, alike=ALIKE, unlike=UNLIKE,
         near (float, optional): As above, of the neighbours that are asked;
             None asks nobody.
         line (bool): Whether a line makes up for what means vary less.
+        strays (bool): Whether what is rarer than noise makes it stays rare.
 
     Returns:
         np.ndarray: (N,) float64 in (0, 1].
@@ -59,31 +65,36 @@ def soft_parts(x, viewpoint=True, groups=None, alike=ALIKE, unlike=UNLIKE,
     if near is None:
         log_share = counts.log_count(rows)
     else:
-        log_share = (with_line(counts, close, rows) if line else
-                     SoftCount(counts, close)).log_share(rows)
+        soft = (with_line(counts, close, rows) if line else
+                SoftCount(counts, close))
+        if not strays:
+            soft = replace(soft, noise=np.inf)
+        log_share = soft.log_share(rows)
     if groups is None:
         groups, _ = clearness(far_count(rows, cells).log_count(rows), labels)
     return likelihood(log_share, np.bincount(labels)[labels] / len(labels),
                       groups)
 
 
+_bare = partial(soft_parts, strays=False)
 ESTIMATES = {
-    'no viewpoint': partial(soft_parts, viewpoint=False),
-    'neighbours not asked': partial(soft_parts, near=None),
-    'no floor (b = 0)': partial(soft_parts, unlike=None),
+    'no strays': _bare,
+    'no viewpoint': partial(_bare, viewpoint=False),
+    'neighbours not asked': partial(_bare, near=None),
+    'no floor (b = 0)': partial(_bare, unlike=None),
     'neighbours not asked, no floor': partial(
-        soft_parts, near=None, unlike=None),
-    'no line': partial(soft_parts, line=False),
-    "h' of one pair in a thousand": partial(soft_parts, near=.001),
-    "h' of one pair in thirty": partial(soft_parts, near=.03),
-    "h' of one pair in ten": partial(soft_parts, near=.1),
-    'b of five pairs in ten': partial(soft_parts, unlike=.5),
-    'b of nine pairs in ten': partial(soft_parts, unlike=.9),
-    'h of one pair in fifty': partial(soft_parts, alike=.02),
-    'h of three pairs in ten': partial(soft_parts, alike=.3),
-    'soft counts alone': partial(soft_parts, groups=0.),
+        _bare, near=None, unlike=None),
+    'no line': partial(_bare, line=False),
+    "h' of one pair in a thousand": partial(_bare, near=.001),
+    "h' of one pair in thirty": partial(_bare, near=.03),
+    "h' of one pair in ten": partial(_bare, near=.1),
+    'b of five pairs in ten': partial(_bare, unlike=.5),
+    'b of nine pairs in ten': partial(_bare, unlike=.9),
+    'h of one pair in fifty': partial(_bare, alike=.02),
+    'h of three pairs in ten': partial(_bare, alike=.3),
+    'soft counts alone': partial(_bare, groups=0.),
     'soft counts alone, no viewpoint': partial(
-        soft_parts, groups=0., viewpoint=False),
-    'group sizes alone': partial(soft_parts, groups=1.),
+        _bare, groups=0., viewpoint=False),
+    'group sizes alone': partial(_bare, groups=1.),
     'modes': partial(estimate, method='modes'),
 }

@@ -150,6 +150,7 @@ def _soft(vectors, settings, drives=None):
         bandwidth=soft.counts.count.bandwidth,
         near=soft.counts.near,
         slope=soft.counts.slope,
+        noise=soft.counts.noise,
         clear=soft.clear,
         weight=soft.weight)
     if drives is not None:

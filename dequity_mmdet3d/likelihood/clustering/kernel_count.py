@@ -53,7 +53,7 @@ class KernelCount:
 
     def by_blocks(self, rows: np.ndarray,
                   function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """(M,) what a function makes of (B, K) squares, block by block."""
+        """(M, ...) what a function makes of (B, K) squares, in blocks."""
         size = max(_PAIRS_AT_ONCE // len(self.size), 1)
         return np.concatenate([
             function(_squares(rows[i:i + size], self.mean, self.spread))

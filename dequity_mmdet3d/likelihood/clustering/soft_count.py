@@ -18,7 +18,13 @@ of Nadaraya and Watson, 1964): who looks like those that are common is common.
 Means vary less than what they are of; the line of log m over a, fitted to all
 samples, makes up for it,
 
-.. math:: \log s_i = \alpha + \beta a_i
+.. math:: \log s_i = \alpha + \beta a_i + \min(0, r_i + 2 \sigma),
+    \quad r_i = \log m_i - \alpha - \beta a_i
+
+with the standard deviation sigma of r (1.48 times the median of its distance
+from its median). What is rarer than noise would make it beside all that it
+looks like is rare: a few strange samples among thousands have no neighbours
+but common ones, and would else be made common by these.
 
 Shape letters: N samples, M others, Q dimensions, K cells.
 """
@@ -50,6 +56,9 @@ NEAR = 0.01
 # Whether groups are clear is asked from afar, where half of all pairs look
 # alike: nearer, the middle of a large group stands out from its rim.
 AFAR = 0.5
+# Standard deviations of noise below which a count is no noise any more.
+STRAY = 2.0
+_NORMAL = 1.4826  # standard deviation over median distance, if normal
 _LINE = 20_000  # samples that the line is fitted to
 
 
@@ -62,11 +71,14 @@ class SoftCount:
         near (float): h', > 0.
         level (float): alpha. Defaults to 0.
         slope (float): beta, at least 1. Defaults to 1.
+        noise (float): sigma, >= 0. Defaults to infinity: whatever is rarer
+            than its neighbours is so by chance.
     """
     count: KernelCount
     near: float
     level: float = 0.0
     slope: float = 1.0
+    noise: float = np.inf
 
     def log_share(self, rows: np.ndarray) -> np.ndarray:
         """Logarithm of s, as a share of the training set.
@@ -78,20 +90,24 @@ class SoftCount:
             np.ndarray: (M,) float64, at most 0, and at least that of the
             sample alone.
         """
-        return np.clip(self.level + self.slope * self.asked(rows),
-                       -np.log(self.count.size.sum()), 0)
+        own, asked = self.counts(rows)
+        line = self.level + self.slope * asked
+        stray = np.minimum(own - line + STRAY * self.noise, 0)
+        return np.clip(line + stray, -np.log(self.count.size.sum()), 0)
 
-    def asked(self, rows: np.ndarray) -> np.ndarray:
-        """(M,) float64: a, for (M, Q) float32 rows."""
+    def counts(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """(M,) float64 each: log m and a, for (M, Q) float32 rows."""
         size = self.count.size
 
         def ask(square):
             kernel = np.exp(square * np.float32(-1 / self.near))
+            own = self.count.of_squares(square)
             said = sums(kernel, size * self.count.of_cells)
-            return rounded((self.count.of_squares(square) + said) /
-                            (1 + sums(kernel, size)))
+            return np.stack([own, rounded((own + said) /
+                                          (1 + sums(kernel, size)))], axis=1)
 
-        return self.count.by_blocks(rows, ask)
+        own, asked = self.count.by_blocks(rows, ask).T
+        return own, asked
 
 
 def soft_count(rows: np.ndarray, cells: Cells,
@@ -121,15 +137,16 @@ def with_line(count: KernelCount, near: float, rows: np.ndarray) -> SoftCount:
         rows (np.ndarray): (N, Q) float32.
 
     Returns:
-        SoftCount: With alpha and beta of these rows.
+        SoftCount: With alpha, beta and sigma of these rows.
     """
-    some = rows[::-(-len(rows) // _LINE)]
-    log_count = count.log_count(some)
-    asked = SoftCount(count, near).asked(some)
+    log_count, asked = SoftCount(count, near).counts(
+        rows[::-(-len(rows) // _LINE)])
     off = asked - asked.mean()
     slope = max(float(off @ log_count / max(off @ off, 1e-12)), 1.0)
     level = float(log_count.mean() - slope * asked.mean())
-    return SoftCount(count, near, level, slope)
+    left = log_count - level - slope * asked
+    noise = _NORMAL * float(np.median(np.abs(left - np.median(left))))
+    return SoftCount(count, near, level, slope, noise)
 
 
 def bandwidths(rows: np.ndarray, cells: Cells,

@@ -49,6 +49,7 @@ class SoftFit:
         return dict(bandwidth=counts.count.bandwidth,
                     floor=counts.count.floor, near=counts.near,
                     level=counts.level, slope=counts.slope,
+                    noise=counts.noise,
                     weight=self.soft.weight, clear=self.soft.clear,
                     n=self.soft.n, top=self.top)
 
@@ -215,7 +216,7 @@ def _soft_of(modes, numbers, viewpoint, size, spread):
     count = KernelCount(size, modes.cells, spread, numbers['bandwidth'],
                         numbers['floor'])
     counts = SoftCount(
-        count, *(numbers[key] for key in ('near', 'level', 'slope')))
+        count, *(numbers[key] for key in ('near', 'level', 'slope', 'noise')))
     soft = Soft(modes, counts, numbers['weight'], numbers['clear'],
                 numbers['n'])
     return modes, SoftFit(soft, numbers['top'])

@@ -70,7 +70,7 @@ def test_three_alike_and_one_apart_by_hand():
     e, common, rare = np.exp(-1), np.log(.75), np.log(.25)
     asked = np.array([(4 * common + e * rare) / (4 + e)] * 3 +
                      [(2 * rare + 3 * e * common) / (2 + 3 * e)])
-    np.testing.assert_allclose(found.asked(rows), asked, atol=1e-5)
+    np.testing.assert_allclose(found.counts(rows)[1], asked, atol=1e-5)
     # a line through two points goes through both
     assert found.slope > 1
     np.testing.assert_allclose(
@@ -92,12 +92,18 @@ def test_against_the_sum_over_all_pairs():
     count, asked = reference(
         square, [found.count.bandwidth, unlike, found.near])
     np.testing.assert_allclose(found.count.log_count(x), count, atol=1e-4)
-    np.testing.assert_allclose(found.asked(x), asked, atol=1e-4)
+    np.testing.assert_allclose(found.counts(x)[1], asked, atol=1e-4)
     slope, zero = np.polyfit(asked, count, 1)
     assert slope > 1
+    line = zero + slope * asked
+    left = count - line
+    noise = 1.4826 * np.median(np.abs(left - np.median(left)))
+    np.testing.assert_allclose(found.noise, noise, rtol=1e-2)
+    # more than two deviations below the line is no noise
+    want = line + np.minimum(left + 2 * noise, 0)
+    assert (want < line).any()
     np.testing.assert_allclose(
-        found.log_share(x), np.clip(zero + slope * asked, -np.log(280), 0),
-        atol=2e-3)
+        found.log_share(x), np.clip(want, -np.log(280), 0), atol=5e-3)
 
 
 def test_plain_counts_from_afar():
@@ -118,7 +124,7 @@ def test_cells_stand_for_their_samples():
     exact = replace(near, count=replace(
         near.count, size=np.ones(len(x)), mean=x, spread=np.zeros(len(x))))
     assert len(cells.size) < len(x) / 4
-    off = near.asked(x) - exact.asked(x)
+    off = near.counts(x)[1] - exact.counts(x)[1]
     # a factor that all have in common means nothing
     assert abs(off.mean()) < 0.2 and off.std() < 0.1
 
