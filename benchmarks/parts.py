@@ -4,11 +4,11 @@
         [--rows 'stages*' 'input*' ...] [--drawn | --ms]
 
 --bench is as for real_images.py. Prints a Markdown table: in a row one thing
-is not as by default, and but for the first strays are not
-looked for (the row `estimate: no strays`); a cell is  auroc / rho, means over the bench's ten draws
-of a set (for drives auroc alone), then over twelve draws by other seeds and
-sizes, which are not the bench's. `slope`, of roads and weather, is that of the
-line of log p over the log of the truth: how far p tells rare from common,
+is not as by default, and but for the first strays are not looked for (the row
+`estimate: no strays`); a cell is  auroc / rho, means over the bench's ten
+draws of a set (for drives auroc alone), then over twelve draws by other seeds
+and sizes, which are not the bench's. `slope`, of roads and weather, is that of
+the line of log p over the log of the truth: how far p tells rare from common,
 whatever the order. The rows are
 
     stages    which of the channels' statistics are the embedding

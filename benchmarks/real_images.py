@@ -14,7 +14,8 @@ over its draws of
 
 and the stability: the rank correlation of tables from two random 80 % of all
 images, on those that both hold. `must` and `aim` are what the project asks
-of its default. `compare_methods.py --real` sets other methods beside it.
+of its default. `compare_methods.py --families 'real/*'` sets other methods
+beside it.
 """
 import argparse
 import hashlib

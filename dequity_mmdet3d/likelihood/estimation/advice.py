@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from ...messages import counted
 from ...table import LikelihoodTable
-from ...weight import rarest_edge
+from ...weight import dequity_weight, rarest_edge
 from .diagnosis import Diagnosis
 from .near_duplicates import NearDuplicates
 from .stability import FEW
@@ -22,6 +24,9 @@ SOME = 500
 # Share of near duplicates, and of one drive, from which they shape a table.
 OFTEN, HALF = 0.1, 0.5
 MORE_ETA = 3.0
+WORTH = 0.01  # variation of the weights that raising eta is worth
+# Share of all weight on the rarest tenth up to which weights hardly differ.
+EVEN = 0.11
 
 
 @dataclass(frozen=True)
@@ -29,8 +34,8 @@ class Advice:
     """What stands between a table and trust in it.
 
     Args:
-        why (str): 'few samples', 'all alike', 'upside down', 'unstable',
-            'few drives', 'near duplicates' or 'one drive'.
+        why (str): 'few samples', 'all alike', 'even weights', 'upside down',
+            'unstable', 'few drives', 'near duplicates' or 'one drive'.
         line (str): For people: the cause, and what to do.
     """
     why: str
@@ -57,7 +62,8 @@ def advise(metadata: dict) -> list[Advice]:
     counts_drives = 'drives' in str(
         (metadata.get('clustering') or {}).get('count'))
     return [advice for advice in (
-        _few(found), _alike(found), _upside_down(found), _unstable(found),
+        _few(found), _alike(found), _even(found), _upside_down(found),
+        _unstable(found),
         _few_drives(found), _near(near, groups, counts_drives),
         _one_drive(found, groups)) if advice]
 
@@ -119,6 +125,21 @@ def _alike(found):
                   'all weights are equal') if alike else None
 
 
+def _even(found):
+    effect = found.weights
+    if effect is None or not found.tenths or effect.rarest_tenth > EVEN or (
+            effect.lowest == effect.highest):
+        return None
+    # of the tenths' mean likelihoods, for the samples are not at hand here
+    weight = dequity_weight(np.array(found.tenths), 0.0, effect.gamma)
+    line = (f'weights hardly differ at eta {effect.eta:g} and gamma '
+            f'{effect.gamma:g}: training will be much as without them')
+    if weight.sum() > 0 and weight[0] / weight.sum() > EVEN:
+        line += (f'; at eta 0 the rarest tenth would have about '
+                 f'{weight[0] / weight.sum():.0%} of all weight')
+    return Advice('even weights', line)
+
+
 def _upside_down(found):
     if 2 * found.lone <= found.samples or found.weight is not None or (
             not found.clusters):
@@ -136,8 +157,10 @@ def _unstable(found):
     if found.weight is None:
         line += 'this method cuts what hangs together; take --method soft'
     elif found.samples < SOME:
-        line += (f'{counted(found.samples, "sample")} are few; give more, or '
-                 'make the table of a larger set and --apply it to these')
+        line += (f'{counted(found.samples, "sample")} are few, or some are '
+                 'unlike all others and move the rest (look at the rarest); '
+                 'give more, or make the table of a larger set and --apply '
+                 'it to these')
     elif found.weight:
         line += 'the clusters change from repeat to repeat'
     else:
@@ -150,8 +173,9 @@ def _unstable(found):
             for eta in (effect.eta, MORE_ETA))
         line += (f'; for it, weights vary by {at:.1%} at eta {effect.eta:g} '
                  f'and by {more:.1%} at eta {MORE_ETA:g}. Look at the rarest '
-                 'images (dequity report), and raise eta if they are not '
-                 'what you call rare')
+                 'images (dequity report)')
+        if at > WORTH:
+            line += ', and raise eta if they are not what you call rare'
     return Advice('unstable', line)
 
 

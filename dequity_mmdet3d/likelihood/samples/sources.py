@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...messages import first_five
+from ...messages import counted, first_five
 from ...provenance import Provenance
 from ...sample_ids import check_ids
 
@@ -79,17 +79,25 @@ def samples_from_folder(folder):
         # os.walk would leave an unreadable folder out without a word
         raise error
 
-    ids = sorted(
-        Path(where, name).relative_to(folder).as_posix()
-        for where, _, names in os.walk(folder, onerror=fail) for name in names
-        if name.lower().endswith(IMAGE_SUFFIXES))
+    ids, links = [], []
+    for where, inner, names in os.walk(folder, onerror=fail):
+        here = Path(where)
+        ids += [(here / name).relative_to(folder).as_posix()
+                for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+        links += [(here / name).relative_to(folder).as_posix()
+                  for name in inner if (here / name).is_symlink()]
+    ids.sort()
     if not ids:
         raise ValueError(f'{folder} must hold images of the kinds '
                          f'{", ".join(IMAGE_SUFFIXES)}, but holds none; '
                          'correct the path')
     return Samples(
         ids, [(str(folder / i), ) for i in ids],
-        Provenance('images', 'relative_path'))
+        Provenance('images', 'relative_path'),
+        notes=[counted(len(links), 'link to a folder is',
+                       'links to folders are') +
+               f' not followed: {first_five(sorted(links))}']
+        if links else [])
 
 
 def samples_from_embeddings(path, ids_path=None):

@@ -40,6 +40,8 @@ EQUAL = dict(GOOD['weights'], lowest=0.5, highest=0.5)
     ([], metadata(drives=[0.93, 0.91], groups=(20, 60))),
     (['few samples'], metadata(samples=49, correlation=None)),
     (['all alike'], metadata(weights=EQUAL)),
+    (['even weights'], metadata(weights=dict(
+        GOOD['weights'], rarest_tenth=0.11))),
     (['all alike'], metadata(weights=None, weight=None, clusters=1, rare=0)),
     (['upside down'], metadata(weight=None, lone=501)),
     (['unstable'], metadata(correlation=[0.95, 0.89])),
@@ -66,10 +68,22 @@ def test_unstable_says_what_follows_for_the_weights():
     up, down = (3 + 0.72**5) / 4, (3 + 0.68**5) / 4
     by = (up - down) / 2 / ((3 + 0.7**5) / 4)
     assert f'by {by:.1%} at eta 3' in line
+    assert 'raise eta' in line
+    steady = advise(metadata(correlation=[0.8], deviation=[0.0] * 10))[0].line
+    assert 'raise eta' not in steady
     few = advise(metadata(correlation=[0.8], samples=300))[0].line
     assert '300 samples are few' in few and '--apply' in few
     other = advise(metadata(correlation=[0.8], weight=None))[0].line
     assert '--method soft' in other and 'eta' not in other
+
+
+def test_even_weights_say_what_eta_0_would_do():
+    # p of the tenths .2 and .8: .8^5 beside nine times .2^5
+    tenths = [0.2] + [0.8] * 9
+    line = advise(metadata(tenths=tenths, weights=dict(
+        GOOD['weights'], rarest_tenth=0.105)))[0].line
+    share = 0.8**5 / (0.8**5 + 9 * 0.2**5)
+    assert 'hardly differ at eta 1' in line and f'about {share:.0%}' in line
 
 
 def test_all_lines_of_a_table():

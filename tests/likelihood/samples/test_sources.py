@@ -22,6 +22,19 @@ def test_folder(tmp_path):
         source='images', dataset=None, split=None, id_type='relative_path')
 
 
+def test_links_to_folders_are_named(tmp_path):
+    (tmp_path / 'drive').mkdir()
+    (tmp_path / 'drive' / 'a.png').write_bytes(b'')
+    here = tmp_path / 'here'
+    here.mkdir()
+    (here / 'b.png').symlink_to(tmp_path / 'drive' / 'a.png')
+    assert samples_from_folder(here).notes == []
+    (here / 'more').symlink_to(tmp_path / 'drive')
+    samples = samples_from_folder(here)
+    assert samples.ids == ['b.png']
+    assert samples.notes == ["1 link to a folder is not followed: 'more'"]
+
+
 def test_folder_errors(tmp_path):
     with pytest.raises(FileNotFoundError, match='nowhere .* does not exist'):
         samples_from_folder(tmp_path / 'nowhere')
