@@ -5,19 +5,23 @@ Shape letters: B samples of a batch.
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from mmengine.logging import print_log
+
 from ..weighting.attribution import (
     carries_gradient,
     map_tensors,
+    tensors_in,
     weight_predictions,
 )
 from ..weighting.gradient import BatchWeights
 from ..weighting.leaks import loss_terms
 from ..weighting.randomness import random_state, set_random_state
-from ..weighting.values import ones, show_weighted
+from ..weighting.values import are_sums, ones, show_weighted
 from .batch import all_metas_in, metas_in
 from .examination import Examination, check_terms
 from .patches import patch, take_back
@@ -58,6 +62,9 @@ class Attachment:
         self._within = False  # a boundary
         self._weighted = False  # since the detector began its losses
         self._selected = {}  # by boundary, whether each term is weighted
+        # by boundary and term, whether it is a sum; None while it is 0
+        self._sums = {(name, term): None for name, terms in
+                      self.found.unsure.items() for term in terms}
         self._patches = patch(self, model)
 
     def detach(self) -> None:
@@ -196,8 +203,24 @@ class Attachment:
                 lambda x, _: show_weighted(x, factors, weights)
                 if carries_gradient(x) else None, losses[term])
             for term in shown if term in losses
+            and self._is_sum(boundary, term, losses[term], factors)
         })
         return out
+
+    def _is_sum(self, boundary, term, losses, factors):
+        """Whether a term's value can be weighted, by its first that is not 0.
+
+        Reads values back, but only of terms that the examination saw as 0.
+        """
+        key = boundary.name, term
+        if self._sums.get(key, True) is None:
+            self._sums[key] = are_sums(tensors_in(losses), factors)
+            if self._sums[key] is False:
+                print_log(
+                    f'DequityLoss: {term} is weighted in gradient alone, as '
+                    "no sum by its elements' weights; it shows upstream's",
+                    'current', level=logging.WARNING)
+        return self._sums.get(key) is not False
 
 
 @contextlib.contextmanager
@@ -213,10 +236,7 @@ def elements_of(boundary, module, arguments, weights):
     Yields:
         Tensor: (B,) factors, see :func:`.values.ones`.
     """
-    predictions = []
-    map_tensors(lambda x, _: predictions.append(x)
-                if carries_gradient(x) else None, arguments)
-    factors = ones(weights, predictions[0])
+    factors = ones(weights, tensors_in(arguments)[0])
     with boundary.elements(module, factors):
         yield factors
 

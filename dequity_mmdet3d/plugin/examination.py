@@ -30,11 +30,14 @@ class Examination:
             term, the detector's names of what it becomes a part of.
         shown (dict[str, frozenset]): By boundary, the head's names of the
             terms whose values can be weighted.
+        unsure (dict[str, frozenset]): Those of them that were 0, which
+            anything is a sum of; what they are, the first other value says.
         terms (dict[str, Term]): By the detector's name.
     """
     layouts: dict = field(default_factory=dict)
     names: dict = field(default_factory=dict)
     shown: dict = field(default_factory=dict)
+    unsure: dict = field(default_factory=dict)
     terms: dict = field(default_factory=dict)
 
     def __str__(self) -> str:

@@ -47,7 +47,8 @@ def examine(loss, model, data_batch):
         seen = Observation(smaller, loss.values == 'weighted')
         seen.watch_modules(model)
         seen.name_terms(_losses(loss, model, data_batch, watch=seen))
-        found = Examination(seen.layouts, dict(seen.names), dict(seen.shown))
+        found = Examination(seen.layouts, dict(seen.names), dict(seen.shown),
+                            dict(seen.unsure))
         _check_patterns(loss, found, seen.returned)
         weighted = check_terms(
             loss,

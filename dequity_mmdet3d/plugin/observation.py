@@ -41,7 +41,8 @@ class Observation:
     Attributes:
         calls (dict[str, list]): By boundary, of each call the number of
             samples, sizes and rules.
-        layouts, names, shown: See :class:`.examination.Examination`.
+        layouts, names, shown, unsure: See
+            :class:`.examination.Examination`.
         returned (list[str]): The detector's names.
         values (set[str]): Those of them whose values can be weighted.
         coupled (set[str]): Those that are known to be no sum over samples.
@@ -51,7 +52,7 @@ class Observation:
                  values: bool = False):
         self.smaller, self.weigh_values = smaller, values
         self.calls = defaultdict(list)
-        self.layouts, self.shown = {}, {}
+        self.layouts, self.shown, self.unsure = {}, {}, {}
         self.names = defaultdict(frozenset)
         self.returned, self.values, self.coupled = [], set(), set()
         self._terms = defaultdict(set)  # graph nodes of terms at boundaries
@@ -130,6 +131,8 @@ class Observation:
                 term for term, tensors in terms.items()
                 if all(is_sum(x, factors) for x in tensors))
             self.shown[name] = self.shown.get(name, sums) & sums
+            self.unsure[name] = self.unsure.get(name, frozenset()) | {
+                term for term in sums if not any(map(float, terms[term]))}
 
     def name_terms(self, losses: dict) -> None:
         """Learn what the terms of the boundaries become.

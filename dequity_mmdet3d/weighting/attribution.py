@@ -60,6 +60,14 @@ def map_tensors(function: Callable[[Any, tuple], Any], value: Any,
     return value
 
 
+def tensors_in(value: Any) -> list[torch.Tensor]:
+    """Tensors in a value that carry a gradient; see :func:`map_tensors`."""
+    found: list = []
+    map_tensors(lambda x, _: found.append(x) if carries_gradient(x) else None,
+                value)
+    return found
+
+
 def carries_gradient(value: Any) -> bool:
     """Whether this is a tensor with a gradient."""
     return isinstance(value, torch.Tensor) and value.requires_grad

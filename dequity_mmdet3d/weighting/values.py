@@ -12,6 +12,7 @@ Shape letters: B samples.
 """
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -92,6 +93,22 @@ def is_sum(loss: torch.Tensor, factors: torch.Tensor) -> bool:
     total, value = (0.0 if x is None else float(x.detach().sum())
                     for x in (parts, loss))
     return abs(total - value) <= TOLERANCE * abs(value)
+
+
+def are_sums(losses: Sequence[torch.Tensor],
+             factors: torch.Tensor) -> bool | None:
+    """Whether losses are sums of the samples' parts.
+
+    Args:
+        losses (Sequence[Tensor]): See :func:`parts_of`.
+        factors (Tensor): (B,), see :func:`ones`.
+
+    Returns:
+        bool | None: None while all are 0, which anything is a sum of.
+    """
+    if not any(map(float, losses)):
+        return None
+    return all(is_sum(x, factors) for x in losses)
 
 
 def show_weighted(loss: torch.Tensor, factors: torch.Tensor,

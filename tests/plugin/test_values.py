@@ -262,6 +262,21 @@ def test_losses_that_take_weights_otherwise_keep_their_values(
         assert relative(gradient, want_gradients[n]) < 1e-6
 
 
+@pytest.mark.parametrize('kind', [Squared, Ignoring])
+def test_what_was_0_at_first_is_judged_at_its_first_value(kind, monkeypatch):
+    """Anything is a sum of nothing."""
+    model, batch = build(NAME, monkeypatch)
+    model.head.loss_bbox = kind(model.head.loss_bbox)
+    stock = values(model(**batch()))
+    want = values(slow(model, batch, WEIGHTS))
+    attached(model, no_boxes(batch))
+    empty = values(model(**no_boxes(batch)(WEIGHTS)))
+    assert empty['loss_bbox'] == 0
+    for _ in range(2):
+        assert values(model(**batch(WEIGHTS))) == pytest.approx(
+            dict(want, loss_bbox=stock['loss_bbox']), rel=1e-6)
+
+
 def test_free_anchor_keeps_its_values(monkeypatch):
     """It makes no element weights, and couples samples, which is said."""
     monkeypatch.setitem(HEADS, 'FreeAnchor', (
