@@ -106,7 +106,7 @@ def are_sums(losses: Sequence[torch.Tensor],
     Returns:
         bool | None: None while all are 0, which anything is a sum of.
     """
-    if not any(map(float, losses)):
+    if not any(float(x.detach()) for x in losses):
         return None
     return all(is_sum(x, factors) for x in losses)
 

@@ -1,4 +1,5 @@
 """The model zoo's 3D detectors, cheaper, with their own heads and losses."""
+import copy
 import functools
 import importlib.util
 import logging
@@ -80,7 +81,7 @@ def load(name):
     become smaller; second stages get fewer proposals, and take worse ones
     as positive. Modules, channels and losses stay.
     """
-    cfg = _read(name).copy()
+    cfg = copy.deepcopy(_read(name))  # what is changed is within
     cfg.load_from = None
     _walk(cfg.model, _drop_download)
     _walk(cfg.model, _ease_second_stage)

@@ -5,6 +5,7 @@ a smaller range.
 
 Shape letters: N points, F numbers a point.
 """
+import copy
 import functools
 import importlib.util
 
@@ -60,7 +61,7 @@ def _uses_cuda(model):
 
 def load_segmentor(name):
     """The config, needing no download and less time."""
-    cfg = _read(name).copy()
+    cfg = copy.deepcopy(_read(name))
     cfg.load_from = None
     _walk(cfg.model, _drop_download)
     if 'num_points' in cfg.model.backbone:
