@@ -132,7 +132,8 @@ class Observation:
                 if all(is_sum(x, factors) for x in tensors))
             self.shown[name] = self.shown.get(name, sums) & sums
             self.unsure[name] = self.unsure.get(name, frozenset()) | {
-                term for term in sums if not any(float(x.detach()) for x in terms[term])}
+                term for term in sums
+                if not any(float(x.detach()) for x in terms[term])}
 
     def name_terms(self, losses: dict) -> None:
         """Learn what the terms of the boundaries become.
