@@ -8,7 +8,6 @@ of the variance of a plain count that lies between groups, and w, the weight of
 the groups' sizes in the likelihood (docs/likelihood.md): the lowest and the
 highest of a real set's draws, of a set as a whole, and of each drawn family.
 """
-import argparse
 import sys
 from pathlib import Path
 
@@ -17,7 +16,7 @@ import likelihood_families as own
 import numpy as np
 from compare_methods import load_bench
 from machine import machine
-from real_images import SETS, RealSets
+from real_images import SETS, RealSets, bench_parser
 
 from dequity_mmdet3d.cli import positive, run_cli
 from dequity_mmdet3d.likelihood.clustering import cluster
@@ -34,12 +33,8 @@ def row_text(name, many):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--bench', required=True, metavar='PATH')
+    parser = bench_parser(__doc__)
     parser.add_argument('--n', type=positive, default=3000)
-    parser.add_argument('--cache', type=Path, metavar='DIR')
     args = parser.parse_args()
     print(f'{machine(np, faiss)}\n\n| | R² | w |\n| --- | --- | --- |')
     sets = RealSets(args.bench, cache=args.cache)

@@ -8,7 +8,6 @@ of PATH/likelihood_fidelity.py, mean and lowest rank correlation at each number
 of samples; and mini KITTI's six modes (tools/make_mini_kitti.py FOLDER). Exit
 status 1 if a `must` is missed.
 """
-import argparse
 import csv
 import sys
 from functools import partial
@@ -81,15 +80,11 @@ def rows(args):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--bench', required=True, metavar='PATH')
+    parser = real_images.bench_parser(__doc__)
     parser.add_argument('--mini-kitti', metavar='FOLDER')
     parser.add_argument('--n', type=positive, nargs='+',
                         default=[3000, 30_000])
     parser.add_argument('--seeds', type=positive, default=1)
-    parser.add_argument('--cache', type=Path, metavar='DIR')
     args = parser.parse_args()
     print(f'{machine(np, faiss)}; {FEATURES[0]}, {METHODS[0]}\n\n'
           f'{real_images.TABLE}')

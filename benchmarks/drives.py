@@ -15,11 +15,10 @@ PATH as for real_images.py. Prints, mean of ten draws unless said:
 and how near the nearest other image is, a quantile of the images' square
 distances over the mean of two of their set; see near_duplicates.py.
 """
-import argparse
 import time
 
 import numpy as np
-from real_images import PAIRS, RealSets
+from real_images import PAIRS, RealSets, bench_parser
 from scipy.stats import spearmanr
 
 from dequity_mmdet3d.likelihood.choices import COUNTS
@@ -79,12 +78,7 @@ def print_nearest(sets):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--bench', required=True)
-    parser.add_argument('--cache')
-    args = parser.parse_args()
+    args = bench_parser(__doc__).parse_args()
     sets = RealSets(args.bench, cache=args.cache)
     x, label = sets.embeddings('drives'), sets.bench.images('drives')[1]
     standing = np.flatnonzero(label == STANDING)

@@ -8,14 +8,13 @@ images of a kind are among N photographs of roads, and the table says which
 part of the roads they are rarer than (mean over the draws, in %), by the
 default, without its last step (strays), and by nearest neighbours.
 """
-import argparse
 from functools import partial
-from pathlib import Path
 
 import faiss
 import numpy as np
+from held_out import auroc
 from machine import machine
-from real_images import RealSets, estimate
+from real_images import RealSets, bench_parser, estimate
 from soft_parts import ESTIMATES
 
 from dequity_mmdet3d.cli import positive
@@ -31,16 +30,11 @@ COLUMNS = {
 
 def rarer_than(p, few):
     """Part of the others, in %, that the last ``few`` are rarer than."""
-    ours, others = p[-few:, None], p[None, :-few]
-    return 100 * float(((ours < others) + 0.5 * (ours == others)).mean())
+    return 100 * auroc(p[-few:], p[:-few])
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--bench', required=True, metavar='PATH')
-    parser.add_argument('--cache', type=Path, metavar='DIR')
+    parser = bench_parser(__doc__)
     parser.add_argument('--n', type=positive, nargs='+',
                         default=[600, 1300, 2683])
     parser.add_argument('--draws', type=positive, default=4)

@@ -12,7 +12,6 @@ each the mean over shares and draws. --estimates adds columns of today's
 embedding by estimates of soft_parts.py, all of today's but one part. --sheet
 draws the corruptions themselves.
 """
-import argparse
 import sys
 import zlib
 from functools import partial
@@ -178,11 +177,7 @@ def draw_sheet(bench, path):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--bench', required=True, metavar='PATH')
-    parser.add_argument('--cache', type=Path, metavar='DIR')
+    parser = real_images.bench_parser(__doc__)
     parser.add_argument('--draws', type=positive, default=2, metavar='N',
                         help='of each share (default: 2)')
     parser.add_argument('--estimates', nargs='+', default=[],

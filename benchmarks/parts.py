@@ -26,7 +26,6 @@ rank correlation. With --ms it prints what the forward passes of an image
 take: CPU milliseconds of one thread in batches of 8 images of a shape, the
 median of five turns of all encoders and inputs.
 """
-import argparse
 import fnmatch
 from functools import partial
 from pathlib import Path
@@ -37,7 +36,7 @@ import torch
 from compare_methods import load_bench
 from default_likelihood import drawn_rows
 from machine import machine
-from real_images import SETS, RealSets, estimate
+from real_images import SETS, RealSets, bench_parser, estimate
 from real_inputs import VIEWS, Encoded, milliseconds
 from soft_parts import ESTIMATES
 
@@ -176,11 +175,7 @@ def print_milliseconds(bench, wanted):
 
 
 def main():
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--bench', required=True, metavar='PATH')
-    parser.add_argument('--cache', type=Path, metavar='DIR')
+    parser = bench_parser(__doc__)
     parser.add_argument('--rows', nargs='+', default=['*'],
                         help='patterns of the names of rows')
     what = parser.add_mutually_exclusive_group()

@@ -198,17 +198,23 @@ def row_text(name, key, value, must, aim):
             f'{max(aim - value, 0):.3f} |')
 
 
-def parse():
+def bench_parser(text):
+    """A parser of --bench and --cache, which benchmarks on PATH take."""
     parser = argparse.ArgumentParser(
-        description=__doc__,
+        description=text,
         formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--bench', required=True, metavar='PATH')
+    parser.add_argument('--cache', type=Path, metavar='DIR')
+    return parser
+
+
+def parse():
+    parser = bench_parser(__doc__)
     parser.add_argument('--features', nargs='+', choices=FEATURES,
                         default=FEATURES[:1])
     parser.add_argument('--method', choices=METHODS, default=METHODS[0])
     parser.add_argument('--seed', type=int, default=0,
                         help='of the estimates of draws, which stay the same')
-    parser.add_argument('--cache', type=Path, metavar='DIR')
     return parser.parse_args()
 
 

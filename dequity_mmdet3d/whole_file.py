@@ -2,10 +2,12 @@
 from __future__ import annotations
 
 import contextlib
+import csv
 import errno
+import io
 import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -122,3 +124,23 @@ def lock(path: Path, busy: str) -> Iterator[int | None]:
         except OSError:
             held = None
         yield held
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence]) -> str:
+    """CSV with a header line, then a line a row."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+def write_csv(path: str | Path, columns: Sequence[str],
+              rows: Iterable[Sequence]) -> None:
+    """Write :func:`csv_text`, whole or not at all; makes the folder.
+
+    Raises:
+        OSError: If it cannot be written there.
+    """
+    with whole_file(path, parents=True) as f:
+        f.write(csv_text(columns, rows).encode())

@@ -2,12 +2,9 @@
 
 Shape letters: N samples.
 """
-import csv
-import io
-
 from dequity_mmdet3d.table_file import COLUMNS
 from dequity_mmdet3d.weight import sample_weights
-from dequity_mmdet3d.whole_file import whole_file
+from dequity_mmdet3d.whole_file import csv_text, whole_file
 
 
 def write_csv(path, table, eta=1.0, gamma=5.0, normalize=None):
@@ -41,8 +38,4 @@ def as_csv(table, eta=1.0, gamma=5.0, normalize=None):
     """
     weight = sample_weights(table.likelihood, eta, gamma, normalize)
     columns = [getattr(table, name).tolist() for name in COLUMNS]
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow([*COLUMNS, 'weight'])
-    writer.writerows(zip(*columns, weight.tolist()))
-    return text.getvalue()
+    return csv_text([*COLUMNS, 'weight'], zip(*columns, weight.tolist()))

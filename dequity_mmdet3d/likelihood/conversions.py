@@ -29,10 +29,10 @@ def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None):
     say = say or nothing
     check_writable(out)
     table = table_from_cluster_info(path, kind, noise)
-    write_table(table, out, [f'{counted(len(table), "sample")} in '
-                       f'{counted(table.n_clusters, "cluster")}',
-                       *table.metadata['notes']], say)
-    return table
+    return write_table(table, out, [
+        f'{counted(len(table), "sample")} in '
+        f'{counted(table.n_clusters, "cluster")}',
+        *table.metadata['notes']], say)
 
 
 def table_by_tags(samples, tags, out=None, by=None, kind=KINDS[0], say=None):

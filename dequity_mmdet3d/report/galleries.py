@@ -47,9 +47,8 @@ def galleries(table, rows, vectors=None):
     clusters = np.unique(labels[labels >= 0])
     if not len(clusters):
         return _of_samples(table, rows)
-    p = np.array([np.median(table.likelihood[table.cluster_id == c])
-                  for c in clusters])
-    clusters = clusters[np.argsort(p, kind='stable')]
+    p = _medians(table)
+    clusters = clusters[np.argsort([p[c] for c in clusters], kind='stable')]
     half = min(MAX_CLUSTERS, (len(clusters) + 1) // 2)
     common = clusters[::-1][:min(MAX_CLUSTERS, len(clusters) - half)]
     if len(clusters) == 1:
@@ -68,6 +67,16 @@ def galleries(table, rows, vectors=None):
         rarest, commonest = _of_samples(table, rows[seen[rows]])
         return rarest + rare, commonest + common
     return rare, common
+
+
+def _medians(table):
+    """Median likelihood by cluster, of all at once."""
+    order = np.lexsort((table.likelihood, table.cluster_id))
+    clusters, first, n = np.unique(
+        table.cluster_id[order], return_index=True, return_counts=True)
+    p = table.likelihood[order]
+    middle = (p[first + (n - 1) // 2] + p[first + n // 2]) / 2
+    return dict(zip(clusters.tolist(), middle.tolist()))
 
 
 def _of_cluster(table, rows, vectors):

@@ -26,6 +26,11 @@ _MANY = 2048  # frames of a drive that the others are compared with
 _DIGITS = 6  # of a number of frames: threads multiply in any order
 
 
+def numbered(names):
+    """(N,) int64 from 0, equal where (N,) names are."""
+    return np.unique(names, return_inverse=True)[1].reshape(-1)
+
+
 def drive_weights(rows: np.ndarray, cells: Cells,
                   drives: np.ndarray) -> np.ndarray | None:
     """How much each frame weighs.

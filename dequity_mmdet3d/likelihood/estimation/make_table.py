@@ -9,6 +9,7 @@ import numpy as np
 
 from ...table import LikelihoodTable
 from ..clustering import ClusterSettings, cluster
+from ..clustering.drives import numbered
 from ..embeddings.cameras import join_cameras
 from .advice import advise
 from .diagnosis import diagnose
@@ -62,9 +63,9 @@ def make_table(embedded, settings=None, kind='relative', groups=None):
     found, diagnoses, columns = [], [], []
     drives = None
     if groups is not None:
-        drives = _numbers([groups.by_id[i] for i in embedded.ids])
+        drives = numbered([groups.by_id[i] for i in embedded.ids])
     for view in embedded.views:
-        of_view = None if drives is None else _numbers(drives[view.rows])
+        of_view = None if drives is None else numbered(drives[view.rows])
         clustering = cluster(view.vectors, settings, of_view)
         refuse_degenerate(clustering)
         found.append(clustering)
@@ -155,10 +156,6 @@ def _columns(clustering, kind):
         likelihood = likelihood / likelihood.max()
     return Columns(likelihood, clustering.labels, size,
                    int(clustering.labels.max()) + 1)
-
-
-def _numbers(names):
-    return np.unique(names, return_inverse=True)[1].reshape(-1)
 
 
 def _sizes(labels):

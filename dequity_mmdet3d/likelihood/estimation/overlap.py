@@ -10,8 +10,6 @@ dimensions.
 """
 from __future__ import annotations
 
-import csv
-import io
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,7 +20,7 @@ import numpy as np
 
 from ...messages import counted
 from ...table import LikelihoodTable
-from ...whole_file import whole_file
+from ...whole_file import whole_file, write_csv
 from ..beside import rows_path
 from .modes_file import FittedModes
 from .near_duplicates import NEAR, index_of, spread_of
@@ -139,12 +137,8 @@ class Overlap:
         Raises:
             OSError: If it cannot be written there.
         """
-        text = io.StringIO()
-        writer = csv.writer(text, lineterminator='\n')
-        writer.writerow(_COLUMNS)
-        writer.writerows((*ids, f'{d:.4g}') for *ids, d in self.pairs)
-        with whole_file(path, parents=True) as f:
-            f.write(text.getvalue().encode())
+        write_csv(path, _COLUMNS,
+                   ((*ids, f'{d:.4g}') for *ids, d in self.pairs))
 
 
 def find_overlap(embedded: Embedded, fitted: FittedModes,

@@ -19,14 +19,15 @@ def rank_correlation(a, b):
         >>> rank_correlation(np.array([1, 5, 9]), np.array([2, 3, 8]))
         1.0
     """
-    ranks = [_centred_ranks(x) for x in (a, b)]
+    ranks = [mean_ranks(x) - (len(x) + 1) / 2 for x in (a, b)]
     lengths = [np.sqrt(r @ r) for r in ranks]
     if not all(lengths):
         return float(lengths[0] == lengths[1])
     return float(ranks[0] @ ranks[1] / (lengths[0] * lengths[1]))
 
 
-def _centred_ranks(x):
+def mean_ranks(x):
+    """(N,) float64 ranks of (N,) numbers from 1, equal ones their mean."""
     _, inverse, count = np.unique(x, return_inverse=True, return_counts=True)
     last = np.cumsum(count)
-    return (last - (count - 1) / 2)[inverse.reshape(-1)] - (len(x) + 1) / 2
+    return (last - (count - 1) / 2)[inverse.reshape(-1)]

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..clustering import Clustering, ClusterSettings, cluster
+from ..clustering.drives import numbered
 from ..clustering.modes import modes_of
 from ..clustering.soft import soft_of
 from ..embeddings.vectors import UnitVectors
@@ -77,22 +78,21 @@ def repeat(clustering: Clustering, vectors: UnitVectors,
     if not (n >= FEW if soft else
             n >= 3 and settings.method in ('modes', 'kmeans')):
         return None
-    found = []
-    for seed, factor in _REPEATS:
-        seed = (seed + settings.seed) % 2**31
-        some = _chosen(np.arange(n), seed, SEEN_AGAIN if soft else 1.0)
-        again, clusters = _again(
-            clustering, vectors, settings, some, seed, factor, kind)
-        found.append((some, again, clusters))
-    by_drive = None
-    if soft and drives is not None and len(np.unique(drives)) >= FEW_DRIVES:
-        by_drive = []
+
+    def repeats(choose):
         for seed, factor in _REPEATS:
             seed = (seed + settings.seed) % 2**31
-            some = _of_drives(drives, seed)
-            again, _ = _again(
+            some = choose(seed)
+            yield some, *_again(
                 clustering, vectors, settings, some, seed, factor, kind)
-            by_drive.append(_agreement(likelihood[some], again))
+
+    part = SEEN_AGAIN if soft else 1.0
+    found = list(repeats(lambda seed: _chosen(np.arange(n), seed, part)))
+    by_drive = None
+    if soft and drives is not None and len(np.unique(drives)) >= FEW_DRIVES:
+        by_drive = [
+            _agreement(likelihood[some], again) for some, again, _ in repeats(
+                lambda seed: _of_drives(drives, seed))]
     means, deviation = _by_tenths(
         likelihood, [(some, again) for some, again, _ in found])
     return Repeats(
@@ -122,8 +122,7 @@ def _again(clustering, vectors, settings, some, seed, factor, kind):
     if clustering.soft is not None:
         drives = clustering.drives
         if drives is not None:
-            drives = np.unique(drives[some], return_inverse=True)[1]
-            drives = drives.reshape(-1)
+            drives = numbered(drives[some])
         labels, share, _ = soft_of(
             clustering.rows[some], seed=seed, factor=factor, drives=drives)
         p = share / (share.max() if kind == 'relative' else 1.0)

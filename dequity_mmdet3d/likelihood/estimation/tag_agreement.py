@@ -13,6 +13,7 @@ import numpy as np
 from ...table import LikelihoodTable
 from ...tags import Tags
 from .overlap import TrainingRows
+from .ranks import mean_ranks
 from .tag_suspects import Suspect, suspects
 
 _SHOWN = 5
@@ -104,12 +105,8 @@ def _entropy(count):
 
 def _auroc(likelihood, ours):
     """Part of pairs in which ours is the less likely, ties by half."""
-    _, rank, count = np.unique(
-        likelihood, return_inverse=True, return_counts=True)
-    last = np.cumsum(count)
-    mean = (last - (count - 1) / 2)[rank.reshape(-1)]
     n = int(ours.sum())
-    below = mean[ours].sum() - n * (n + 1) / 2
+    below = mean_ranks(likelihood)[ours].sum() - n * (n + 1) / 2
     return float(1 - below / (n * (len(ours) - n)))
 
 

@@ -4,8 +4,6 @@ Shape letters: N samples.
 """
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ import numpy as np
 from ...messages import counted
 from ...table import LikelihoodTable
 from ...tags import Tags
-from ...whole_file import whole_file
+from ...whole_file import write_csv
 from .near_duplicates import index_of
 from .overlap import TrainingRows
 
@@ -94,13 +92,8 @@ def save_suspects(path: str | Path, found: Sequence[Suspect]) -> None:
     Raises:
         OSError: If it cannot be written there.
     """
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
-    writer.writerow(_COLUMNS)
-    writer.writerows(
-        (*[*asdict(s).values()][:-1], f'{s.share:.3g}') for s in found)
-    with whole_file(path, parents=True) as f:
-        f.write(text.getvalue().encode())
+    write_csv(path, _COLUMNS, (
+        (*[*asdict(s).values()][:-1], f'{s.share:.3g}') for s in found))
 
 
 def suspects_line(found: Sequence[Suspect], path: str | Path) -> str:
