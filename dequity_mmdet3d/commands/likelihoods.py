@@ -106,7 +106,7 @@ def groups_of(samples, args):
 def tags_of(samples, args):
     """What is known of the samples; None if nothing."""
     from ..likelihood.samples.nuscenes_tags import nuscenes_tags
-    from ..tags import read_tags
+    from ..tag_file import read_tags
     if args.tags not in (None, 'none', 'auto'):
         return read_tags(args.tags)
     found = None

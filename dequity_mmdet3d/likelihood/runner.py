@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from ..messages import counted
 from ..processes import Alone
 from ..table_file import check_writable
+from ..tag_file import check_place
 from .beside import (
     bad_images_path,
     embeddings_folder,
@@ -28,7 +29,7 @@ from .choices import (
     KINDS,
     SHARD_SIZE,
 )
-from .write_table import forget, nothing, place_of, write_table
+from .write_table import forget_earlier, nothing, place_of, write_table
 
 
 @dataclass(frozen=True)
@@ -113,6 +114,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
         say(note)
     if team.rank == 0:
         check_writable(out)  # before the long work, not after it
+        check_place(out, tags)
         forget_bad_images(out)
     if embeddings is not None:
         embedded = embed_given(samples, embeddings)
@@ -176,14 +178,14 @@ def _fit(embedded, out, clustering, kind, groups, tags, by, say):
     from .estimation.advice import diagnosis_lines
     from .estimation.make_table import make_table
     made = make_table(embedded, clustering, kind, groups)
-    forget(modes_path(out), rows_path(out))  # of an earlier table
+    forget_earlier(out)
     if made.fitted is not None:
         made.fitted.save(modes_path(out))
     if made.rows is not None:
         made.rows.save(rows_path(out))
     table, lines = _tagged(made.table, out, tags, by, made.rows)
     return write_table(
-        table, out, [*diagnosis_lines(table.metadata), *lines], say)
+        table, out, [*diagnosis_lines(table.metadata), *lines], say, tags)
 
 
 def _apply(embedded, out, fitted, source, tags, by, say):
@@ -193,10 +195,10 @@ def _apply(embedded, out, fitted, source, tags, by, say):
     from .estimation.overlap import TrainingRows, find_overlap
     of = LikelihoodTable.load(source)
     seen, overlap = TrainingRows.load(source, of), None
-    forget(pairs_path(out))  # of an earlier table
     if seen is not None:
         overlap = find_overlap(embedded, fitted, seen, of.sample_id.tolist())
     table = apply_table(embedded, fitted, overlap)
+    forget_earlier(out)
     lines = [applied_line(table, of, source)]
     if overlap is None:
         lines.append(f'near duplicates of training samples are not known: '
@@ -207,16 +209,15 @@ def _apply(embedded, out, fitted, source, tags, by, say):
             overlap.save(pairs_path(out))
         lines.append(overlap.line(pairs_path(out)))
     table, more = _tagged(table, out, tags, by)
-    return write_table(table, out, lines + more, say)
+    return write_table(table, out, lines + more, say, tags)
 
 
 def _tagged(table, out, tags, by, rows=None):
     """The table beside tags, and what to say of it."""
     from .estimation import tag_agreement, tag_suspects
-    path = suspects_path(out)
-    forget(path)  # of an earlier table
     if tags is None:
         return table, []
+    path = suspects_path(out)
     table, lines, found = tag_agreement.with_tags(table, tags, by, rows)
     if found is not None:
         lines.append(tag_suspects.suspects_line(found, path))

@@ -5,7 +5,7 @@ import pytest
 from dequity_mmdet3d.likelihood.conversions import table_by_tags
 from dequity_mmdet3d.likelihood.samples.sources import samples_from_embeddings
 from dequity_mmdet3d.table import LikelihoodTable
-from dequity_mmdet3d.tags import read_tags
+from dequity_mmdet3d.tag_file import read_tags, tags_beside
 
 from .helpers import compute_likelihoods
 
@@ -55,12 +55,17 @@ def test_another_method_is_compared(here):
 
 def test_an_earlier_table_is_gone(here):
     samples, _ = samples_from_embeddings(here / 'e.npy')
-    for name in ('t.modes.npz', 't.rows.npz'):
+    for name in ('t.modes.npz', 't.rows.npz', 't.suspect_tags.csv',
+                 't.near_duplicates.csv', 't.bad_images.txt'):
         (here / name).write_bytes(b'')
     tags = read_tags(here / 'tags.csv')
-    table_by_tags(samples, tags, here / 't.parquet')
+    table_by_tags(samples, tags, here / 't.parquet', ['weather'])
     assert sorted(p.name for p in here.iterdir()) == [
-        'e.npy', 't.parquet', 'tags.csv']
+        'e.npy', 't.parquet', 't.tags.parquet', 'tags.csv']
+    # all tags, also those that the table is not made of
+    assert tags_beside(here / 't.parquet').columns == {
+        'weather': ('sun', 'sun', 'fog', 'sun'),
+        'road': ('city', 'city', 'city', 'rural')}
     with pytest.raises(ValueError, match='give out'):
         table_by_tags(samples, tags)
 

@@ -14,7 +14,8 @@ import numpy as np
 from dequity_mmdet3d.figures import stratum_name
 from dequity_mmdet3d.messages import first_five
 from dequity_mmdet3d.strata import BOUNDS, STRATA, check_bounds, strata_of
-from dequity_mmdet3d.tags import Tags, read_tags
+from dequity_mmdet3d.tag_file import read_tags
+from dequity_mmdet3d.tags import Tags
 
 from .strata import Strata
 
@@ -47,7 +48,7 @@ class Parts:
         by (str | Sequence[str], optional): Any of 'likelihood', 'class
             frequency' and columns of ``tags``. Defaults to 'likelihood'
             where there is a table, and to all tags that there are.
-        tags (str, optional): Tag file; see :mod:`dequity_mmdet3d.tags`.
+        tags (str, optional): Tag file; see :mod:`dequity_mmdet3d.tag_file`.
 
     Raises:
         FileNotFoundError: If a file is not there.
