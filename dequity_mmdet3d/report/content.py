@@ -128,7 +128,9 @@ def links(paths, page):
 def stability(metadata):
     """list[str]: The diagnosis of a table's estimate, for people."""
     from dequity_mmdet3d.likelihood.estimation.advice import diagnosis_lines
-    from dequity_mmdet3d.likelihood.estimation.tag_agreement import agreement_lines
+    from dequity_mmdet3d.likelihood.estimation.tag_agreement import (
+        agreement_lines,
+    )
     try:
         return diagnosis_lines(metadata) + agreement_lines(metadata)
     except (KeyError, TypeError):

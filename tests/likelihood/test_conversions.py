@@ -47,6 +47,17 @@ def test_another_method_is_compared(here):
     assert not (here / 't.suspect_tags.csv').exists()
     table = LikelihoodTable.load(here / 't.parquet')
     assert set(table.metadata['tags']['agreement']) == {'weather', 'road'}
+    # as beside the table, without a second naming
+    (here / 'tags.csv').rename(here / 'moved.csv')
+    done = compute_likelihoods(
+        '--embeddings', 'e.npy', '--method', 'tags', '--tags', 'auto', '--by',
+        'weather', '--out', 't.parquet', cwd=here)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert 'tags of these samples: t.tags.parquet' in done.stdout
+    (here / 'moved.csv').rename(here / 'tags.csv')
+    compute_likelihoods('--embeddings', 'e.npy', '--out', 't.parquet',
+                        cwd=here)
+    assert not (here / 't.tags.parquet').exists()
     done = compute_likelihoods(
         '--embeddings', 'e.npy', '--tags', 'tags.csv', '--apply', 't.parquet',
         '--out', 'a.parquet', cwd=here)
@@ -79,7 +90,7 @@ def test_an_earlier_table_is_gone(here):
     (['--method', 'tags', '--tags', 'tags.csv', '--by', 'street'], 1,
      "no tag 'street'"),
     (['--method', 'tags', '--tags', 'none.csv'], 1, 'does not exist'),
-    (['--tags', 'auto'], 1, "only nuScenes' own tables"),
+    (['--tags', 'auto'], 1, "neither the info file nor nuScenes'"),
     (['--tags', 'none', '--by', 'weather'], 2, '--by belongs'),
 ])
 def test_wrong_arguments(here, args, status, text):
