@@ -77,7 +77,8 @@ def run(args, team):
         clustering=ClusterSettings(args.method, args.clusters, args.seed,
                                    noise, args.count),
         kind=args.kind, apply=args.apply, groups=groups,
-        tags=tags_of(samples, args), by=by, team=team, say=say)
+        tags=tags_of(samples, args), by=by, names=args.names, team=team,
+        say=say)
 
 
 def samples_of(args):

@@ -12,6 +12,7 @@ from .choices import (
     FEATURES,
     KINDS,
     METHODS,
+    NAMES,
     NOISE,
     PRECISIONS,
     SHARD_SIZE,
@@ -155,6 +156,13 @@ def parse_args(argv=None):
         '--by',
         metavar='TAG,TAG',
         help='with --tags: which of them (default: all)')
+    estimate.add_argument(
+        '--names',
+        metavar='auto|none|FILE',
+        default=NAMES[0],
+        help='texts to name clusters by, one a line, with an encoder of '
+        'open_clip (default: auto, a list for driving, where there are no '
+        'tags to name them by)')
     estimate.add_argument(
         '--clusters',
         type=int,

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from dequity_mmdet3d.likelihood.estimation.text_names import names_of
 from dequity_mmdet3d.messages import first_five
 
 from .tags import UNTOLD, tag_data
@@ -39,6 +40,7 @@ def chart_data(table, catalog, rows, xy, eta, gamma, tags=()):
         into 'p'), 'cluster', 'xy' and 'objects' by class. 'tenths' and
         'deviation': see :class:`.Diagnosis`; None where they are not known.
         'tags': see :func:`.tags.tag_data`, for the clusters and the rest.
+        'names': of clusters, see :func:`.text_names.names_of`.
     """
     likelihood = table.likelihood
     if len(np.unique(likelihood)) > _DISTINCT:
@@ -63,6 +65,7 @@ def chart_data(table, catalog, rows, xy, eta, gamma, tags=()):
         clusters=_clusters(table),
         tags=tag_data(tags, rows, groups + [left] * bool(left.any())),
         untold=UNTOLD,
+        names=names_of(table.metadata),
         tenths=diagnosis.get('tenths'),
         deviation=diagnosis.get('deviation'),
         id=table.sample_id[rows].tolist(),

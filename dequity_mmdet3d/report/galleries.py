@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dequity_mmdet3d.likelihood.estimation.text_names import names_of
+
 from .tags import Shares, composition
 
 MAX_CLUSTERS, MAX_IMAGES = 8, 8
@@ -96,12 +98,9 @@ def _of_cluster(table, rows, vectors, tags):
 
 
 def _name(metadata, cluster):
-    """': rain 93%', from tags; '' where there are none."""
-    try:
-        name = metadata['tags']['clusters'][cluster]
-    except (KeyError, IndexError, TypeError):
-        return ''
-    return f': {name}' if isinstance(name, str) and name else ''
+    """': rain 93%', from tags or texts; '' where there are none."""
+    name = next(iter(names_of(metadata)[cluster:cluster + 1]), '')
+    return f': {name}' if name else ''
 
 
 def _gallery(title, table, own, rows, tags, n=MAX_IMAGES):

@@ -244,7 +244,8 @@ function rarity(v) {
 function showFacts() {
   if (chosen === null) return;
   const facts = [['sample', data.id[chosen]],
-    ['cluster', data.cluster[chosen] < 0 ? 'none' : data.cluster[chosen]],
+    ['cluster', data.cluster[chosen] < 0 ? 'none' : data.cluster[chosen] +
+      (data.names[data.cluster[chosen]] ? `: ${data.names[data.cluster[chosen]]}` : '')],
     ...data.tags.map((tag) => [tag.name, tag.values[tag.code[chosen]]]),
     ['likelihood', small(likelihoodOf(chosen))],
     ['weight', small(weight(likelihoodOf(chosen)))],
