@@ -113,7 +113,7 @@ def write_tags(path: str | Path, tags: Tags) -> None:
         pq.write_table(table, file)
 
 
-def _is_users(path):
+def _is_users(path: str) -> bool:
     """Whether there is a file that was not written here."""
     if not os.path.isfile(path):
         return False
@@ -125,7 +125,7 @@ def _is_users(path):
         return True
 
 
-def _same(one, other):
+def _same(one: str, other: str) -> bool:
     return os.path.exists(one) and os.path.samefile(one, other)
 
 

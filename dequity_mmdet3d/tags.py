@@ -120,12 +120,12 @@ class Tags:
                 f'unknown samples, {first_five(unknown)}; take them out, or '
                 'correct the ids')
 
-    def _not_among(self, ids):
+    def _not_among(self, ids: Iterable[str]) -> list[str]:
         known = set(ids)
         return [i for i in self.ids
                 if i not in known and _number(i) not in known]
 
-    def _rows_of(self, ids):
+    def _rows_of(self, ids: Iterable[str]) -> list[int]:
         """Rows, -1 for an id that has none."""
         return [self._rows.get(i, self._numbers.get(i, -1)) for i in ids]
 

@@ -123,9 +123,8 @@ def tag_data(tags: Sequence[TagCodes], rows: np.ndarray,
         'n' (V) samples with each, of all N; 'clusters', for each group (V)
         samples.
     """
-    everyone = np.ones(len(tags[0].codes), dtype=bool) if tags else None
     return [dict(name=tag.name, values=tag.values,
                  code=tag.codes[rows].tolist(),
-                 n=tag.count(everyone).tolist(),
+                 n=tag.count(np.ones(len(tag.codes), dtype=bool)).tolist(),
                  clusters=[tag.count(own).tolist() for own in groups])
             for tag in tags]
