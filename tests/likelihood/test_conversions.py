@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from dequity_mmdet3d.likelihood.conversions import table_by_tags
+from dequity_mmdet3d.likelihood.estimation.text_names import names_of
 from dequity_mmdet3d.likelihood.samples.sources import samples_from_embeddings
 from dequity_mmdet3d.table import LikelihoodTable
 from dequity_mmdet3d.tag_file import read_tags, tags_beside
@@ -28,6 +29,7 @@ def test_by_the_command(here):
     assert (done.returncode, done.stderr) == (0, '')
     table = LikelihoodTable.load(here / 't.parquet')
     assert table.likelihood.tolist() == [1, 1, 1 / 3, 1]
+    assert names_of(table.metadata) == ['sun', 'fog']
     lines = done.stdout.splitlines()
     assert lines[0] == '2 clusters of 4 samples; the largest holds 75.0%'
     assert 'rarest combinations: fog (1 sample, 0.333)' in done.stdout

@@ -287,10 +287,14 @@ def test_clusters_are_named_by_texts(open_clip, checkpoint, tmp_path,
     samples = samples_from_folder(tmp_path / 'images')
     table = compute_likelihoods(
         samples, out, encoding=encoding, names=tmp_path / 'prompts.txt',
-        clustering=ClusterSettings('kmeans', 2), say=said.append)
+        clustering=ClusterSettings('modes'), say=said.append)
     assert table.cluster_id.tolist() == group  # the larger is the first
     assert table.metadata['names'] == dict(source='prompts.txt',
                                            clusters=texts)
+    # whose clusters are those of other samples, too
+    applied = compute_likelihoods(samples, tmp_path / 'a.parquet',
+                                  encoding=encoding, apply=out)
+    assert applied.metadata['names'] == table.metadata['names']
     assert ('clusters by text (prompts.txt): 0 a road in the rain, 1 a '
             'street at night') in said
 
