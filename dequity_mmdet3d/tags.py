@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from .bounds import read_parquet
 from .messages import first_five
 from .sample_ids import check_ids
 
@@ -180,15 +181,11 @@ def _read_csv(path: Path) -> tuple[list[str], Sequence[Sequence[str]]]:
 
 
 def _read_parquet(path: Path) -> tuple[list[str], Sequence[Sequence[str]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
     try:
-        with open(path, 'rb') as file:
-            # in this thread: see table_file.py
-            table = pq.ParquetFile(file).read(use_threads=False)
-    except (pa.ArrowException, OSError) as e:
-        raise ValueError(f'{path} cannot be read as a Parquet file '
-                         f'({str(e).splitlines()[0]}); write it again') from e
+        table = read_parquet(path)
+    except ValueError as e:
+        raise ValueError(f'{path} cannot be read as a Parquet file ({e}); '
+                         'write it again') from e
     names = list(table.schema.names)
     columns = []
     for name, column in zip(names, table.columns):

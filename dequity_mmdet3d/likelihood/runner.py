@@ -109,7 +109,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     by = [] if tags is None else list(by or tags.columns)
     for tag in by:
         tags.values(tag, samples.ids)  # before the long work, not after it
-    for note in samples.notes:
+    for note in [*samples.notes, *samples.outside]:
         say(note)
     if team.rank == 0:
         check_writable(out)  # before the long work, not after it

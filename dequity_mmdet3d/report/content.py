@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from dequity_mmdet3d.json_files import NUMBER, is_of
 from dequity_mmdet3d.messages import first_five
 
 _CLUSTERS_IN_CHART = 20
@@ -16,6 +17,7 @@ _CLUSTERS_IN_CHART = 20
 _DISTINCT = 20_000
 _PARTS = 64  # numbers that stand for the likelihoods of a cluster
 _BAD_SHOWN = 50
+_LONG = 10_000  # characters of a fact
 
 
 def chart_data(table, catalog, rows, xy, eta, gamma):
@@ -41,9 +43,7 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
         likelihood = _four_digits(likelihood)
     p, value, n = np.unique(
         likelihood, return_inverse=True, return_counts=True)
-    diagnosis = table.metadata.get('diagnosis')
-    if not isinstance(diagnosis, dict):
-        diagnosis = {}
+    tenths, deviation = _moved(table.metadata.get('diagnosis'))
     value = value.reshape(-1)
     return dict(
         eta=eta,
@@ -55,14 +55,32 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
             for name, counts in catalog.objects.items()
         },
         clusters=_clusters(table),
-        tenths=diagnosis.get('tenths'),
-        deviation=diagnosis.get('deviation'),
+        tenths=tenths,
+        deviation=deviation,
         id=table.sample_id[rows].tolist(),
         value=value[rows].tolist(),
         cluster=table.cluster_id[rows].tolist(),
         xy=None if xy is None else np.round(xy, 4).tolist(),
         objects={name: counts[rows].tolist()
                  for name, counts in catalog.objects.items()})
+
+
+def _moved(diagnosis):
+    """'tenths' and 'deviation' of a diagnosis, None twice where these are not
+    numbers that the page can reckon with.
+    """
+    found = [diagnosis.get(name) if isinstance(diagnosis, dict) else None
+             for name in ('tenths', 'deviation')]
+    fine = all(isinstance(part, list) and part and all(
+        is_of(x, NUMBER) and 0 <= x <= 1 for x in part) for part in found)
+    return found if fine and len(found[0]) == len(found[1]) else (None, None)
+
+
+def skipped(metadata):
+    """list[str]: Ids of samples without a usable image."""
+    found = metadata.get('skipped')
+    return [i for i in found if isinstance(i, str)] if isinstance(
+        found, list) else []
 
 
 def _clusters(table):
@@ -102,6 +120,11 @@ def _four_digits(p):
     return np.minimum(np.round(p * unit) / unit, 1.0)
 
 
+def _short(value):
+    text = str(value)
+    return text if len(text) <= _LONG else f'{text[:_LONG]} ...'
+
+
 def links(paths, page):
     """Where a browser finds files, seen from the page.
 
@@ -110,18 +133,20 @@ def links(paths, page):
         page (Path): Folder of the page.
 
     Returns:
-        list[str]: Relative URLs; absolute ones where there is no way, as on
-        another drive.
+        list[str]: Relative URLs, which begin with ``./`` or ``../`` so that
+        no name is taken for a scheme, as ``javascript:``; absolute ones
+        where there is no way, as on another drive.
     """
     page = os.path.abspath(page)
     found = []
     for path in paths:
         try:
-            url = os.path.relpath(path, page).replace(os.sep, '/')
+            start, name = './', os.path.relpath(path, page)
         except ValueError:
-            url = 'file:///' + os.path.abspath(path).replace(os.sep, '/')
+            start, name = 'file:///', os.path.abspath(path)
         # a name that is no UTF-8 is quoted by its own bytes
-        found.append(quote(os.fsencode(url), safe='/:'))
+        url = quote(os.fsencode(name.replace(os.sep, '/')), safe='/')
+        found.append(url if url.startswith('../') else start + url)
     return found
 
 
@@ -131,7 +156,9 @@ def stability(metadata):
     from dequity_mmdet3d.likelihood.estimation.tag_agreement import tag_lines
     try:
         return diagnosis_lines(metadata) + tag_lines(metadata)
-    except (KeyError, TypeError):
+    except (ArithmeticError, AttributeError, LookupError, TypeError,
+            ValueError, StopIteration):
+        # anybody's metadata may be anything
         return ['This table has no diagnosis: only '
                 'dequity likelihoods makes one, where it clusters.']
 
@@ -174,7 +201,7 @@ def provenance(metadata):
         elif isinstance(value, list) and len(value) > 5:
             lines.append((name, first_five(value)))
         elif name.partition('.')[0] != 'diagnosis':
-            lines.append((name, str(value)))
+            lines.append((name, _short(value)))
 
     walk('', metadata)
     return lines

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .content import skipped
+
 MAX_CLUSTERS, MAX_IMAGES = 8, 8
 
 
@@ -57,8 +59,7 @@ def galleries(table, rows, vectors=None):
         [_of_cluster(table, rows[labels == c], vectors) for c in some]
         for some in (clusters[:half], common))
     # a sample that nobody has seen is not rare
-    seen = np.isin(table.sample_id, table.metadata.get('skipped', []),
-                   invert=True)
+    seen = np.isin(table.sample_id, skipped(table.metadata), invert=True)
     alone = rows[(labels < 0) & seen[rows]]
     if len(alone):
         rare.insert(0, _gallery('Without a cluster', table, (

@@ -267,6 +267,12 @@ def test_links(tmp_path):
     page = tmp_path / 'page'
     assert content.links([str(tmp_path / 'im ages/a#b.png')], page) == [
         '../im%20ages/a%23b.png']
+    # in the folder of the page no name is a scheme
+    assert content.links([
+        str(page / 'javascript:alert(1)?a.png'), str(page / 'http:/h/b.png'),
+        str(page / '..c.png'), str(page / 'd.png')], page) == [
+            './javascript%3Aalert%281%29%3Fa.png', './http%3A/h/b.png',
+            './..c.png', './d.png']
 
 
 def test_bad_images_and_provenance(small):

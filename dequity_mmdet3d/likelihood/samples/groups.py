@@ -13,6 +13,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...bounds import read_parquet
 from ...messages import first_five
 
 # What names the sequence of an entry of an info file; the first that it has.
@@ -207,12 +208,9 @@ def _columns(path):
 
 
 def _parquet(path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
     try:
-        # in one thread, as likelihood tables are
-        return pq.ParquetFile(path).read(use_threads=False)
-    except pa.ArrowException as e:
+        return read_parquet(path)
+    except ValueError as e:
         raise _unreadable(path, e) from e
 
 

@@ -13,8 +13,14 @@ import numpy as np
 from ...messages import counted, first_five
 from ...provenance import Provenance
 from ...sample_ids import check_ids
+from .image_folders import outside_notes
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
+# Images, too, but not taken from a folder: that is said, and not passed over.
+OTHER_SUFFIXES = (
+    '.apng', '.avif', '.cr2', '.dds', '.dib', '.dng', '.eps', '.exr', '.gif',
+    '.heic', '.heif', '.jfif', '.jp2', '.jpe', '.jxl', '.mpo', '.nef', '.pbm',
+    '.pcx', '.pgm', '.pnm', '.ppm', '.raw', '.svg', '.tga')
 
 
 @dataclass(frozen=True)
@@ -33,6 +39,8 @@ class Samples:
         groups (list[str | None], optional): The drive of each that an info
             file tells; None for one that it does not.
         data_root (str, optional): Of the config's first data set.
+        outside (list[str]): Notes on images that lie elsewhere than the data
+            set, see :func:`.image_folders.outside_notes`.
     """
     ids: list[str]
     images: list[tuple[str, ...]]
@@ -42,6 +50,7 @@ class Samples:
     cameras: list[tuple[str, ...]] | None = None
     groups: list[str | None] | None = None
     data_root: str | None = None
+    outside: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         check_ids(self.ids)  # now, not after hours of encoding
@@ -63,6 +72,7 @@ def samples_from_folder(folder):
 
     Returns:
         Samples: Ids are the POSIX paths relative to the folder, sorted.
+        Its notes count links to folders and images of ``OTHER_SUFFIXES``.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -79,25 +89,39 @@ def samples_from_folder(folder):
         # os.walk would leave an unreadable folder out without a word
         raise error
 
-    ids, links = [], []
+    ids, links, others = [], [], []
     for where, inner, names in os.walk(folder, onerror=fail):
         here = Path(where)
         ids += [(here / name).relative_to(folder).as_posix()
                 for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+        others += [(here / name).relative_to(folder).as_posix()
+                   for name in names if name.lower().endswith(OTHER_SUFFIXES)]
         links += [(here / name).relative_to(folder).as_posix()
                   for name in inner if (here / name).is_symlink()]
     ids.sort()
     if not ids:
         raise ValueError(f'{folder} must hold images of the kinds '
-                         f'{", ".join(IMAGE_SUFFIXES)}, but holds none; '
-                         'correct the path')
-    return Samples(
-        ids, [(str(folder / i), ) for i in ids],
-        Provenance('images', 'relative_path'),
-        notes=[counted(len(links), 'link to a folder is',
-                       'links to folders are') +
-               f' not followed: {first_five(sorted(links))}']
-        if links else [])
+                         f'{", ".join(IMAGE_SUFFIXES)}, but holds none'
+                         f'{_untaken(others)}; correct the path')
+    images = [(str(folder / i), ) for i in ids]
+    notes = []
+    if links:
+        notes.append(counted(len(links), 'link to a folder is',
+                             'links to folders are') +
+                     f' not followed: {first_five(sorted(links))}')
+    if others:
+        notes.append(f'only {", ".join(IMAGE_SUFFIXES)} are taken' +
+                     _untaken(others))
+    return Samples(ids, images, Provenance('images', 'relative_path'),
+                   notes=notes, outside=outside_notes(images, folder))
+
+
+def _untaken(others):
+    """What else looks like an image; '' for nothing."""
+    return '' if not others else ', and ' + counted(
+        len(others), 'image', 'images') + (
+            f' of other kinds left out: {first_five(sorted(others))} '
+            '(convert them)')
 
 
 def samples_from_embeddings(path, ids_path=None):
