@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import tokenize
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -91,7 +92,8 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
                     _array(archive, member, np.lib.format)
                     for member in archive.infolist()}
     except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError,
-            OverflowError, RuntimeError, SyntaxError, TypeError) as e:
+            OverflowError, RuntimeError, SyntaxError, TypeError,
+            tokenize.TokenError) as e:
         # what zipfile and numpy raise about damage
         raise ValueError(f'no archive of arrays ({e})') from e
 
@@ -156,9 +158,13 @@ def read_parquet(path: str | Path, columns: Sequence[str] | None = None,
             # In this thread: one of Arrow's would let go of Python's file
             # after the call, and a process that ends meanwhile aborts.
             table = file.read(columns=names, use_threads=False)
-            return pa.table([_plain(table.column(n), n, schema.field(n).type)
-                             for n in names], schema=schema.empty_table(
-                                 ).select(names).schema)
+            table = pa.table(
+                [_plain(table.column(n), n, schema.field(n).type)
+                 for n in names],
+                schema=pa.schema([schema.field(n) for n in names],
+                                 schema.metadata))
+            table.validate(full=True)  # that text is UTF-8
+            return table
     except (pa.ArrowException, OSError, OverflowError, UnicodeDecodeError
             ) as e:
         # a damaged page is an OSError for pyarrow

@@ -78,10 +78,14 @@ def fields_of(data: Any, kinds: Kinds) -> dict:
 
 
 def is_of(value: Any, kind: type | tuple[type, ...]) -> bool:
-    """As isinstance, but a bool is no number unless it is named."""
+    """As isinstance, but a bool is no number unless it is named, nor is an
+    integer of 64 bits and more, which is no float and no index.
+    """
     some = kind if isinstance(kind, tuple) else (kind, )
-    return isinstance(value, some) and (
-        not isinstance(value, bool) or bool in some)
+    if isinstance(value, bool):
+        return bool in some
+    return isinstance(value, some) and not (
+        isinstance(value, int) and abs(value) >= 2**63)
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

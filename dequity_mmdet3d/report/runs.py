@@ -156,7 +156,4 @@ def _add_curves(curves, arm, run, lines):
 
 
 def _is_number(value):
-    try:
-        return is_of(value, NUMBER) and math.isfinite(value)
-    except OverflowError:  # an int that is no float
-        return False
+    return is_of(value, NUMBER) and math.isfinite(value)

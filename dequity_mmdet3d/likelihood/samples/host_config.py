@@ -169,19 +169,35 @@ def object_counts(path, cfg_options=None, split='train'):
     counts = {}
     for base in _bases_of_split(path, cfg_options, split)[0]:
         infos, metainfo, _ = _training_infos(base, path)
-        trained = (base.get('metainfo') or {}).get('classes')
-        names = {
-            label: name
-            for name, label in (metainfo.get('categories') or {}).items()
-            if not trained or name in trained
-        }
-        for info in infos:
-            found = counts[sample_id_of(info, _points_folder(base))] = {}
-            for instance in info.get('instances') or ():
-                label = instance.get('bbox_label_3d',
-                                     instance.get('bbox_label', -1))
-                if label >= 0 and label in names:
-                    found[names[label]] = found.get(names[label], 0) + 1
+        counts.update(counts_of(infos, metainfo, base))
+    return counts
+
+
+def counts_of(infos, metainfo, base):
+    """As :func:`object_counts`, of the entries of one info file.
+
+    Args:
+        infos (list[dict]): Entries of ``data_list``.
+        metainfo (dict): With them.
+        base (dict): The dataset's config.
+
+    Returns:
+        dict[str, dict[str, int]]: By sample id and class name.
+    """
+    trained = (base.get('metainfo') or {}).get('classes')
+    names = {
+        label: name
+        for name, label in (metainfo.get('categories') or {}).items()
+        if not trained or name in trained
+    }
+    counts = {}
+    for info in infos:
+        found = counts[sample_id_of(info, _points_folder(base))] = {}
+        for instance in info.get('instances') or ():
+            label = instance.get('bbox_label_3d',
+                                 instance.get('bbox_label', -1))
+            if label >= 0 and label in names:
+                found[names[label]] = found.get(names[label], 0) + 1
     return counts
 
 

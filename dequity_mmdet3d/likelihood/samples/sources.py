@@ -5,6 +5,7 @@ The third source, MMDetection3D's config file, is in :mod:`.host_config`.
 Shape letters: N samples, D embedding size.
 """
 import os
+import tokenize
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -142,17 +143,21 @@ def samples_from_embeddings(path, ids_path=None):
             ids are not N, unique and not empty.
     """
     _check_file(path, 'the embeddings')
+    with open(path, 'rb') as f:
+        if f.read(2) == b'PK':
+            raise ValueError(f'{path} must hold one array of shape (N, D), '
+                             'but holds an .npz archive')
     try:
         embeddings = np.load(path, mmap_mode='r', allow_pickle=False)
-    except (ValueError, EOFError, OSError) as e:
+    except (ValueError, EOFError, OSError, OverflowError, SyntaxError,
+            TypeError, tokenize.TokenError) as e:
+        # what numpy raises about headers
         raise ValueError(
             f'{path} must be a .npy file of (N, D) numbers, but cannot be '
             f'read as one ({e}); write it with numpy.save') from e
-    if not isinstance(embeddings, np.ndarray) or embeddings.ndim != 2:
-        came = (f'an array of shape {embeddings.shape}' if isinstance(
-            embeddings, np.ndarray) else 'an .npz archive')
+    if embeddings.ndim != 2:
         raise ValueError(f'{path} must hold one array of shape (N, D), but '
-                         f'holds {came}')
+                         f'holds one of shape {embeddings.shape}')
     n = len(embeddings)
     if ids_path is None:
         ids, id_type = [str(i) for i in range(n)], 'row'

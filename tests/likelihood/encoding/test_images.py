@@ -95,7 +95,7 @@ def test_what_is_no_image(tmp_path):
     with pytest.raises(ImageError, match='that is a folder'):
         load_rgb(tmp_path)
     (tmp_path / 'a.png').write_text('hello')
-    with pytest.raises(ImageError, match='not an image of the formats PNG, JPEG'):
+    with pytest.raises(ImageError, match='not an image of the formats'):
         load_rgb(tmp_path / 'a.png')
 
 
