@@ -253,6 +253,45 @@ def embeddings(folder):
     return 'e.npy', write, read
 
 
+def shards(folder):
+    """The one beside a table; its array, its record, and who made it."""
+    from dequity_mmdet3d.likelihood.embeddings.lookup import stored_embeddings
+    from dequity_mmdet3d.likelihood.embeddings.names import names_digest
+    from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
+    names = [str(folder / f'{i}.png') for i in range(4)]
+    identity = dict(encoder='x', dim=3, weights_sha256='a', dtype='float32',
+                    shard_size=4, images=4, images_sha256=names_digest(names),
+                    features='stages')
+    with ShardStore(folder / 't.embeddings', 'float32', 4).open(
+            identity, names) as found:
+        found.write(0, np.eye(4, 3), [(2, 'cut off')], 'stamp')
+    [shard] = folder.glob('t.embeddings/*/000000.npy')
+    said = shard.with_name('identity.json')
+    raw = shard.read_bytes()
+    array, record = raw[:raw.rindex(b'\x93NUMPY')], json.loads(
+        raw[raw.rindex(b'{"crc32'):])
+
+    def write(rng, path):
+        shard.write_bytes(raw)
+        said.write_text(json.dumps(identity))
+        kind = rng.randrange(3)
+        if kind == 0:
+            said.write_bytes(mutations.text(rng, identity))
+        elif kind == 1:
+            shard.write_bytes(mutations.damaged(rng, raw))
+        else:
+            end = io.BytesIO()
+            np.save(end, np.frombuffer(mutations.text(rng, record), np.uint8))
+            shard.write_bytes(array + end.getvalue())
+
+    def read(path):
+        vectors, usable = stored_embeddings(path, dict(encoder=dict(
+            weights_sha256='a', features='stages')), names)
+        assert vectors.shape == (4, 3) and usable.shape == (4, )
+
+    return 't.parquet', write, read
+
+
 def runs(folder):
     from dequity_mmdet3d.compare.run_folder import Comparison, read_evaluation
     from dequity_mmdet3d.compare.summary import write_table
@@ -359,4 +398,4 @@ def checkpoint(folder):
 
 
 READERS = [table, tags, tags_csv, groups, info_json, info_pickle,
-           cluster_info, modes, embeddings, runs, images, checkpoint]
+           cluster_info, modes, embeddings, shards, runs, images, checkpoint]

@@ -29,8 +29,8 @@ def check_infos(infos, metainfo):
         bad = [row for row, info in enumerate(infos) if not fits(info)]
         if bad:
             raise ValueError(
-                f'{counted(len(bad), "entry", "entries")} of its data_list '
-                f'have another {field} than MMDetection3D writes: rows '
+                f'{counted(len(bad), "entry has", "entries have")} another '
+                f'{field} in its data_list than MMDetection3D writes: rows '
                 f'{first_five(bad)}')
 
 
