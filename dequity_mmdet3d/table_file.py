@@ -10,8 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .bounds import read_parquet
 from .json_files import parse_json
+from .parquet_file import arrow, read_parquet
 from .whole_file import real_target, whole_file
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def write_table(path: str | Path, columns: dict[str, np.ndarray],
         ValueError: If the name is that of another format.
         OSError: If the file cannot be written there.
     """
-    pa, pq = _arrow()
+    pa, pq = arrow()
     _check_name(path)
     types = (pa.string(), pa.float64(), pa.int64(), pa.int64())
     text = json.dumps(dict(metadata, format_version=FORMAT_VERSION))
@@ -67,7 +67,7 @@ def check_writable(path: str | Path) -> None:
         ValueError: If the name is that of another format.
         OSError: If the file cannot be written there.
     """
-    _arrow()
+    arrow()
     _check_name(path)
     made: list[Path] = []
     try:
@@ -107,7 +107,7 @@ def read_table(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no likelihood table, or of a newer format.
     """
-    pa, _ = _arrow()
+    pa, _ = arrow()
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
@@ -117,7 +117,7 @@ def read_table(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
     seen: list[Any] = []
     wrong: ValueError | None = None
     try:
-        table = read_parquet(path, COLUMNS, seen.append)
+        table = read_parquet(path, REMAKE, COLUMNS, seen.append)
     except ValueError as e:
         wrong = e
     # what it is not says more than what is wrong inside
@@ -128,8 +128,7 @@ def read_table(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
                              f'{list(COLUMNS)} once, but has '
                              f'{seen[0].names}; {REMAKE}') from wrong
     if wrong is not None:
-        raise ValueError(f'{path} cannot be read as a Parquet file '
-                         f'({wrong}); {REMAKE}') from wrong
+        raise wrong
     types = pa.types
     rules = (('string', lambda t: types.is_string(t) or types.is_large_string(
         t)), ('double', types.is_floating), ('int64', types.is_integer),
@@ -160,17 +159,6 @@ def _metadata(path: Path, raw: dict[bytes, bytes]) -> dict:
             f'{path} has format version {version!r}, but this package reads '
             f'{FORMAT_VERSION}; upgrade dequity_mmdet3d, or {REMAKE}')
     return metadata
-
-
-def _arrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as e:
-        raise ImportError(
-            f'pyarrow, which reads and writes likelihood tables, cannot be '
-            f"imported ({e}); with numpy 1.x: pip install 'pyarrow<26'") from e
-    return pyarrow, pyarrow.parquet
 
 
 def _unwritable(path: str | Path, error: OSError) -> OSError:

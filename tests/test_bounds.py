@@ -8,8 +8,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from dequity_mmdet3d.bounds import read_arrays, read_parquet
+from dequity_mmdet3d.bounds import read_arrays
 from dequity_mmdet3d.likelihood.samples.safe_pickle import load_pickle
+from dequity_mmdet3d.parquet_file import read_parquet
 from dequity_mmdet3d.table import LikelihoodTable
 
 from .fuzz.watch import watched
@@ -56,7 +57,7 @@ def test_pages_that_grow(tmp_path):
     pq.write_table(pa.table(dict(a=['x' * 300_000_000])), path,
                    compression='zstd', use_dictionary=False)
     with pytest.raises(ValueError, match='would become 300'):
-        read_parquet(path)
+        read_parquet(path, 'again')
 
 
 def test_nothing_is_lost_of_what_is_read(tmp_path):
@@ -65,12 +66,12 @@ def test_nothing_is_lost_of_what_is_read(tmp_path):
         a=['x', None, 'ä' * 3], b=pa.array(['x', 'x', 'y'], pa.large_string()),
         c=[1, 2, None], d=pa.array(['k', 'k', 'l']).dictionary_encode()))
     pq.write_table(table, path)
-    assert read_parquet(path).equals(table)
-    assert read_parquet(path, ['c', 'a', 'no']).equals(
+    assert read_parquet(path, 'again').equals(table)
+    assert read_parquet(path, 'again', ['c', 'a', 'no']).equals(
         table.select(['c', 'a']))
     pq.write_table(pa.table(dict(a=[[1], [2, 3]])), path)
     with pytest.raises(ValueError, match="column 'a' is list"):
-        read_parquet(path)
+        read_parquet(path, 'again')
 
 
 @pytest.mark.parametrize('raw', [

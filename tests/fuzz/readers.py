@@ -65,7 +65,7 @@ def tags(folder):
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from dequity_mmdet3d.tags import read_tags
+    from dequity_mmdet3d.tag_file import read_tags
     raw = io.BytesIO()
     pq.write_table(pa.table(dict(
         sample_id=[str(i) for i in range(50)], weather=['rain', 'dry'] * 25,
@@ -79,7 +79,7 @@ def tags(folder):
 
 
 def tags_csv(folder):
-    from dequity_mmdet3d.tags import read_tags
+    from dequity_mmdet3d.tag_file import read_tags
     raw = b'sample_id,weather\n' + b''.join(
         b'%d,"ra,in"\n' % i for i in range(30))
 

@@ -14,6 +14,7 @@ import numpy as np
 from ...messages import counted, first_five
 from ...provenance import Provenance
 from ...sample_ids import check_ids
+from ...tags import Tags
 from .image_folders import outside_notes
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
@@ -42,6 +43,7 @@ class Samples:
         data_root (str, optional): Of the config's first data set.
         outside (list[str]): Notes on images that lie elsewhere than the data
             set, see :func:`.image_folders.outside_notes`.
+        tags (Tags, optional): That info files tell.
     """
     ids: list[str]
     images: list[tuple[str, ...]]
@@ -52,6 +54,7 @@ class Samples:
     groups: list[str | None] | None = None
     data_root: str | None = None
     outside: list[str] = field(default_factory=list)
+    tags: Tags | None = None
 
     def __post_init__(self) -> None:
         check_ids(self.ids)  # now, not after hours of encoding
