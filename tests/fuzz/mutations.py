@@ -14,7 +14,7 @@ ODD = [None, True, False, 0, -1, 1, 2**31, 2**63, -2**70, 10**400, 0.5, -0.0,
 def deep(rng):
     """Lists or dicts in each other."""
     found = 1
-    for _ in range(rng.choice([3, 60, 150])):
+    for _ in range(rng.choice([3, 30, 60])):
         found = [found] if rng.random() < 0.5 else {'a': found}
     return found
 

@@ -20,6 +20,7 @@ _ABOUT: Any = dict(encoder=(dict, type(None)), how=str, kind=str, n=int,
 _NUMBERS: Any = dict(bandwidth=NUMBER, floor=NUMBER, near=NUMBER,
                      level=NUMBER, slope=NUMBER, noise=NUMBER, weight=NUMBER,
                      clear=(*NUMBER, type(None)), n=int, top=NUMBER)
+_POSITIVE = ('bandwidth', 'near', 'top', 'n')
 _ENCODER: Any = dict(name=str, weights_sha256=(str, type(None)), resize=str,
                      cameras=str)
 
@@ -58,10 +59,9 @@ def about_of(raw: np.ndarray) -> tuple[dict, list, list, list | None]:
             raise ValueError("its 'soft' must be numbers of each view")
         for found in numbers:
             fields_of(found, _NUMBERS)
-            if not (found['bandwidth'] > 0 and found['top'] > 0
-                    and found['n'] > 0):
-                raise ValueError("its 'bandwidth', 'top' and 'n' must be "
-                                 'above 0')
+            if not all(0 < found[name] < np.inf for name in _POSITIVE):
+                raise ValueError(f'its {", ".join(_POSITIVE)} must be above '
+                                 '0')
     return about, views, levels, numbers
 
 

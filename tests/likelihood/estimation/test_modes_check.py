@@ -43,7 +43,8 @@ def whole(tmp_path, monkeypatch):
     (b'"kind": "relative"', b'"kind": "x"', "'kind' must be one of"),
     (b'"name": "x"', b'"name": 3', "'name' must be str, but is int"),
     (b'"encoder"', b'"decoder"', "has no 'encoder'"),
-    (b'"bandwidth": 0.5', b'"bandwidth": 0', "'bandwidth', 'top'"),
+    (b'"bandwidth": 0.5', b'"bandwidth": 0', "bandwidth, near, top, n must"),
+    (b'"near": 0.1', b'"near": 0', "bandwidth, near, top, n must"),
     (b'"levels": [2.0]', b'"levels": ["x"]', "'level' must be int or"),
 ])
 def test_each_field(whole, field, value, says):
