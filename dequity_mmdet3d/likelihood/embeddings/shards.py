@@ -207,7 +207,7 @@ class Shards(Sequence):
         digest = hashlib.sha256()
         for path in self.paths[slice(*self.span(k))]:
             try:
-                stat = os.stat(path)
+                stat = os.stat(getattr(path, 'file', path))  # of a Crop
                 line = f'{stat.st_size} {stat.st_mtime_ns};'
             except (OSError, ValueError):
                 line = 'missing;'

@@ -7,6 +7,8 @@ from stat import S_ISDIR, S_ISREG
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from .crops import Crop, load_crop
+
 # Pillow's own limit, at which it only warns. No camera comes near it.
 MAX_PIXELS = 89_478_485
 # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size for a fraction of the
@@ -30,7 +32,8 @@ def load_rgb(path, size=None):
     """Decode an image as it should be seen.
 
     Args:
-        path (str | Path): A file of one of ``FORMATS``, whatever its name;
+        path (str | Path | Crop): A file of one of ``FORMATS``, whatever its
+            name, or a part of its image;
             the first frame, if there are several. Its EXIF orientation is
             applied. 16-bit grey keeps its upper 8 bits; transparent parts
             become black.
@@ -45,6 +48,11 @@ def load_rgb(path, size=None):
         ImageError: If it is missing, damaged, larger than ``MAX_PIXELS`` or
             of a kind without a defined 8-bit meaning.
     """
+    if isinstance(path, Crop):  # its box is in pixels of the full size
+        part = load_crop(path, load_rgb)
+        if part is None:
+            raise ImageError('the box lies outside the image')
+        return part
     try:
         stat = os.stat(path)
         mode = stat.st_mode

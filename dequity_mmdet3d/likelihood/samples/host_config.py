@@ -18,7 +18,7 @@ from ...provenance import Provenance
 from ...sample_ids import id_type_of, sample_id_of
 from .coco import coco_trained
 from .groups import sequence_of_info
-from .image_folders import image_paths, outside_notes
+from .image_folders import image_paths, no_images, outside_notes
 from .info_file import read_info_file
 from .info_tags import info_tags
 from .sources import Samples
@@ -70,7 +70,8 @@ def base_datasets(dataset):
     return bases, tables
 
 
-def samples_from_config(path, cfg_options=None, split='train'):
+def samples_from_config(path, cfg_options=None, split='train',
+                        looks=True):
     """Every sample of ``train_dataloader.dataset``, with its images.
 
     Args:
@@ -78,6 +79,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
         cfg_options (Sequence[str], optional): See :func:`read_config`.
         split (str): 'train', 'val' or 'test', whose dataloader to take.
             Defaults to 'train'.
+        looks (bool): Whether images are needed; without, there are none.
 
     Returns:
         Samples: Ids by :func:`.sample_id_of`. Their
@@ -97,8 +99,8 @@ def samples_from_config(path, cfg_options=None, split='train'):
     outside = []
     for base in bases:
         infos, metainfo, ann_file = _training_infos(base, path)
-        found, seen_by, said = image_paths(infos, base.get('data_root') or '',
-                                           base.get('data_prefix'))
+        found, seen_by, said = (image_paths if looks else no_images)(
+            infos, base.get('data_root') or '', base.get('data_prefix'))
         notes += said
         if base.get('data_root'):
             outside += outside_notes(found, base['data_root'])
