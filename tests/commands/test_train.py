@@ -19,6 +19,7 @@ NEW_STYLE = ROOT / 'tests/commands/new_style/pointpillars.py'
 
 def ours(**given):
     return Namespace(**{**dict(table='t.parquet', eta=None, gamma=None,
+                               form=None, content=None, t=None, beta=None,
                                normalize=None, sampler=False), **given})
 
 

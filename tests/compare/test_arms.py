@@ -105,7 +105,7 @@ def test_nested_and_concatenated_and_full_names():
     ('cbgs:eta=1', 'has no weights to set eta of'),
     ('equity:eta', "options of an arm are eta=NUMBER.*has 'eta'"),
     ('equity:eta=x', 'options of an arm are'),
-    ('equity:beta=1', 'options of an arm are'),
+    ('equity:delta=1', 'options of an arm are'),
     ('equity:eta=-1', 'eta'),
     ('equity:gamma=nan', 'gamma'),
     ('equity:normalize=max', 'normalize'),
