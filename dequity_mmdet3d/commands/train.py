@@ -31,10 +31,10 @@ def parse_args(argv):
         MMDetection3D's tool.
     """
     parser = argparse.ArgumentParser(
-        usage='%(prog)s CONFIG [--table TABLE] [--content {' + ','.join(
-            CONTENTS) + '}] [--eta ETA] [--gamma GAMMA] [--form {' + ','.join(
-            FORMS) + '}] [--t T] [--beta BETA] [--normalize {none,mean}] '
-        "[--sampler] [MMDetection3D's flags]",
+        usage='%(prog)s CONFIG [--table TABLE] [--content CONTENT [--t T]] '
+        '[--form FORM]\n       [--eta ETA] [--gamma GAMMA] [--beta BETA] '
+        "[--normalize {none,mean}]\n       [--sampler] [MMDetection3D's "
+        'flags]',
         description=__doc__.split('\n', 1)[0],
         epilog=__doc__.split('\n\n', 1)[1] +
         f'\nConfigs of this package lie in {FOLDER}',

@@ -33,3 +33,13 @@ def first_batch(cfg, batch_size):
     loader.batch_size = batch_size
     np.random.seed(0)  # the host's augmentations draw from the global state
     return next(iter(Runner.build_dataloader(loader, seed=0)))
+
+
+def label_counts(root, classes, frames=range(4, 16)):
+    """(N, C) objects by frame and class, from KITTI's own label files."""
+    counts = []
+    for i in frames:
+        file = root / f'training/label_2/{i:06d}.txt'
+        names = [line.split()[0] for line in file.read_text().splitlines()]
+        counts.append([names.count(c) for c in classes])
+    return np.array(counts)
