@@ -11,10 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from .weight import count_weight
-
-REPEATS = ('rfs', 'irfs')
-COUNTED = ('effective', 'inverse', 'sqrt-inverse')
-CONTENTS = (*REPEATS, *COUNTED)
+from .weight_choices import CONTENTS, COUNTED, REPEATS
 
 
 def check_counts(counts: np.ndarray) -> np.ndarray:
@@ -59,7 +56,7 @@ def class_factors(counts: np.ndarray, content: str, t: float = 0.3,
 
     Args:
         counts (np.ndarray): (N, C) objects by sample and class.
-        content (str): Of :data:`CONTENTS`.
+        content (str): Of :data:`.CONTENTS`.
         t (float): In (0, 1], below which f_c a class is repeated.
         beta (float): In [0, 1), of 'effective'.
 
@@ -110,7 +107,7 @@ def check_content(content: str, t: float, beta: float, of: str = '') -> None:
     """Raise ValueError for an unknown content, or t or beta out of range.
 
     Args:
-        content (str): Of :data:`CONTENTS`.
+        content (str): Of :data:`.CONTENTS`.
         t (float): In (0, 1].
         beta (float): In [0, 1).
         of (str): Whose they are, for the message: ' of DequityDataset'.

@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from .parquet_file import arrow, read_parquet
 from .whole_file import real_target, whole_file
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def write_table(path: str | Path, columns: dict[str, np.ndarray],
         ValueError: If the name is that of another format.
         OSError: If the file cannot be written there.
     """
-    pa, pq = _arrow()
+    pa, pq = arrow()
     _check_name(path)
     types = (pa.string(), pa.float64(), pa.int64(), pa.int64())
     text = json.dumps(dict(metadata, format_version=FORMAT_VERSION))
@@ -64,7 +65,7 @@ def check_writable(path: str | Path) -> None:
         ValueError: If the name is that of another format.
         OSError: If the file cannot be written there.
     """
-    _arrow()
+    arrow()
     _check_name(path)
     made: list[Path] = []
     try:
@@ -104,22 +105,14 @@ def read_table(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no likelihood table, or of a newer format.
     """
-    pa, pq = _arrow()
+    pa, _ = arrow()
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f'likelihood table {path} does not exist (looked from '
             f'{Path.cwd()}); make it with dequity likelihoods, or '
             'correct the path')
-    try:
-        with open(path, 'rb') as f:
-            # In this thread: one of Arrow's would let go of Python's file
-            # after the call, and a process that ends meanwhile aborts.
-            table = pq.ParquetFile(f).read(use_threads=False)
-    except (pa.ArrowException, OSError) as e:
-        # a damaged page is an OSError for pyarrow
-        raise ValueError(f'{path} cannot be read as a Parquet file '
-                         f'({str(e).splitlines()[0]}); {REMAKE}') from e
+    table = read_parquet(path, REMAKE)
     metadata = _metadata(path, table.schema.metadata or {})
     if any(table.schema.names.count(c) != 1 for c in COLUMNS):
         raise ValueError(f'{path} must have each of the columns '
@@ -155,17 +148,6 @@ def _metadata(path: Path, raw: dict[bytes, bytes]) -> dict:
             f'{path} has format version {version!r}, but this package reads '
             f'{FORMAT_VERSION}; upgrade dequity_mmdet3d, or {REMAKE}')
     return metadata
-
-
-def _arrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as e:
-        raise ImportError(
-            f'pyarrow, which reads and writes likelihood tables, cannot be '
-            f"imported ({e}); with numpy 1.x: pip install 'pyarrow<26'") from e
-    return pyarrow, pyarrow.parquet
 
 
 def _unwritable(path: str | Path, error: OSError) -> OSError:

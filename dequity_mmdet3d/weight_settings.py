@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .class_content import COUNTED, REPEATS, check_content
+from .class_content import check_content
 from .weight import (
     check_eta_gamma,
     check_normalize,
@@ -21,8 +21,7 @@ from .weight import (
     dequity_weight,
     sample_weights,
 )
-
-FORMS = ('equity', *COUNTED, 'none')
+from .weight_choices import FORMS, REPEATS
 
 
 @dataclass(frozen=True)
@@ -174,7 +173,8 @@ class WeightSettings:
                              'but every weight is 0; raise eta')
         return weight / mean
 
-    def _product(self, likelihood, alike, mean, factor):
+    def _product(self, likelihood: np.ndarray, alike: float | None,
+                 mean: float, factor: np.ndarray | None) -> np.ndarray:
         look = self.look(likelihood, alike)
         look = np.where(np.isnan(look), mean, look)
         return look if factor is None else look * factor

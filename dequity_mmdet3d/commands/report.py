@@ -40,6 +40,9 @@ def parse_args(argv=None):
         '(default: its first)')
     add('--embeddings', type=Path, metavar='FILE.npy', help='(N, D) in the '
         "table's order (default: those that lie beside the table)")
+    add('--tags', metavar='none|FILE', help='CSV or Parquet file with the '
+        'column sample_id (or id) and a column for each tag (default: the '
+        'file beside the table, where there is one)')
     add('--runs', nargs='+', type=Path, default=[], metavar='DIR',
         help='--out of dequity compare, or work directories of trainings')
     add('--out', type=Path, required=True, metavar='DIR', help='a folder, '
@@ -76,9 +79,12 @@ def main(argv=None):
     from ..report.page import write_page
     from ..report.runs import read_runs
     from ..table import LikelihoodTable
+    from ..tag_file import read_tags, tags_beside
     if not args.size_mb > 0:
         raise ValueError(f'--size-mb must be above 0, but is {args.size_mb}')
     table = LikelihoodTable.load(args.table)
+    tags = (None if args.tags == 'none' else tags_beside(args.table)
+            if args.tags is None else read_tags(args.tags))
     runs = [read_runs(folder) for folder in args.runs]
     catalog = open_catalog(
         table, args.table, config=args.config, split=args.split,
@@ -92,7 +98,7 @@ def main(argv=None):
         args.out, table, args.table, catalog, runs, eta=args.eta,
         gamma=args.gamma, projection=args.map, max_samples=args.samples,
         size=args.size_mb * 1e6, seed=args.seed,
-        progress=lambda items, total: tqdm(items, 'images', total))
+        progress=lambda items, total: tqdm(items, 'images', total), tags=tags)
     bad = counts['unreadable']
     if bad:
         print('note: ' + counted(len(bad), 'image is', 'images are') +

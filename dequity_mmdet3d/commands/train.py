@@ -11,10 +11,9 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..class_content import CONTENTS
 from ..config_files import FOLDER
 from ..machine import tune_for_cpu
-from ..weight_settings import FORMS
+from ..weight_choices import CONTENTS, FORMS
 
 NUMBERS = ('eta', 'gamma', 'form', 'content', 't', 'beta')
 AGAIN = 'go on from the last checkpoint with --resume'

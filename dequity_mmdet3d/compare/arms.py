@@ -19,8 +19,8 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass, field, fields
 
-from dequity_mmdet3d.class_content import REPEATS
 from dequity_mmdet3d.config_files import type_name
+from dequity_mmdet3d.weight_choices import REPEATS
 from dequity_mmdet3d.weight_settings import WeightSettings
 from dequity_mmdet3d.weighted_config import datasets_of, hooks_of
 

@@ -8,7 +8,10 @@ from urllib.parse import quote
 
 import numpy as np
 
+from dequity_mmdet3d.likelihood.estimation.text_names import names_of
 from dequity_mmdet3d.messages import first_five
+
+from .tags import UNTOLD, tag_data
 
 _CLUSTERS_IN_CHART = 20
 # Distinct likelihoods up to which each is on the page as it is; more are
@@ -18,7 +21,7 @@ _PARTS = 64  # numbers that stand for the likelihoods of a cluster
 _BAD_SHOWN = 50
 
 
-def chart_data(table, catalog, rows, xy, eta, gamma):
+def chart_data(table, catalog, rows, xy, eta, gamma, tags=()):
     """Numbers behind the charts: all N samples count in them.
 
     Args:
@@ -27,6 +30,7 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
         rows (np.ndarray): (P,) those that are shown one by one.
         xy (np.ndarray, optional): (P, 2) in [0, 1], the map.
         eta, gamma (float): Where the sliders stand.
+        tags (Sequence[TagCodes]): Of the N samples.
 
     Returns:
         dict: JSON-able. Per distinct likelihood: 'p' (V), 'n' (V) samples,
@@ -35,6 +39,8 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
         have, and 'rest' in one. Per shown sample: 'id', 'value' (index
         into 'p'), 'cluster', 'xy' and 'objects' by class. 'tenths' and
         'deviation': see :class:`.Diagnosis`; None where they are not known.
+        'tags': see :func:`.tags.tag_data`, for the clusters and the rest.
+        'names': of clusters, see :func:`.text_names.names_of`.
     """
     likelihood = table.likelihood
     if len(np.unique(likelihood)) > _DISTINCT:
@@ -45,6 +51,8 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
     if not isinstance(diagnosis, dict):
         diagnosis = {}
     value = value.reshape(-1)
+    shown, left = _in_chart(table)
+    groups = [table.cluster_id == c for c in shown]
     return dict(
         eta=eta,
         gamma=gamma,
@@ -55,6 +63,9 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
             for name, counts in catalog.objects.items()
         },
         clusters=_clusters(table),
+        tags=tag_data(tags, rows, groups + [left] * bool(left.any())),
+        untold=UNTOLD,
+        names=names_of(table.metadata),
         tenths=diagnosis.get('tenths'),
         deviation=diagnosis.get('deviation'),
         id=table.sample_id[rows].tolist(),
@@ -65,23 +76,27 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
                  for name, counts in catalog.objects.items()})
 
 
+def _in_chart(table):
+    """The largest clusters, rarest last, and (N,) whether in none of them."""
+    ids, n = np.unique(table.cluster_id, return_counts=True)
+    ids, n = ids[ids >= 0], n[ids >= 0]
+    shown = ids[np.argsort(-n, kind='stable')[:_CLUSTERS_IN_CHART]]
+    return shown, np.isin(table.cluster_id, shown, invert=True)
+
+
 def _clusters(table):
     """The largest clusters, rarest last, and the others together."""
-    ids, n = np.unique(table.cluster_id, return_counts=True)
-    own = ids >= 0
-    singletons = int(n[~own].sum())
-    ids, n = ids[own], n[own]
-    order = np.argsort(-n, kind='stable')
-    shown, others = order[:_CLUSTERS_IN_CHART], order[_CLUSTERS_IN_CHART:]
-    left = np.isin(table.cluster_id, ids[shown], invert=True)
+    shown, left = _in_chart(table)
     parts = [_distribution(table.likelihood[table.cluster_id == c])
-             for c in ids[shown]]
+             for c in shown]
     p, count = _distribution(table.likelihood[left])
     return dict(
-        id=ids[shown].tolist(),
+        id=shown.tolist(),
         p=[p for p, _ in parts],
         n=[n for _, n in parts],
-        rest=dict(clusters=len(others), singletons=singletons, p=p, n=count))
+        rest=dict(clusters=table.n_clusters - len(shown),
+                  singletons=int((table.cluster_id < 0).sum()),
+                  p=p, n=count))
 
 
 def _distribution(likelihood):
@@ -128,9 +143,11 @@ def links(paths, page):
 def stability(metadata):
     """list[str]: The diagnosis of a table's estimate, for people."""
     from dequity_mmdet3d.likelihood.estimation.advice import diagnosis_lines
-    from dequity_mmdet3d.likelihood.estimation.tag_agreement import tag_lines
+    from dequity_mmdet3d.likelihood.estimation.tag_agreement import (
+        agreement_lines,
+    )
     try:
-        return diagnosis_lines(metadata) + tag_lines(metadata)
+        return diagnosis_lines(metadata) + agreement_lines(metadata)
     except (KeyError, TypeError):
         return ['This table has no diagnosis: only '
                 'dequity likelihoods makes one, where it clusters.']

@@ -17,6 +17,7 @@ from .coco import coco_trained
 from .groups import sequence_of_info
 from .image_folders import image_paths
 from .info_file import read_info_file
+from .info_tags import info_tags
 from .sources import Samples
 
 
@@ -88,7 +89,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
         KeyError: If a sample has no id.
     """
     bases, tables = _bases_of_split(path, cfg_options, split)
-    images, cameras, groups = {}, {}, {}
+    images, cameras, groups, entries = {}, {}, {}, {}
     id_types, names, splits, notes, again = set(), [], [], [], 0
     for base in bases:
         infos, metainfo, ann_file = _training_infos(base, path)
@@ -104,6 +105,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
             again += name in images
             cameras[name] = named
             groups[name] = sequence_of_info(info, metainfo.get('dataset'))
+            entries[name] = info
             if images.setdefault(name, where) != where:
                 raise ValueError(
                     f'{path}: sample id {name!r} stands for two samples, with '
@@ -128,7 +130,9 @@ def samples_from_config(path, cfg_options=None, split='train'):
         notes=notes,
         cameras=[cameras[name] for name in images],
         groups=[groups[name] for name in images],
-        data_root=bases[0].get('data_root') or None)
+        data_root=bases[0].get('data_root') or None,
+        tags=info_tags(' '.join(dict.fromkeys(splits)), list(entries),
+                       list(entries.values())))
 
 
 def _bases_of_split(path, cfg_options, split):

@@ -13,6 +13,7 @@ import numpy as np
 from ...messages import counted, first_five
 from ...provenance import Provenance
 from ...sample_ids import check_ids
+from ...tags import Tags
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
 
@@ -33,6 +34,7 @@ class Samples:
         groups (list[str | None], optional): The drive of each that an info
             file tells; None for one that it does not.
         data_root (str, optional): Of the config's first data set.
+        tags (Tags, optional): That info files tell.
     """
     ids: list[str]
     images: list[tuple[str, ...]]
@@ -42,6 +44,7 @@ class Samples:
     cameras: list[tuple[str, ...]] | None = None
     groups: list[str | None] | None = None
     data_root: str | None = None
+    tags: Tags | None = None
 
     def __post_init__(self) -> None:
         check_ids(self.ids)  # now, not after hours of encoding
