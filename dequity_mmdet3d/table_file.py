@@ -155,7 +155,7 @@ def read_table(
         raise ValueError(
             f'{path} should hold the {schema.title}, but holds a table of '
             f'{metadata.get("table", "samples")}; give the path of '
-            f'what {schema.make} makes')
+            f'the {schema.title}')
     if any(table.schema.names.count(c) != 1 for c in schema.columns):
         raise ValueError(f'{path} must have each of the columns '
                          f'{list(schema.columns)} once, but has '
