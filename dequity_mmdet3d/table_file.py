@@ -147,8 +147,7 @@ def read_table(
     seen: list[Any] = []
     wrong: ValueError | None = None
     try:
-        table = read_parquet(path, REMAKE, list(schema.columns),
-                             seen.append)
+        table = read_parquet(path, REMAKE, list(schema.columns), seen.append)
     except ValueError as e:
         wrong = e
     # what it is not says more than what is wrong inside
@@ -158,7 +157,7 @@ def read_table(
             raise ValueError(
                 f'{path} should hold the {schema.title}, but holds a table '
                 f'of {metadata.get("table", "samples")}; give the path of '
-                f'the {schema.title}')
+                f'the {schema.title}') from wrong
         if any(seen[0].names.count(c) != 1 for c in schema.columns):
             raise ValueError(f'{path} must have each of the columns '
                              f'{list(schema.columns)} once, but has '
