@@ -3,10 +3,12 @@ import copy
 
 import numpy as np
 import pytest
+import torch
+from mmdet3d.registry import METRICS
+from mmdet3d.structures import CameraInstance3DBoxes
 from mmengine import load
 
 from dequity_mmdet3d.figures import Figure
-from dequity_mmdet3d.object_table import ObjectTable
 from dequity_mmdet3d.plugin import DequityMetric, DequityNuScenesMetric
 from dequity_mmdet3d.plugin.evaluation import (
     cpu_rotated_iou,
@@ -17,6 +19,7 @@ from dequity_mmdet3d.plugin.evaluation.kitti_objects import evaluate_objects
 from dequity_mmdet3d.plugin.evaluation.object_strata import ObjectStrata
 from dequity_mmdet3d.plugin.evaluation.report import report_objects
 from dequity_mmdet3d.strata import STRATA
+from tests.plugin.helpers import object_rows, save_objects
 from tests.plugin.test_evaluation import CLASSES, annotations
 from tests.plugin.test_evaluation_metric import (  # noqa: F401, a fixture
     FIRST,
@@ -31,15 +34,6 @@ from tests.plugin.test_strata import (  # noqa: F401, a fixture
 
 KINDS = ['bbox', 'bev', '3d']
 NAME = 'Car_3D_{}_moderate_strict'
-
-
-def save_objects(path, rows, metadata=None):
-    """An object table of (sample id, index, class, likelihood)."""
-    ids, places, classes, p = zip(*rows)
-    n = len(rows)
-    ObjectTable(ids, np.array(places), classes, np.array(p, float),
-                np.full(n, -1), np.ones(n, int), metadata or {}).save(path)
-    return str(path)
 
 
 def cars(count):
@@ -203,19 +197,9 @@ def test_each_stratum_against_a_slow_reference(scene):
 # ---- in the metrics
 
 
-def rows_of(path, likelihood=lambda i: 1.0):
-    infos = load(path)
-    names = {n: c for c, n in infos['metainfo']['categories'].items()}
-    return [(str(info.get('token', info['sample_idx'])), i,
-             names[thing['bbox_label_3d']], likelihood(i))
-            for info in infos['data_list']
-            for i, thing in enumerate(info['instances'])
-            if thing['bbox_label_3d'] >= 0]
-
-
 def test_kitti(ann_file, tmp_path):  # noqa: F811
     """Nine objects a frame, three a class: the first of them is rare."""
-    objects = save_objects(tmp_path / 'o.parquet', rows_of(
+    objects = save_objects(tmp_path / 'o.parquet', object_rows(
         ann_file, lambda i: (.1, .5, 1)[i % 3]))
 
     def keep(row):
@@ -241,7 +225,7 @@ def test_strata_are_of_a_class(ann_file, tmp_path,  # noqa: F811
     said = []
     monkeypatch.setattr(object_strata, 'print_log',
                         lambda line, _: said.append(line))
-    rows = rows_of(ann_file, lambda i: (i + 1) / 10)
+    rows = object_rows(ann_file, lambda i: (i + 1) / 10)
     neutral = [at for at, row in enumerate(rows) if row[1] == 8]
     path = save_objects(tmp_path / 'o.parquet', rows,
                         dict(neutral=neutral))
@@ -260,7 +244,7 @@ def test_strata_are_of_a_class(ann_file, tmp_path,  # noqa: F811
 
 def test_tables_of_other_sets_are_refused_at_the_start(
         ann_file, tmp_path):  # noqa: F811
-    rows = rows_of(ann_file)
+    rows = object_rows(ann_file)
     for change, message in (
             (rows[1:], r"lacks 1 of the 135 .*\('1200', 0\).*--split val"),
             ([*rows, ('7', 0, 'Car', 1.)],
@@ -287,6 +271,41 @@ def test_tables_of_other_sets_are_refused_at_the_start(
     assert metric.objects.of('1200').tolist() == [2] * 9
 
 
+@pytest.mark.parametrize('metric', ['bbox', 'img_bbox'])
+def test_monocular_kitti(ann_file, tmp_path, metric):  # noqa: F811
+    """Boxes of the camera, and flat ones beside them."""
+    objects = save_objects(tmp_path / 'o.parquet', object_rows(
+        ann_file, lambda i: (.1, .5, 1)[i % 3]))
+    evaluator = METRICS.build(dict(
+        type='DequityKittiMetric', ann_file=ann_file, objects=objects,
+        metric=metric))
+    evaluator.dataset_meta = dict(classes=CLASSES)
+    for row, info in enumerate(load(ann_file)['data_list']):
+        things = info['instances']
+        labels = torch.tensor([t['bbox_label_3d'] for t in things])
+        scores = torch.linspace(.9, .1, len(things))
+        evaluator.process({}, [dict(
+            sample_idx=row, pred_instances=dict(
+                bboxes=torch.tensor([t['bbox'] for t in things]),
+                labels=labels, scores=scores),
+            pred_instances_3d=dict(
+                bboxes_3d=CameraInstance3DBoxes(
+                    torch.tensor([t['bbox_3d'] for t in things])),
+                labels_3d=labels, scores_3d=scores))])
+    with cpu_rotated_iou():
+        got = evaluator.evaluate(FRAMES)
+    start = 'Kitti metric/pred_instances'
+    for s in STRATA:
+        assert got[f'{start}/KITTI/object={s}/Car_easy_objects'] == FRAMES
+        assert f'{start}/KITTI/object={s}/{NAME.format("AP40")}' not in got
+        assert f'{start}/KITTI/object={s}/Car_2D_AP40_easy_strict' in got
+        flat = f'{start}_3d/KITTI/object={s}/{NAME.format("AP40")}' not in got
+        assert flat == (metric == 'img_bbox')
+        if not flat:
+            assert got[f'{start}_3d/KITTI/object={s}/' +
+                       NAME.format('recall')] == 100
+
+
 # ---- nuScenes
 
 
@@ -294,7 +313,7 @@ def test_nuscenes(nuscenes, tmp_path):  # noqa: F811
     path = nuscenes / 'nuscenes_infos_val.pkl'
     infos = load(path)
     args = dict(data_root=str(nuscenes), ann_file=str(path))
-    rows = rows_of(path)
+    rows = object_rows(path)
     got = nuscenes_values(DequityNuScenesMetric(
         **args, objects=save_objects(tmp_path / 'o.parquet', rows)), infos,
         lambda row: row > 0)
