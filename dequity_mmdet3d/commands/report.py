@@ -77,10 +77,11 @@ def _objects(table, path):
     """ObjectTable, optional: Of a path, or else beside the table."""
     from ..likelihood.beside import objects_path
     from ..object_table import ObjectTable
-    path = path or objects_path(str(table))
-    beside = path == objects_path(str(table))
-    return None if beside and not Path(path).exists(
-        ) else ObjectTable.load(path)
+    if path is None:
+        path = objects_path(str(table))
+        if not Path(path).exists():
+            return None
+    return ObjectTable.load(path)
 
 
 def _boxes(args):

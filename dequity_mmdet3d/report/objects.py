@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dequity_mmdet3d.columns import neutral_of
 from dequity_mmdet3d.likelihood.encoding.images import ImageError, load_rgb
 
 from .thumbnails import encoded, thumbnail
@@ -67,11 +68,7 @@ def rarest_objects(objects, images, boxes):
         tuple[list[ObjectClass], int]: Of the classes with the most objects,
         ``MAX_CLASSES`` at most, and how many classes more there are.
     """
-    neutral = np.zeros(len(objects), bool)
-    named = objects.metadata.get('neutral')
-    for row in named if isinstance(named, list) else ():
-        if type(row) is int and 0 <= row < len(objects):
-            neutral[row] = True
+    neutral = neutral_of(objects)
     names = list(objects.classes)
     found = []
     for name in names[:MAX_CLASSES]:

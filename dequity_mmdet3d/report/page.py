@@ -145,6 +145,12 @@ def _words(table, table_path, catalog, rows, runs, xy, tags):
 def _objects(objects, table, catalog, boxes):
     if objects is None:
         return [], 0
+    if not set(objects.sample_id) & set(table.sample_id):
+        raise ValueError(
+            f'none of the {len(objects)} objects, such as one of sample '
+            f'{objects.sample_id[0]!r}, is of a sample of the table, such as '
+            f'{table.sample_id[0]!r}; give the object table that was made '
+            'with it (--objects), or --objects none')
     images = {} if catalog.images is None else {
         i: path for i, path in zip(table.sample_id.tolist(), catalog.images)
         if path is not None}

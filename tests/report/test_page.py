@@ -464,6 +464,7 @@ def test_wrong_input(small, tmp_path):
         ((path, '--split', 'val'), 'change --config'),
         ((path, '--eta', -1), 'eta must be a finite number'),
         ((path, '--size-mb', -1), '--size-mb must be'),
+        ((path, '--objects', root / 'no.parquet'), 'object table'),
         ((path, '--embeddings', path), 'must be a .npy file'),
         ((path, '--out', path / 'x'), 'cannot make the folder'),
     ):

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from mmengine.logging import print_log
 
+from dequity_mmdet3d.columns import neutral_of
 from dequity_mmdet3d.figures import GAP, stratum_name
 from dequity_mmdet3d.messages import counted, first_five
 from dequity_mmdet3d.object_table import ObjectTable
@@ -35,8 +36,8 @@ class ObjectStrata:
 
     Objects are rare, middle or common within their class: the shares are of
     the objects of a class in the table. Those that the table calls neutral
-    (``metadata['neutral']``, numbers of rows), as nothing could be seen of
-    them, and those of classes that it does not have are in no stratum.
+    (:func:`dequity_mmdet3d.columns.neutral_of`) and those of classes that it
+    does not have are in no stratum.
 
     Args:
         path (str): Object table, see :mod:`dequity_mmdet3d.object_table`.
@@ -112,13 +113,7 @@ def _check(path, ann_file, table, places, rows):
 
 def _strata(table, bounds, path):
     """(N,) strata within the class; what bounds them is said."""
-    neutral = table.metadata.get('neutral', [])
-    if not isinstance(neutral, list) or not all(
-            type(row) is int and 0 <= row < len(table) for row in neutral):
-        raise ValueError(f'{path}: its metadata must list neutral objects by '
-                         f'number of row; {_CURE}')
-    seen = np.ones(len(table), bool)
-    seen[neutral] = False
+    seen = ~neutral_of(table)
     stratum = np.full(len(table), NONE)
     lines = []
     for name in table.classes:
