@@ -118,7 +118,8 @@ def test_no_errors_and_no_network(chrome, page):
     assert shown[1][1] == (
         '6 objects in 6 clusters, 1 of which nothing could be seen')
     assert shown[0][2][:2] == ['0.1 · 3, object 0', '1 · 0, object 0']
-    assert [len(s[3]) for s in shown] == [8, 5]
+    # 80 x 60 pixels around the box, twice as large
+    assert [s[3] for s in shown] == [[160] * 8, [160] * 5]
 
 
 def test_sliders_redraw(chrome, page, small):
