@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .sample_ids import ids_fingerprint
+from .table_digest import DIGEST_KEY, digest_of, what_changed
 from .whole_file import real_target, whole_file
 
 if TYPE_CHECKING:
@@ -41,12 +43,13 @@ def write_table(path: str | Path, columns: dict[str, np.ndarray],
     pa, pq = _arrow()
     _check_name(path)
     types = (pa.string(), pa.float64(), pa.int64(), pa.int64())
-    text = json.dumps(dict(metadata, format_version=FORMAT_VERSION))
+    text = json.dumps(dict(metadata, format_version=FORMAT_VERSION)).encode()
     table = pa.Table.from_arrays(
         [pa.array(columns[c], t) for c, t in zip(COLUMNS, types)],
         schema=pa.schema(
             list(zip(COLUMNS, types)),
-            metadata={METADATA_KEY: text.encode()}))
+            metadata={METADATA_KEY: text,
+                      DIGEST_KEY: digest_of(columns, text)}))
     try:
         with whole_file(path, parents=True) as f:
             pq.write_table(table, f)
@@ -102,7 +105,8 @@ def read_table(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no likelihood table, or of a newer format.
+        ValueError: If it is no likelihood table, of a newer format, or not
+            what was written; tables before 0.2 do not tell the last.
     """
     pa, pq = _arrow()
     path = Path(path)
@@ -120,7 +124,8 @@ def read_table(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
         # a damaged page is an OSError for pyarrow
         raise ValueError(f'{path} cannot be read as a Parquet file '
                          f'({str(e).splitlines()[0]}); {REMAKE}') from e
-    metadata = _metadata(path, table.schema.metadata or {})
+    raw = table.schema.metadata or {}
+    metadata = _metadata(path, raw)
     if any(table.schema.names.count(c) != 1 for c in COLUMNS):
         raise ValueError(f'{path} must have each of the columns '
                          f'{list(COLUMNS)} once, but has '
@@ -135,7 +140,23 @@ def read_table(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
             raise ValueError(
                 f'{path}: column {name!r} must be {want} without nulls, but '
                 f'is {column.type} with {column.null_count}; {REMAKE}')
-    return {c: table.column(c).to_numpy() for c in COLUMNS}, metadata
+    columns = {c: table.column(c).to_numpy() for c in COLUMNS}
+    if DIGEST_KEY in raw:
+        changed = what_changed(columns, raw[METADATA_KEY], raw[DIGEST_KEY])
+    else:  # written before there were digests
+        changed = _other_ids(columns, metadata)
+    if changed:
+        raise ValueError(
+            f'{path}: its {changed} are not what was written (SHA-256), so '
+            f'the file was damaged or changed; {REMAKE}, or save values of '
+            'your own with LikelihoodTable(...).save')
+    return columns, metadata
+
+
+def _other_ids(columns: dict[str, np.ndarray], metadata: dict) -> str | None:
+    said = metadata.get('ids_sha256')
+    right = said is None or said == ids_fingerprint(columns['sample_id'])
+    return None if right else 'sample ids'
 
 
 def _metadata(path: Path, raw: dict[bytes, bytes]) -> dict:
