@@ -338,6 +338,8 @@ def test_a_link_stays_a_link(tmp_path):
     (dict(sample_idx='000134'), '134'),
     (dict(sample_idx=np.int64(0)), '0'),
     (dict(sample_idx='scene0000_00'), 'scene0000_00'),
+    (dict(sample_idx='0_0'), '0_0'),  # which int() takes for 0
+    (dict(sample_idx='\u0663'), '\u0663'),
     (dict(sample_idx=3, token='ca9a'), 'ca9a'),
     (dict(sample_idx=3, token=''), '3'),
     # SemanticKITTI: sequence 0, frame 15, which is not 1 and 5
