@@ -27,8 +27,8 @@ NONE = -1  # in place of a stratum
 # As they stand in names of figures, in the order of STRATA.
 OBJECT_STRATA = tuple(stratum_name('object', s) for s in STRATA)
 OBJECT_GAP = stratum_name('object', GAP)
-_CURE = ('it must be the object table of the validation set: dequity '
-         'likelihoods CONFIG --objects --split val')
+_CURE = ('it must be the object table of the validation set, made from '
+         'this info file')
 
 
 class ObjectStrata:
