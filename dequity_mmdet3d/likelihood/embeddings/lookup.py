@@ -8,18 +8,23 @@ from pathlib import Path
 import numpy as np
 
 from ..beside import embeddings_folder
-from .names import names_digest
+from ..choices import EMBEDDING_DTYPES
+from .names import image_names, stamp_of
+from .rows import NOWHERE, Index, Rows
 from .shards import Shards
 
+_PART = 1024
 
-def stored_embeddings(table_path, metadata, paths):
+
+def stored_embeddings(table_path, metadata, paths, root=None):
     """Embeddings that a table was made from, without an encoder.
 
     Args:
         table_path (str | Path): Of the table, beside which they lie.
         metadata (dict): The table's; says which encoder it was.
-        paths (Sequence[str]): M images, in the order of the table's samples,
-            as when it was made; their folder may be another.
+        paths (Sequence[str]): M images.
+        root (str, optional): See :func:`.names.image_names`; the folder may
+            be another than when the table was made.
 
     Returns:
         tuple[np.ndarray, np.ndarray]: (M, D) float32 of length 1, zero for
@@ -30,31 +35,47 @@ def stored_embeddings(table_path, metadata, paths):
             images, or not all of them.
     """
     folder = Path(embeddings_folder(str(table_path)))
-    encoder = metadata.get('encoder') or {}
-    digest = names_digest(paths)
+    encoder = metadata.get('encoder')
+    encoder = encoder if isinstance(encoder, dict) else {}
+    names = image_names(paths, root)
+    stamps = None
     for path in sorted(folder.glob('*/identity.json')):
-        try:
-            about = json.loads(path.read_text(encoding='utf-8'))
-            fits = (about['images'], about['images_sha256'],
-                    about['weights_sha256'],
-                    about.get('features', 'pooled')) == (
-                        len(paths), digest, encoder.get('weights_sha256'),
-                        encoder.get('features', 'pooled'))
-            shards = Shards(path.parent, paths, about['dim'], about['dtype'],
-                            about['shard_size'])
-        except (ValueError, KeyError, TypeError):
-            continue  # not ours, or damaged
-        if not fits:
+        shards = _shards_of(path, encoder)
+        if shards is None:
             continue
-        records = [shards.read(k) for k in range(len(shards))]
-        if None in records:
+        read = {name: shards.read(name) for name in shards.names()}
+        index = Index(shards, {n: r for n, r in read.items() if r})
+        row = index.find(names)
+        if (row == NOWHERE).any():
             continue
+        # of images that have changed, the rows that fit them now; where they
+        # were copied without their times, the newest
+        stamps = stamps or [stamp_of(p) for p in paths]
+        exact = index.find(names, stamps)
+        row = np.where(exact == NOWHERE, row, exact)
         usable = np.ones(len(paths), dtype=bool)
-        for k, record in enumerate(records):
-            for row, _ in record['failures']:
-                usable[shards.span(k)[0] + row] = False
-        return np.concatenate(list(shards)).astype(np.float32), usable
+        usable[[i for i, _ in index.reasons(row)]] = False
+        return np.concatenate([
+            np.asarray(part, np.float32)
+            for part in Rows(index, row, _PART)]), usable
     raise FileNotFoundError(
         f'{folder} has no embeddings of these {len(paths)} images by '
         f'{encoder.get("name")}; repeat the command that '
         'made the table')
+
+
+def _shards_of(path, encoder):
+    """The shards beside an identity.json; None if they are another's."""
+    try:
+        about = json.loads(path.read_text(encoding='utf-8'))
+        theirs = about['weights_sha256'], about.get('features', 'pooled')
+        dim, dtype = about['dim'], about['dtype']
+    except (OSError, ValueError, KeyError, TypeError, AttributeError,
+            RecursionError):
+        return None  # not ours, or damaged
+    if theirs != (encoder.get('weights_sha256'),
+                  encoder.get('features', 'pooled')) or (
+            not isinstance(dim, int) or not 0 < dim < 2**31 or dtype not
+            in EMBEDDING_DTYPES):
+        return None
+    return Shards(path.parent, dim, dtype)

@@ -33,7 +33,8 @@ class Samples:
         notes (list[str]): What the user should be told.
         groups (list[str | None], optional): The drive of each that an info
             file tells; None for one that it does not.
-        data_root (str, optional): Of the config's first data set.
+        data_root (str, optional): What images are named by: the folder, or
+            that of the config's first data set.
         tags (Tags, optional): That info files tell.
     """
     ids: list[str]
@@ -100,7 +101,8 @@ def samples_from_folder(folder):
         notes=[counted(len(links), 'link to a folder is',
                        'links to folders are') +
                f' not followed: {first_five(sorted(links))}']
-        if links else [])
+        if links else [],
+        data_root=str(folder))
 
 
 def samples_from_embeddings(path, ids_path=None):
