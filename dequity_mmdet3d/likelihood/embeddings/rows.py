@@ -89,7 +89,7 @@ class Rows(Sequence):
     """
 
     def __init__(self, index: Index, row: np.ndarray, size: int):
-        self.index = index
+        self.of = index
         self.file, self.row = index.place(row)
         self.size = size
 
@@ -111,8 +111,8 @@ class Rows(Sequence):
 
     def map(self, file: int) -> np.ndarray:
         """Memory map of a shard by its number in the index."""
-        return self.index.shards.rows(
-            self.index.files[file], self.index.records[file])
+        return self.of.shards.rows(
+            self.of.files[file], self.of.records[file])
 
 
 class Gathered:
@@ -125,8 +125,8 @@ class Gathered:
 
     def __init__(self, rows: Rows, file: np.ndarray, row: np.ndarray):
         self._rows, self._file, self._row = rows, file, row
-        self.shape = len(row), rows.index.shards.dim
-        self.dtype = rows.index.shards.dtype
+        self.shape = len(row), rows.of.shards.dim
+        self.dtype = rows.of.shards.dtype
 
     def __len__(self) -> int:
         return self.shape[0]
