@@ -8,8 +8,9 @@ from __future__ import annotations
 import json
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from .json_files import parse_json
 from .parquet_file import arrow, read_parquet
 from .whole_file import real_target, whole_file
 
@@ -20,6 +21,7 @@ FORMAT_VERSION = 1
 COLUMNS = ('sample_id', 'likelihood', 'cluster_id', 'cluster_size')
 REMAKE = 'make it again with dequity likelihoods'
 METADATA_KEY = b'dequity_mmdet3d'
+_LEVELS = 50  # of the provenance, which has 6
 # names that promise what a Parquet file is not
 _OTHER_FORMATS = ('.arrow', '.csv', '.feather', '.html', '.json', '.jsonl',
                   '.npy', '.npz', '.pickle', '.pkl', '.tsv', '.txt', '.xlsx')
@@ -112,12 +114,21 @@ def read_table(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
             f'likelihood table {path} does not exist (looked from '
             f'{Path.cwd()}); make it with dequity likelihoods, or '
             'correct the path')
-    table = read_parquet(path, REMAKE)
-    metadata = _metadata(path, table.schema.metadata or {})
-    if any(table.schema.names.count(c) != 1 for c in COLUMNS):
-        raise ValueError(f'{path} must have each of the columns '
-                         f'{list(COLUMNS)} once, but has '
-                         f'{table.schema.names}; {REMAKE}')
+    seen: list[Any] = []
+    wrong: ValueError | None = None
+    try:
+        table = read_parquet(path, REMAKE, COLUMNS, seen.append)
+    except ValueError as e:
+        wrong = e
+    # what it is not says more than what is wrong inside
+    if seen:
+        metadata = _metadata(path, seen[0].metadata or {})
+        if any(seen[0].names.count(c) != 1 for c in COLUMNS):
+            raise ValueError(f'{path} must have each of the columns '
+                             f'{list(COLUMNS)} once, but has '
+                             f'{seen[0].names}; {REMAKE}') from wrong
+    if wrong is not None:
+        raise wrong
     types = pa.types
     rules = (('string', lambda t: types.is_string(t) or types.is_large_string(
         t)), ('double', types.is_floating), ('int64', types.is_integer),
@@ -133,8 +144,8 @@ def read_table(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
 
 def _metadata(path: Path, raw: dict[bytes, bytes]) -> dict:
     try:
-        metadata = json.loads(raw[METADATA_KEY])
-    except (KeyError, ValueError):  # ValueError: no JSON, or no UTF-8
+        metadata = parse_json(raw[METADATA_KEY], _LEVELS)
+    except (KeyError, ValueError):  # ValueError: no JSON, or far too deep
         metadata = None
     if not isinstance(metadata, dict):
         raise ValueError(

@@ -13,11 +13,11 @@ with --method tags --tags FILE they look at no image, but at what it tells.
 The arguments, and what the exit status says: dequity likelihoods --help.
 """
 import contextlib
-import functools
 
 from ..likelihood.arguments import parse_args
 from ..likelihood.choices import DEFAULT_CAMERAS, NOISE, TAGS
 from ..machine import tune_for_cpu
+from ..messages import printable
 
 
 def main(argv=None):
@@ -53,7 +53,10 @@ def run(args, team):
     from ..likelihood.clustering import ClusterSettings
     if team.world > 1:
         team.agree({k: v for k, v in vars(args).items() if k != 'device'})
-    say = functools.partial(print, flush=True)
+
+    def say(line):
+        print(printable(line), flush=True)
+
     noise = args.noise or NOISE[0]
     if args.cluster_info is not None:
         conversions.convert_cluster_info(

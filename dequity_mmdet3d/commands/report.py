@@ -16,7 +16,7 @@ from pathlib import Path
 from .. import __version__
 from ..cli import positive
 from ..machine import tune_for_cpu
-from ..messages import counted
+from ..messages import counted, printable
 
 
 def parse_args(argv=None):
@@ -91,7 +91,7 @@ def main(argv=None):
         cfg_options=args.cfg_options, images=args.images, camera=args.camera,
         embeddings=args.embeddings, objects=True)
     for note in catalog.notes:
-        print(f'note: {note}')
+        print(f'note: {printable(note)}')
     print(f'{counted(len(table), "sample")}; map and images follow',
           flush=True)
     path, counts = write_page(
@@ -102,7 +102,7 @@ def main(argv=None):
     bad = counts['unreadable']
     if bad:
         print('note: ' + counted(len(bad), 'image is', 'images are') +
-              f' left out, as unreadable; first {bad[0]}')
+              f' left out, as unreadable; first {printable(bad[0])}')
     size = path.stat().st_size / 1e6
     if size > args.size_mb:
         print(f'note: {args.size_mb:g} MB cannot be held: plotly alone takes '

@@ -117,7 +117,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     for tag in by:
         tags.values(tag, samples.ids)  # before the long work, not after it
     names = prompts_for(names, tags, embeddings is None and apply is None)
-    for note in samples.notes:
+    for note in [*samples.notes, *samples.outside]:
         say(note)
     if team.rank == 0:
         check_writable(out)  # before the long work, not after it

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from dequity_mmdet3d.json_files import NUMBER, is_of
 from dequity_mmdet3d.likelihood.estimation.text_names import names_of
 from dequity_mmdet3d.messages import first_five
 
@@ -19,6 +20,7 @@ _CLUSTERS_IN_CHART = 20
 _DISTINCT = 20_000
 _PARTS = 64  # numbers that stand for the likelihoods of a cluster
 _BAD_SHOWN = 50
+_LONG = 10_000  # characters of a fact
 
 
 def chart_data(table, catalog, rows, xy, eta, gamma, tags=()):
@@ -47,9 +49,7 @@ def chart_data(table, catalog, rows, xy, eta, gamma, tags=()):
         likelihood = _four_digits(likelihood)
     p, value, n = np.unique(
         likelihood, return_inverse=True, return_counts=True)
-    diagnosis = table.metadata.get('diagnosis')
-    if not isinstance(diagnosis, dict):
-        diagnosis = {}
+    tenths, deviation = _moved(table.metadata.get('diagnosis'))
     value = value.reshape(-1)
     shown, left = _in_chart(table)
     groups = [table.cluster_id == c for c in shown]
@@ -66,14 +66,32 @@ def chart_data(table, catalog, rows, xy, eta, gamma, tags=()):
         tags=tag_data(tags, rows, groups + [left] * bool(left.any())),
         untold=UNTOLD,
         names=names_of(table.metadata),
-        tenths=diagnosis.get('tenths'),
-        deviation=diagnosis.get('deviation'),
+        tenths=tenths,
+        deviation=deviation,
         id=table.sample_id[rows].tolist(),
         value=value[rows].tolist(),
         cluster=table.cluster_id[rows].tolist(),
         xy=None if xy is None else np.round(xy, 4).tolist(),
         objects={name: counts[rows].tolist()
                  for name, counts in catalog.objects.items()})
+
+
+def _moved(diagnosis):
+    """'tenths' and 'deviation' of a diagnosis, None twice where these are not
+    numbers that the page can reckon with.
+    """
+    found = [diagnosis.get(name) if isinstance(diagnosis, dict) else None
+             for name in ('tenths', 'deviation')]
+    fine = all(isinstance(part, list) and part and all(
+        is_of(x, NUMBER) and 0 <= x <= 1 for x in part) for part in found)
+    return found if fine and len(found[0]) == len(found[1]) else (None, None)
+
+
+def skipped(metadata):
+    """list[str]: Ids of samples without a usable image."""
+    found = metadata.get('skipped')
+    return [i for i in found if isinstance(i, str)] if isinstance(
+        found, list) else []
 
 
 def _in_chart(table):
@@ -117,6 +135,11 @@ def _four_digits(p):
     return np.minimum(np.round(p * unit) / unit, 1.0)
 
 
+def _short(value):
+    text = str(value)
+    return text if len(text) <= _LONG else f'{text[:_LONG]} ...'
+
+
 def links(paths, page):
     """Where a browser finds files, seen from the page.
 
@@ -125,18 +148,20 @@ def links(paths, page):
         page (Path): Folder of the page.
 
     Returns:
-        list[str]: Relative URLs; absolute ones where there is no way, as on
-        another drive.
+        list[str]: Relative URLs, which begin with ``./`` or ``../`` so that
+        no name is taken for a scheme, as ``javascript:``; absolute ones
+        where there is no way, as on another drive.
     """
     page = os.path.abspath(page)
     found = []
     for path in paths:
         try:
-            url = os.path.relpath(path, page).replace(os.sep, '/')
+            start, name = './', os.path.relpath(path, page)
         except ValueError:
-            url = 'file:///' + os.path.abspath(path).replace(os.sep, '/')
+            start, name = 'file:///', os.path.abspath(path)
         # a name that is no UTF-8 is quoted by its own bytes
-        found.append(quote(os.fsencode(url), safe='/:'))
+        url = quote(os.fsencode(name.replace(os.sep, '/')), safe='/')
+        found.append(url if url.startswith('../') else start + url)
     return found
 
 
@@ -148,7 +173,9 @@ def stability(metadata):
     )
     try:
         return diagnosis_lines(metadata) + agreement_lines(metadata)
-    except (KeyError, TypeError):
+    except (ArithmeticError, AttributeError, LookupError, TypeError,
+            ValueError, StopIteration):
+        # anybody's metadata may be anything
         return ['This table has no diagnosis: only '
                 'dequity likelihoods makes one, where it clusters.']
 
@@ -191,7 +218,7 @@ def provenance(metadata):
         elif isinstance(value, list) and len(value) > 5:
             lines.append((name, first_five(value)))
         elif name.partition('.')[0] != 'diagnosis':
-            lines.append((name, str(value)))
+            lines.append((name, _short(value)))
 
     walk('', metadata)
     return lines

@@ -9,6 +9,7 @@ import numpy as np
 
 from dequity_mmdet3d.likelihood.estimation.text_names import names_of
 
+from .content import skipped
 from .tags import Shares, composition
 
 MAX_CLUSTERS, MAX_IMAGES = 8, 8
@@ -65,8 +66,7 @@ def galleries(table, rows, vectors=None, tags=()):
         [_of_cluster(table, rows[labels == c], vectors, tags) for c in some]
         for some in (clusters[:half], common))
     # a sample that nobody has seen is not rare
-    seen = np.isin(table.sample_id, table.metadata.get('skipped', []),
-                   invert=True)
+    seen = np.isin(table.sample_id, skipped(table.metadata), invert=True)
     alone = rows[(labels < 0) & seen[rows]]
     if len(alone):
         rare.insert(0, _gallery('Without a cluster', table, (

@@ -133,7 +133,7 @@ def _words(table, table_path, catalog, rows, runs, xy, tags):
         shown=len(rows), runs=runs, notes=notes,
         has_map=xy is not None, classes=list(catalog.objects),
         stability=content.stability(table.metadata), bad_count=count, bad=bad,
-        skipped=len(table.metadata.get('skipped', ())),
+        skipped=len(content.skipped(table.metadata)),
         provenance=content.provenance(table.metadata))
 
 

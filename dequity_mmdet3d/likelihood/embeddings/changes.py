@@ -1,5 +1,5 @@
 """Why embeddings of an earlier run are not taken."""
-import json
+from ...json_files import read_json
 
 FORMAT = 2
 _WORDS = dict(weights_sha256='weights', batch_size='batch size',
@@ -21,14 +21,13 @@ def what_changed(identity, folder):
         if other.parent == folder:
             continue
         try:
-            old = json.loads(other.read_text(encoding='utf-8'))
+            old = read_json(other)
             # those of format 1 were also of one list of images
             changed = [k for k in identity if old.get(k) != identity[k]]
             changed += [k for k in ('features', ) if k in old
                         and k not in identity]
             older = old.get('format') == 1
-        except (OSError, ValueError, TypeError, AttributeError,
-                RecursionError):
+        except (OSError, ValueError, TypeError, AttributeError):
             continue  # not ours, or damaged
         if nearest is None or len(changed) < len(nearest[0]):
             nearest = changed, other.parent, older

@@ -2,11 +2,11 @@
 
 Shape letters: M images, D embedding size.
 """
-import json
 from pathlib import Path
 
 import numpy as np
 
+from ...json_files import fields_of, read_json
 from ..beside import embeddings_folder
 from ..choices import EMBEDDING_DTYPES
 from .names import image_names, stamp_of
@@ -14,6 +14,7 @@ from .rows import NOWHERE, Index, Rows
 from .shards import Shards
 
 _PART = 1024
+_IDENTITY = dict(weights_sha256=(str, type(None)), dim=int, dtype=str)
 
 
 def stored_embeddings(table_path, metadata, paths, root=None):
@@ -67,15 +68,13 @@ def stored_embeddings(table_path, metadata, paths, root=None):
 def _shards_of(path, encoder):
     """The shards beside an identity.json; None if they are another's."""
     try:
-        about = json.loads(path.read_text(encoding='utf-8'))
-        theirs = about['weights_sha256'], about.get('features', 'pooled')
-        dim, dtype = about['dim'], about['dtype']
-    except (OSError, ValueError, KeyError, TypeError, AttributeError,
-            RecursionError):
+        about = fields_of(read_json(path), _IDENTITY)
+    except (OSError, ValueError):
         return None  # not ours, or damaged
+    theirs = about['weights_sha256'], about.get('features', 'pooled')
     if theirs != (encoder.get('weights_sha256'),
                   encoder.get('features', 'pooled')) or (
-            not isinstance(dim, int) or not 0 < dim < 2**31 or dtype not
-            in EMBEDDING_DTYPES):
+            not 0 < about['dim'] < 2**31
+            or about['dtype'] not in EMBEDDING_DTYPES):
         return None
-    return Shards(path.parent, dim, dtype)
+    return Shards(path.parent, about['dim'], about['dtype'])

@@ -199,7 +199,7 @@ function drawCurves(select) {
   const r = Number(select.dataset.run);
   const arms = data.results[r].arms;
   const seen = new Set();
-  const traces = data.curves[r][select.value].map((curve) => {
+  const traces = (data.curves[r][select.value] || []).map((curve) => {
     const first = !seen.has(curve.arm);
     seen.add(curve.arm);
     return {type: 'scatter', mode: 'lines', x: curve.x, y: curve.y,
