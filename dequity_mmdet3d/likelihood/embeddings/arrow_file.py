@@ -136,13 +136,19 @@ def read_records(path: str | Path, dim: int, dtype: np.dtype,
             source.seek(0)
             start = source.read_buffer(1).address
             numbers = batch.column('embedding').values.buffers()[1]
+            offset = numbers.address - start
+            # as it is not where the file was compressed
+            if not 0 <= offset <= source.size() - (
+                    len(batch) * dim * dtype.itemsize):
+                raise ValueError('its embeddings do not lie in it as they '
+                                 'are')
             return Records(
                 batch.column('path').cast(pa.large_string()),
                 batch.column('stamp').cast(pa.large_string()),
                 # copied, so that the file is not held
                 pa.concat_arrays([batch.column('reason'),
                                   pa.nulls(0, pa.string())]),
-                numbers.address - start)
+                offset)
     except FileNotFoundError:
         raise
     except (pa.ArrowException, OSError, KeyError, ValueError,

@@ -79,7 +79,8 @@ def test_what_is_not_ours_is_not_read(tmp_path):
             table.set_column(0, 'path', pa.array(['a', None])),
             table.set_column(3, 'reason', pa.array(['a', None])),
             table.append_column('path', table['path']),
-            pa.concat_tables([table, table])))]
+            pa.concat_tables([table, table]))),
+        content_of(table.combine_chunks(), compression='lz4')]
     for content in foreign:
         name = file_name(1, content)
         (shards.folder / name).write_bytes(content)
@@ -90,9 +91,11 @@ def test_what_is_not_ours_is_not_read(tmp_path):
     assert shards.read(file_name(1, content)).path.equals(good.path)
 
 
-def content_of(table):
+def content_of(table, **options):
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_file(sink, table.schema) as writer:
+    with pa.ipc.new_file(
+            sink, table.schema,
+            options=pa.ipc.IpcWriteOptions(**options)) as writer:
         writer.write_table(table)
     return sink.getvalue().to_pybytes()
 
