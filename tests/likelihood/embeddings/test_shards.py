@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pyarrow as pa
 import pytest
-from pyarrow import feather
+from pyarrow import dataset, feather
 
 from dequity_mmdet3d import whole_file
 from dequity_mmdet3d.likelihood.embeddings.arrow_file import (
@@ -219,3 +219,27 @@ def test_a_crash_between_batches_keeps_finished_shards(tmp_path):
         raise RuntimeError
     with opened(tmp_path) as shards:
         assert shards.read(name) is not None
+
+
+@pytest.mark.parametrize('dtype', ['float16', 'float32'])
+def test_others_open_a_shard_as_it_is(tmp_path, dtype):
+    pd = pytest.importorskip('pandas', reason='pandas is not installed')
+    shards = Shards(tmp_path, 3, dtype)
+    shard = tmp_path / write(shards, 0, ONES, [None, 'cut off'], ['a', 'b'])
+    frame = pd.read_feather(shard)
+    assert frame.path.tolist() == ['a', 'b']
+    assert frame.embedding[0].tolist() == [1, 1, 1]
+    assert frame.embedding[0].dtype == dtype and frame.embedding[1] is None
+    (tmp_path / 'identity.json').write_text('{}')
+    whole = dataset.dataset(tmp_path, format='ipc',
+                            exclude_invalid_files=True)
+    assert whole.to_table().num_rows == 2
+    duckdb = pytest.importorskip('duckdb', reason='duckdb is not installed')
+    if dtype == 'float16':  # which DuckDB does not know
+        frame = pd.read_feather(shard, columns=['path', 'reason'])
+        assert duckdb.sql('SELECT path FROM frame WHERE reason IS NOT NULL'
+                          ).fetchall() == [('b', )]
+        return
+    for source in ('frame', 'whole'):
+        assert duckdb.sql(f'SELECT path, embedding[2] FROM {source} '
+                          'WHERE reason IS NULL').fetchall() == [('a', 1)]
