@@ -10,7 +10,7 @@ from ...json_files import fields_of, read_json
 from ..beside import embeddings_folder
 from ..choices import EMBEDDING_DTYPES
 from .names import image_names, stamp_of
-from .rows import NOWHERE, Index, Rows
+from .row_index import NOWHERE, Index, Rows
 from .shards import Shards
 
 _PART = 1024

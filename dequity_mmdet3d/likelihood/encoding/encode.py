@@ -16,7 +16,7 @@ from ...machine import usable_cores
 from ...processes import Alone
 from ..embeddings.arrow_file import file_number
 from ..embeddings.names import image_names, names_digest, stamp_of
-from ..embeddings.rows import NOWHERE, Index, Rows
+from ..embeddings.row_index import NOWHERE, Index, Rows
 from .identity import identity_of
 from .reuse import earlier_shards, known_rows, written_shard
 from .threads import run_batches
@@ -59,7 +59,7 @@ class Encoded:
 
     Args:
         shards (Sequence[np.ndarray]): (m, D) float16 or float32, opened one
-            by one when indexed, see :class:`.rows.Rows`; rows of length 1
+            by one when indexed, see :class:`.row_index.Rows`; rows of length 1
             in the order of the images, zero for unusable ones.
         usable (np.ndarray): (M,) bool.
         failures (list[tuple[str, str]]): Path and reason of every unusable

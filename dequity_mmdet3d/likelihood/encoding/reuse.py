@@ -9,7 +9,7 @@ import numpy as np
 
 from ..embeddings.arrow_file import file_number
 from ..embeddings.names import stamp_of
-from ..embeddings.rows import NOWHERE, Index
+from ..embeddings.row_index import NOWHERE, Index
 from .images import ImageError, load_rgb
 
 

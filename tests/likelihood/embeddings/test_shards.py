@@ -16,7 +16,7 @@ from dequity_mmdet3d.likelihood.embeddings.arrow_file import (
     file_name,
     is_whole,
 )
-from dequity_mmdet3d.likelihood.embeddings.rows import Index, Rows
+from dequity_mmdet3d.likelihood.embeddings.row_index import Index, Rows
 from dequity_mmdet3d.likelihood.embeddings.shards import Shards, ShardStore
 
 IDENTITY = dict(encoder='fake', dim=3)

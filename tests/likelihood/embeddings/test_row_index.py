@@ -2,7 +2,11 @@
 import numpy as np
 import pytest
 
-from dequity_mmdet3d.likelihood.embeddings.rows import NOWHERE, Index, Rows
+from dequity_mmdet3d.likelihood.embeddings.row_index import (
+    NOWHERE,
+    Index,
+    Rows,
+)
 from dequity_mmdet3d.likelihood.embeddings.shards import Shards
 from dequity_mmdet3d.likelihood.embeddings.vectors import UnitVectors
 
