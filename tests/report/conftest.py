@@ -40,7 +40,8 @@ def small(tmp_path_factory):
         labels = [0] * cars + [1] * cyclists + [2, -1]
         infos.append(dict(
             sample_idx=i, images=dict(CAM2=dict(img_path=name)),
-            instances=[dict(bbox_label_3d=k) for k in labels]))
+            instances=[dict(bbox_label_3d=k, bbox=[20, 10, 60, 40])
+                       for k in labels]))
     (root / 'infos.json').write_text(json.dumps(dict(
         metainfo=dict(categories=dict(Car=0, Cyclist=1, Tram=2, DontCare=-1),
                       dataset='kitti'), data_list=infos)))
