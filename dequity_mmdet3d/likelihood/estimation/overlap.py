@@ -23,7 +23,7 @@ from ...table import LikelihoodTable
 from ...whole_file import whole_file, write_csv
 from ..beside import rows_path
 from .modes_file import FittedModes
-from .near_duplicates import NEAR, index_of, spread_of
+from .near_duplicates import NEAR, search, spread_of
 
 if TYPE_CHECKING:  # its module loads torch
     from ..encoding.embed import Embedded
@@ -164,9 +164,9 @@ def find_overlap(embedded: Embedded, fitted: FittedModes,
         len(ids), dtype=bool)
     best, pair = np.full(len(ids), np.inf), np.full(len(ids), -1)
     for view in embedded.views:
-        seen = training.rows[view.name].astype(np.float32)
-        square, other = index_of(seen).search(np.ascontiguousarray(
-            fitted.modes[view.name].subspace.project(view.vectors)), 1)
+        seen = training.rows[view.name]
+        square, other = search(
+            seen, fitted.modes[view.name].subspace.project(view.vectors), 1)
         square, other = square[:, 0].astype(np.float64), other[:, 0]
         # a set of nothing but copies has no spread
         square = np.maximum(square, 0) / max(spread_of(seen), 1e-12)
