@@ -39,4 +39,24 @@ def error_line(error: BaseException) -> str:
     message = str(error)
     if isinstance(error, KeyError) and error.args:
         message = str(error.args[0])
-    return ' '.join(message.split()) or type(error).__name__
+    return printable(' '.join(message.split())) or type(error).__name__
+
+
+def printable(text: str) -> str:
+    r"""Text for a terminal, without what could steer it.
+
+    Args:
+        text (str): With names of files, tags or samples, which anybody may
+            have given.
+
+    Returns:
+        str: Characters that are not shown, such as those of control and of
+        direction, are written as in Python.
+
+    Example:
+        >>> printable('a\x1b[2J ä')
+        'a\\x1b[2J ä'
+    """
+    return text if text.isprintable() else ''.join(
+        c if c.isprintable() or c in '\n\t' else
+        c.encode('unicode_escape').decode() for c in text)

@@ -48,6 +48,9 @@ class Provenance:
             compared with, ``agreement`` by tag, see
             :class:`.tag_agreement.Agreement`, and ``clusters``, names of the
             largest.
+        names (dict, optional): ``source`` of the texts that clusters are
+            named by, and ``clusters``, names of the largest, see
+            :mod:`.text_names`.
         applied (dict, optional): ``ids_sha256`` and ``split`` of the table
             whose clusters these samples were assigned to.
         cluster_info (dict, optional): ``file`` and ``sha256`` of the
@@ -74,6 +77,7 @@ class Provenance:
     groups: dict | None = None
     near_duplicates: dict | None = None
     tags: dict | None = None
+    names: dict | None = None
     applied: dict | None = None
     cluster_info: dict | None = None
     notes: list[str] | None = None

@@ -10,6 +10,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .json_files import parse_json
+from .parquet_file import arrow, read_parquet
 from .whole_file import real_target, whole_file
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ FORMAT_VERSION = 1
 COLUMNS = ('sample_id', 'likelihood', 'cluster_id', 'cluster_size')
 REMAKE = 'make it again with dequity likelihoods'
 METADATA_KEY = b'dequity_mmdet3d'
+_LEVELS = 50  # of the provenance, which has 6
 # names that promise what a Parquet file is not
 _OTHER_FORMATS = ('.arrow', '.csv', '.feather', '.html', '.json', '.jsonl',
                   '.npy', '.npz', '.pickle', '.pkl', '.tsv', '.txt', '.xlsx')
@@ -38,7 +41,7 @@ def write_table(path: str | Path, columns: dict[str, np.ndarray],
         ValueError: If the name is that of another format.
         OSError: If the file cannot be written there.
     """
-    pa, pq = _arrow()
+    pa, pq = arrow()
     _check_name(path)
     types = (pa.string(), pa.float64(), pa.int64(), pa.int64())
     text = json.dumps(dict(metadata, format_version=FORMAT_VERSION))
@@ -64,7 +67,7 @@ def check_writable(path: str | Path) -> None:
         ValueError: If the name is that of another format.
         OSError: If the file cannot be written there.
     """
-    _arrow()
+    arrow()
     _check_name(path)
     made: list[Path] = []
     try:
@@ -104,27 +107,28 @@ def read_table(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
         FileNotFoundError: If there is no such file.
         ValueError: If it is no likelihood table, or of a newer format.
     """
-    pa, pq = _arrow()
+    pa, _ = arrow()
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f'likelihood table {path} does not exist (looked from '
             f'{Path.cwd()}); make it with dequity likelihoods, or '
             'correct the path')
+    seen: list[Any] = []
+    wrong: ValueError | None = None
     try:
-        with open(path, 'rb') as f:
-            # In this thread: one of Arrow's would let go of Python's file
-            # after the call, and a process that ends meanwhile aborts.
-            table = pq.ParquetFile(f).read(use_threads=False)
-    except (pa.ArrowException, OSError) as e:
-        # a damaged page is an OSError for pyarrow
-        raise ValueError(f'{path} cannot be read as a Parquet file '
-                         f'({str(e).splitlines()[0]}); {REMAKE}') from e
-    metadata = _metadata(path, table.schema.metadata or {})
-    if any(table.schema.names.count(c) != 1 for c in COLUMNS):
-        raise ValueError(f'{path} must have each of the columns '
-                         f'{list(COLUMNS)} once, but has '
-                         f'{table.schema.names}; {REMAKE}')
+        table = read_parquet(path, REMAKE, COLUMNS, seen.append)
+    except ValueError as e:
+        wrong = e
+    # what it is not says more than what is wrong inside
+    if seen:
+        metadata = _metadata(path, seen[0].metadata or {})
+        if any(seen[0].names.count(c) != 1 for c in COLUMNS):
+            raise ValueError(f'{path} must have each of the columns '
+                             f'{list(COLUMNS)} once, but has '
+                             f'{seen[0].names}; {REMAKE}') from wrong
+    if wrong is not None:
+        raise wrong
     types = pa.types
     rules = (('string', lambda t: types.is_string(t) or types.is_large_string(
         t)), ('double', types.is_floating), ('int64', types.is_integer),
@@ -140,8 +144,8 @@ def read_table(path: str | Path) -> tuple[dict[str, np.ndarray], dict]:
 
 def _metadata(path: Path, raw: dict[bytes, bytes]) -> dict:
     try:
-        metadata = json.loads(raw[METADATA_KEY])
-    except (KeyError, ValueError):  # ValueError: no JSON, or no UTF-8
+        metadata = parse_json(raw[METADATA_KEY], _LEVELS)
+    except (KeyError, ValueError):  # ValueError: no JSON, or far too deep
         metadata = None
     if not isinstance(metadata, dict):
         raise ValueError(
@@ -155,17 +159,6 @@ def _metadata(path: Path, raw: dict[bytes, bytes]) -> dict:
             f'{path} has format version {version!r}, but this package reads '
             f'{FORMAT_VERSION}; upgrade dequity_mmdet3d, or {REMAKE}')
     return metadata
-
-
-def _arrow() -> tuple[Any, Any]:
-    try:
-        import pyarrow
-        import pyarrow.parquet
-    except ImportError as e:
-        raise ImportError(
-            f'pyarrow, which reads and writes likelihood tables, cannot be '
-            f"imported ({e}); with numpy 1.x: pip install 'pyarrow<26'") from e
-    return pyarrow, pyarrow.parquet
 
 
 def _unwritable(path: str | Path, error: OSError) -> OSError:

@@ -1,27 +1,18 @@
-"""Tag files: what a user knows of samples, such as weather or country.
+"""What a user knows of samples, such as weather or country.
 
-CSV (UTF-8, with a header) or Parquet, one row a sample::
-
-    sample_id,weather,time
-    134,rain,night
-
-The column of ids is ``sample_id`` or ``id``; all others are tags, as text.
+How it is read and written: :mod:`dequity_mmdet3d.tag_file`.
 
 Shape letters: N rows of the file, M ids that are looked up.
 """
 from __future__ import annotations
 
-import csv
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
-from .messages import first_five
-from .sample_ids import check_ids
+from .messages import counted, first_five
 
-ID_COLUMNS = ('sample_id', 'id')
 # More are no tag, but a number or a name of each sample.
 MAX_VALUES = 50
 
@@ -58,7 +49,7 @@ class Tags:
         """
         self.check_column(column)
         ids = list(ids)
-        rows = [self._rows.get(i, self._numbers.get(i, -1)) for i in ids]
+        rows = self._rows_of(ids)
         absent = [i for i, row in zip(ids, rows) if row < 0]
         if absent:
             raise ValueError(
@@ -81,6 +72,34 @@ class Tags:
                 f'{list(self.columns)}')
         return values
 
+    def of(self, ids: Iterable[str]) -> Tags:
+        """All tags of some samples, unchecked.
+
+        Args:
+            ids (Iterable[str]): (M,) sample ids.
+
+        Returns:
+            Tags: Of them, in their order; '' where nothing is told.
+        """
+        ids = list(ids)
+        rows = self._rows_of(ids)
+        return Tags(self.path, tuple(ids), {
+            name: tuple('' if row < 0 else column[row] for row in rows)
+            for name, column in self.columns.items()})
+
+    def others_lines(self, ids: Iterable[str]) -> list[str]:
+        """A line on rows of other samples, if there are some.
+
+        Args:
+            ids (Iterable[str]): All samples that count.
+
+        Returns:
+            list[str]: For people; one or none.
+        """
+        n = len(self._not_among(ids))
+        return [f'{counted(n, "row")} of {self.path} '
+                f'{"is" if n == 1 else "are"} of other samples'] * bool(n)
+
     def check_column(self, column: str) -> None:
         """Raise KeyError unless there is such a tag."""
         if column not in self.columns:
@@ -94,14 +113,21 @@ class Tags:
         Args:
             ids (Iterable[str]): All that there are.
         """
-        known = set(ids)
-        unknown = [i for i in self.ids
-                   if i not in known and _number(i) not in known]
+        unknown = self._not_among(ids)
         if unknown:
             raise ValueError(
                 f'{self.path}: {len(unknown)} of {len(self.ids)} rows name '
                 f'unknown samples, {first_five(unknown)}; take them out, or '
                 'correct the ids')
+
+    def _not_among(self, ids: Iterable[str]) -> list[str]:
+        known = set(ids)
+        return [i for i in self.ids
+                if i not in known and _number(i) not in known]
+
+    def _rows_of(self, ids: Iterable[str]) -> list[int]:
+        """Rows, -1 for an id that has none."""
+        return [self._rows.get(i, self._numbers.get(i, -1)) for i in ids]
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -117,85 +143,3 @@ class Tags:
 
 def _number(i: str) -> str:
     return i.lstrip('0') or '0' if i.isdecimal() else i
-
-
-def read_tags(path: str | Path) -> Tags:
-    """Read a tag file.
-
-    Args:
-        path (str | Path): ``.csv``, or ``.parquet`` with columns of text,
-            integers or booleans.
-
-    Returns:
-        Tags: Of N >= 1 samples, with at least one tag.
-
-    Raises:
-        FileNotFoundError: If there is no such file.
-        ValueError: If it is neither, or has no column of ids, no tag, a
-            column twice, an id twice or a line of another length.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f'tag file {path} does not exist (looked '
-                                f'from {Path.cwd()}); correct the path')
-    read = {'.csv': _read_csv, '.parquet': _read_parquet}.get(
-        path.suffix.lower())
-    if read is None:
-        raise ValueError(f'{path}: a tag file is .csv or .parquet; convert '
-                         'it, or correct the path')
-    names, columns = read(path)
-    found = [name for name in ID_COLUMNS if name in names]
-    twice = [name for name, n in Counter(names).items() if n > 1]
-    if len(found) != 1 or twice or len(names) < 2 or '' in names:
-        raise ValueError(
-            f'{path} must have one column of ids, {" or ".join(ID_COLUMNS)}, '
-            f'and tags in others, each with a name of its own, but has '
-            f'{names}')
-    by_name = dict(zip(names, columns))
-    try:
-        ids = check_ids(by_name.pop(found[0]))
-    except ValueError as e:
-        raise ValueError(f'{path}: {e}') from e
-    return Tags(str(path), tuple(ids),
-                {name: tuple(v.strip() for v in values)
-                 for name, values in by_name.items()})
-
-
-def _read_csv(path: Path) -> tuple[list[str], Sequence[Sequence[str]]]:
-    try:
-        # utf-8-sig: what spreadsheets write begins with a mark
-        with open(path, newline='', encoding='utf-8-sig') as file:
-            lines = csv.reader(file, strict=True)
-            names = [name.strip() for name in next(lines, [])]
-            rows = []
-            for row in filter(None, lines):
-                if len(row) != len(names):
-                    raise ValueError(
-                        f'line {lines.line_num} has {len(row)} values, the '
-                        f'header {len(names)}; correct it')
-                rows.append(row)
-    except (ValueError, csv.Error) as e:  # a UnicodeError is a ValueError
-        raise ValueError(f'{path}: {e}') from e
-    return names, list(zip(*rows)) or [()] * len(names)
-
-
-def _read_parquet(path: Path) -> tuple[list[str], Sequence[Sequence[str]]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-    try:
-        with open(path, 'rb') as file:
-            # in this thread: see table_file.py
-            table = pq.ParquetFile(file).read(use_threads=False)
-    except (pa.ArrowException, OSError) as e:
-        raise ValueError(f'{path} cannot be read as a Parquet file '
-                         f'({str(e).splitlines()[0]}); write it again') from e
-    names = list(table.schema.names)
-    columns = []
-    for name, column in zip(names, table.columns):
-        values = column.to_pylist()
-        if not all(v is None or isinstance(v, (str, int)) for v in values):
-            raise ValueError(
-                f'{path}: column {name!r} is {column.type}, and ids and tags '
-                'are text, integers or booleans; convert it, or take it out')
-        columns.append(['' if v is None else str(v) for v in values])
-    return names, columns

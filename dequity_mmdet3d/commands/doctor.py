@@ -1,8 +1,10 @@
 """What is installed here, and can it train?
 
     dequity doctor
+    dequity doctor --gpu
 
-Exit status: 0 training can start, 1 it cannot; the last line says why.
+Exit status: 0 training can start, and with --gpu all that was checked holds;
+1 not so, and the last line says why; 2 wrong arguments.
 """
 import argparse
 import importlib
@@ -39,13 +41,17 @@ def parse_args(argv=None):
         description=__doc__.split('\n', 1)[0],
         epilog=__doc__.split('\n\n', 2)[2])
     parser.add_argument(
+        '--gpu', nargs='?', const='cuda', metavar='DEVICE',
+        help='check what only a GPU does, against the CPU, in about two '
+        'minutes (default device: cuda; cpu checks the checks)')
+    parser.add_argument(
         '--version', action='version',
         version=f'dequity_mmdet3d {__version__}')
     return parser.parse_args(argv)
 
 
 def main(argv=None):
-    parse_args(argv)
+    args = parse_args(argv)
     troubles = []
     with warnings.catch_warnings():
         warnings.simplefilter('ignore')
@@ -58,6 +64,33 @@ def main(argv=None):
         show('training', f'cannot start: {troubles[0]}')
         return 1
     show('training', 'can start')
+    return check_gpu(args.gpu) if args.gpu else None
+
+
+def check_gpu(name):
+    """Check what only a GPU does; see :mod:`.gpu_test`.
+
+    Args:
+        name (str): Of the device, for torch.
+
+    Returns:
+        int | None: 1 where something is wrong.
+
+    Raises:
+        ValueError: If there is no such device here.
+    """
+    from ..gpu_test import FAILED, run_checks
+    from ..likelihood.encoding.encoders.base import pick_device
+    failed = []
+    for outcome in run_checks(pick_device(name)):
+        show(outcome.check.name, f'{outcome.state}, {outcome.seconds:.1f} s: '
+             f'{outcome.text}')
+        if outcome.state == FAILED:
+            failed.append(outcome.check.name)
+    if failed:
+        show('GPU', f'not all is right: {", ".join(failed)}')
+        return 1
+    show('GPU', 'all that was checked holds')
 
 
 def show(name, text):

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..cli import DefaultsHelp
-from ..messages import counted
+from ..messages import counted, printable
 
 
 def parse_args(argv=None):
@@ -92,7 +92,7 @@ def to_fiftyone(args, table, weighting):
         cfg_options=args.cfg_options, images=args.images, camera=args.camera,
         embeddings=args.embeddings)
     for note in catalog.notes:
-        print(f'note: {note}')
+        print(f'note: {printable(note)}')
     n = make_dataset(
         args.name, table, catalog.images, catalog.vectors, *weighting,
         overwrite=args.overwrite,

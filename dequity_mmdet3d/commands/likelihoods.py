@@ -13,11 +13,11 @@ with --method tags --tags FILE they look at no image, but at what it tells.
 The arguments, and what the exit status says: dequity likelihoods --help.
 """
 import contextlib
-import functools
 
 from ..likelihood.arguments import parse_args
 from ..likelihood.choices import DEFAULT_CAMERAS, NOISE, TAGS
 from ..machine import tune_for_cpu
+from ..messages import printable
 
 
 def main(argv=None):
@@ -53,7 +53,10 @@ def run(args, team):
     from ..likelihood.clustering import ClusterSettings
     if team.world > 1:
         team.agree({k: v for k, v in vars(args).items() if k != 'device'})
-    say = functools.partial(print, flush=True)
+
+    def say(line):
+        print(printable(line), flush=True)
+
     noise = args.noise or NOISE[0]
     if args.cluster_info is not None:
         conversions.convert_cluster_info(
@@ -77,7 +80,8 @@ def run(args, team):
         clustering=ClusterSettings(args.method, args.clusters, args.seed,
                                    noise, args.count),
         kind=args.kind, apply=args.apply, groups=groups,
-        tags=tags_of(samples, args), by=by, team=team, say=say)
+        tags=tags_of(samples, args), by=by, names=args.names, team=team,
+        say=say)
 
 
 def samples_of(args):
@@ -106,16 +110,21 @@ def groups_of(samples, args):
 def tags_of(samples, args):
     """What is known of the samples; None if nothing."""
     from ..likelihood.samples.nuscenes_tags import nuscenes_tags
-    from ..tags import read_tags
-    if args.tags not in (None, 'none', 'auto'):
+    from ..likelihood.write_table import place_of
+    from ..tag_file import read_tags, tags_beside
+    if args.tags == 'none':
+        return None
+    if args.tags not in (None, 'auto'):
         return read_tags(args.tags)
     found = None
-    if args.tags != 'none' and samples.data_root and (
-            samples.provenance.dataset == 'nuscenes'):
+    if samples.data_root and samples.provenance.dataset == 'nuscenes':
         found = nuscenes_tags(samples.data_root, samples.ids)
+    found = found or samples.tags
     if found is None and args.tags == 'auto':
-        raise ValueError("--tags auto: only nuScenes' own tables tell tags "
-                         '(DATA_ROOT/v1.0-*/sample.json), and they are not '
-                         'there; give a FILE with the columns sample_id and '
-                         'a tag each')
+        found = tags_beside(place_of(samples, args.out))
+    if found is None and args.tags == 'auto':
+        raise ValueError("--tags auto: neither the info file nor nuScenes' "
+                         'own tables (DATA_ROOT/v1.0-*/sample.json) tell '
+                         'tags, and none lie beside the table; give a FILE '
+                         'with the columns sample_id and a tag each')
     return found

@@ -16,7 +16,7 @@ from pathlib import Path
 from .. import __version__
 from ..cli import positive
 from ..machine import tune_for_cpu
-from ..messages import counted
+from ..messages import counted, printable
 
 
 def parse_args(argv=None):
@@ -40,6 +40,9 @@ def parse_args(argv=None):
         '(default: its first)')
     add('--embeddings', type=Path, metavar='FILE.npy', help='(N, D) in the '
         "table's order (default: those that lie beside the table)")
+    add('--tags', metavar='none|FILE', help='CSV or Parquet file with the '
+        'column sample_id (or id) and a column for each tag (default: the '
+        'file beside the table, where there is one)')
     add('--runs', nargs='+', type=Path, default=[], metavar='DIR',
         help='--out of dequity compare, or work directories of trainings')
     add('--out', type=Path, required=True, metavar='DIR', help='a folder, '
@@ -76,27 +79,30 @@ def main(argv=None):
     from ..report.page import write_page
     from ..report.runs import read_runs
     from ..table import LikelihoodTable
+    from ..tag_file import read_tags, tags_beside
     if not args.size_mb > 0:
         raise ValueError(f'--size-mb must be above 0, but is {args.size_mb}')
     table = LikelihoodTable.load(args.table)
+    tags = (None if args.tags == 'none' else tags_beside(args.table)
+            if args.tags is None else read_tags(args.tags))
     runs = [read_runs(folder) for folder in args.runs]
     catalog = open_catalog(
         table, args.table, config=args.config, split=args.split,
         cfg_options=args.cfg_options, images=args.images, camera=args.camera,
         embeddings=args.embeddings, objects=True)
     for note in catalog.notes:
-        print(f'note: {note}')
+        print(f'note: {printable(note)}')
     print(f'{counted(len(table), "sample")}; map and images follow',
           flush=True)
     path, counts = write_page(
         args.out, table, args.table, catalog, runs, eta=args.eta,
         gamma=args.gamma, projection=args.map, max_samples=args.samples,
         size=args.size_mb * 1e6, seed=args.seed,
-        progress=lambda items, total: tqdm(items, 'images', total))
+        progress=lambda items, total: tqdm(items, 'images', total), tags=tags)
     bad = counts['unreadable']
     if bad:
         print('note: ' + counted(len(bad), 'image is', 'images are') +
-              f' left out, as unreadable; first {bad[0]}')
+              f' left out, as unreadable; first {printable(bad[0])}')
     size = path.stat().st_size / 1e6
     if size > args.size_mb:
         print(f'note: {args.size_mb:g} MB cannot be held: plotly alone takes '

@@ -17,6 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from dequity_mmdet3d.json_files import (
+    NUMBER,
+    fields_of,
+    is_of,
+    parse_json,
+    read_json,
+)
 from dequity_mmdet3d.whole_file import whole_file
 
 
@@ -60,12 +67,18 @@ class Comparison:
         """
         path = cls._file(out)
         try:
-            found = json.loads(path.read_text(encoding='utf-8'))
-            arms = {str(k): str(v) for k, v in found['arms'].items()}
-            return cls(Path(out), arms, tuple(map(int, found['seeds'])))
-        except (AttributeError, KeyError, TypeError, ValueError) as e:
+            found = fields_of(read_json(path), dict(arms=dict, seeds=list))
+            arms, seeds = found['arms'], found['seeds']
+            # a folder below this one, not anywhere
+            if not arms or not all(isinstance(a, str) and a == folder_of(a)
+                                   and a.strip('.') for a in arms.values()):
+                raise ValueError("its 'arms' must be names of folders")
+            if not all(is_of(s, int) for s in seeds):
+                raise ValueError("its 'seeds' must be integers")
+            return cls(Path(out), arms, tuple(seeds))
+        except ValueError as e:
             raise ValueError(
-                f'{path} is not of dequity compare ({type(e).__name__}: {e})'
+                f'{path} is not of dequity compare ({e})'
                 '; repeat its command with --table-only') from e
 
     @staticmethod
@@ -123,10 +136,12 @@ def read_result(folder):
     """
     path = folder / 'result.json'
     try:
-        result = json.loads(path.read_text(encoding='utf-8'))
-        if not isinstance(result, dict) or not isinstance(
-                result.get('metrics'), dict):
-            raise ValueError('it has no metrics')
+        result = fields_of(read_json(path), dict(
+            metrics=dict, steps=int, seconds=NUMBER))
+        for name, value in result['metrics'].items():
+            if not is_of(value, (*NUMBER, bool)):
+                raise ValueError(f'its metric {name!r} is no number, but '
+                                 f'{type(value).__name__}')
         return result
     except FileNotFoundError:
         return None
@@ -175,9 +190,9 @@ def read_scalars(folder):
     """
     lines = []
     for path in sorted(folder.glob('*/vis_data/scalars.json')):
-        for text in path.read_text(encoding='utf-8').splitlines():
+        for text in path.read_bytes().splitlines():
             try:
-                line = json.loads(text)
+                line = parse_json(text)
             except ValueError:
                 continue  # the last line of a killed training
             if isinstance(line, dict):
@@ -215,12 +230,14 @@ def read_test(folder):
     found = sorted(folder.glob('*/*.json'))
     if not found:
         return None
-    return {
-        name: float(value)
-        for name, value in json.loads(found[-1].read_text()).items()
-        if isinstance(value, (int, float)) and name not in (
-            'time', 'data_time')
-    }
+    try:
+        figures = fields_of(read_json(found[-1]), {})
+    except ValueError as e:
+        raise ValueError(f'{found[-1]} is damaged ({e}); remove it, and test '
+                         'again') from e
+    return {name: float(value) for name, value in figures.items()
+            if is_of(value, (*NUMBER, bool))
+            and name not in ('time', 'data_time')}
 
 
 def last_line(log):

@@ -1,7 +1,7 @@
 """Which arguments of dequity likelihoods go together."""
 import os
 
-from .choices import COUNTS, DEFAULT_ENCODER, TAGS
+from .choices import COUNTS, DEFAULT_ENCODER, NAMES, TAGS
 
 
 def check_forms(parser, args):
@@ -32,6 +32,12 @@ def check_forms(parser, args):
                                 or args.groups is not None):
         parser.error('--method tags looks at tags alone: leave out --apply '
                      'and --groups')
+    if args.names not in NAMES and (
+            args.method == TAGS or args.apply is not None
+            or args.config is None and args.images is None):
+        parser.error('--names FILE belongs to clusters that are made of '
+                     'images: leave out --method tags, --apply, --embeddings '
+                     'and --cluster-info')
     if args.count == 'drives' and args.method != 'soft':
         parser.error('--count drives belongs to --method soft')
     if args.count == 'drives' and args.groups == 'none':

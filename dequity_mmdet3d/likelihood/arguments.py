@@ -12,6 +12,7 @@ from .choices import (
     FEATURES,
     KINDS,
     METHODS,
+    NAMES,
     NOISE,
     PRECISIONS,
     SHARD_SIZE,
@@ -146,14 +147,22 @@ def parse_args(argv=None):
         metavar='auto|none|FILE',
         help='what is known of the samples: a CSV or Parquet file with the '
         'column sample_id (or id) and a column for each tag, such as '
-        "weather; or time, weather and location of nuScenes' own tables "
-        '(auto). --method tags counts them; any other is compared with them, '
-        'and tags that look wrong are listed (default: auto where these '
-        'tables are)')
+        "weather; or what the info file or nuScenes' own tables tell, such "
+        'as time, weather and location, or else the tags of an earlier table '
+        'of this name (auto). --method tags counts them; any other is '
+        'compared with them, and tags that look wrong are listed. They are '
+        'kept beside the table (default: what info file or tables tell)')
     estimate.add_argument(
         '--by',
         metavar='TAG,TAG',
         help='with --tags: which of them (default: all)')
+    estimate.add_argument(
+        '--names',
+        metavar='auto|none|FILE',
+        default=NAMES[0],
+        help='texts to name clusters by, one a line, with an encoder of '
+        'open_clip (default: auto, a list for driving, where there are no '
+        'tags to name them by)')
     estimate.add_argument(
         '--clusters',
         type=int,

@@ -1,6 +1,9 @@
 """What lies beside a likelihood table, and its name there."""
 import os
 
+# here too, as evaluation needs to find it
+from ..tag_file import tags_path as tags_path
+
 
 def bad_images_path(out):
     """Where the list for a table lies.

@@ -110,6 +110,7 @@ def catalog_of(table, table_path, samples=None, objects=None, camera=None,
         notes.append('No images: name them with --config or --images.')
     else:
         rows = _rows_in(samples, table)
+        notes += samples.outside  # a page may go to other people
         images = [None if row < 0 else _image_of(samples, row, camera)
                   for row in rows]
         gone = sum(row < 0 for row in rows)

@@ -19,6 +19,8 @@ SHARD_SIZE = 1024
 METHODS = ('soft', 'modes', 'kmeans', 'hdbscan', 'knn')
 # In place of a method: by what the user knows of the samples.
 TAGS = 'tags'
+# What clusters are called, or a file of texts.
+NAMES = ('auto', 'none')
 # What becomes of a sample that a density method leaves outside all clusters.
 NOISE = ('single', 'cluster', 'nearest')
 # How several images of a sample become one likelihood, before or after the

@@ -4,9 +4,16 @@ Shape letters: N samples.
 """
 from ..messages import counted
 from ..table_file import check_writable
-from .beside import modes_path, rows_path
+from ..tag_file import check_place
+from .beside import bad_images_path
 from .choices import KINDS, NOISE
-from .write_table import forget, nothing, place_of, write_table
+from .write_table import (
+    forget,
+    forget_earlier,
+    nothing,
+    place_of,
+    write_table,
+)
 
 
 def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None):
@@ -29,6 +36,7 @@ def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None):
     say = say or nothing
     check_writable(out)
     table = table_from_cluster_info(path, kind, noise)
+    _forget(out)
     return write_table(table, out, [
         f'{counted(len(table), "sample")} in '
         f'{counted(table.n_clusters, "cluster")}',
@@ -54,10 +62,16 @@ def table_by_tags(samples, tags, out=None, by=None, kind=KINDS[0], say=None):
         written.
     """
     from .estimation.advice import diagnosis_lines
-    from .estimation.tag_table import table_from_tags, tag_lines
+    from .estimation.tag_table import rarest_line, table_from_tags
     out, say = place_of(samples, out), say or nothing
     check_writable(out)
+    check_place(out, tags)
     table = table_from_tags(samples.ids, samples.provenance, tags, by, kind)
-    forget(modes_path(out), rows_path(out))  # of an earlier table
+    _forget(out)
     return write_table(table, out, [*diagnosis_lines(table.metadata),
-                                    *tag_lines(table, tags)], say)
+                                    rarest_line(table)], say, tags)
+
+
+def _forget(out):
+    forget_earlier(out)
+    forget(bad_images_path(out))  # no image was looked at

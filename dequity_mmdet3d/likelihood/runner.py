@@ -7,11 +7,12 @@
 
 Shape letters: N samples, D embedding size.
 """
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..messages import counted
 from ..processes import Alone
 from ..table_file import check_writable
+from ..tag_file import check_place
 from .beside import (
     bad_images_path,
     embeddings_folder,
@@ -26,9 +27,11 @@ from .choices import (
     EMBEDDING_DTYPES,
     FEATURES,
     KINDS,
+    NAMES,
     SHARD_SIZE,
 )
-from .write_table import forget, nothing, place_of, write_table
+from .prompts import prompts_for, texts_for
+from .write_table import forget_earlier, nothing, place_of, write_table
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,7 @@ class Encoding:
 def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
                         cameras=DEFAULT_CAMERAS, clustering=None,
                         kind=KINDS[0], apply=None, groups=None, tags=None,
-                        by=None, team=None, say=None):
+                        by=None, names=NAMES[0], team=None, say=None):
     """Write down how common every sample looks.
 
     What lies beside the table, see :mod:`.beside`, is written with it.
@@ -83,6 +86,9 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
         tags (Tags, optional): Of all samples, to compare the table with, see
             :mod:`.tag_agreement`.
         by (Sequence[str], optional): Names of tags. Defaults to all.
+        names (str | Path): 'auto' names clusters by texts where there are
+            no tags and the encoder knows texts; 'none', or a file of texts,
+            see :func:`.prompts.read_prompts`.
         team (Alone, optional): The processes that share the encoding, see
             :func:`.processes.connect`. All of them call this.
         say (Callable, optional): Takes lines for people, in process 0.
@@ -91,7 +97,8 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
         LikelihoodTable: That was written; None in all processes but 0.
 
     Raises:
-        ValueError: If ``out`` is missing, or by a step: see
+        ValueError: If ``out`` is missing, ``names`` are given for what has
+            none, or by a step: see
             :func:`.embed.embed_samples`, :func:`.make_table.make_table` and
             :func:`.make_table.apply_table`.
         FileNotFoundError: If ``apply`` or what belongs to it is not there.
@@ -109,21 +116,24 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     by = [] if tags is None else list(by or tags.columns)
     for tag in by:
         tags.values(tag, samples.ids)  # before the long work, not after it
-    for note in samples.notes:
+    names = prompts_for(names, tags, embeddings is None and apply is None)
+    for note in [*samples.notes, *samples.outside]:
         say(note)
     if team.rank == 0:
         check_writable(out)  # before the long work, not after it
+        check_place(out, tags)
         forget_bad_images(out)
+    texts = None
     if embeddings is not None:
         embedded = embed_given(samples, embeddings)
     else:
-        embedded = _encode(samples, out, encoding or Encoding(), cameras,
-                           fitted, team, say)
+        embedded, texts = _encode(samples, out, encoding or Encoding(),
+                                  cameras, fitted, names, team, say)
     table = None
     if team.rank == 0:
         if fitted is None:
             table = _fit(embedded, out, clustering, kind, groups, tags, by,
-                         say)
+                         texts, say)
         else:
             table = _apply(embedded, out, fitted, apply, tags, by, say)
         if embedded.encoded is not None:
@@ -135,8 +145,8 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     return table
 
 
-def _encode(samples, out, encoding, cameras, fitted, team, say):
-    """The samples' embeddings, out of this run and earlier ones."""
+def _encode(samples, out, encoding, cameras, fitted, names, team, say):
+    """The samples' embeddings, out of this run and earlier ones; texts."""
     from .embeddings.shards import ShardStore
     from .encoding.embed import embed_samples
     from .encoding.encode import EncodeSettings
@@ -149,6 +159,7 @@ def _encode(samples, out, encoding, cameras, fitted, team, say):
         pick_precision(encoding.precision, pick_device(device)))[0]
     encoder = build_encoder(encoding.encoder, encoding.pretrained, device,
                             precision, encoding.features)
+    texts = texts_for(encoder, names, say)
     store = ShardStore(encoding.embeddings_dir or embeddings_folder(out),
                        encoding.embedding_dtype, encoding.shard_size, say)
     say(f'encoding {counted(len(samples), "sample")} with {encoder.name} ('
@@ -169,21 +180,21 @@ def _encode(samples, out, encoding, cameras, fitted, team, say):
         n = len(embedded.skipped)
         say(counted(n, 'sample has no usable image; its row is neutral',
                     'samples have no usable image; their rows are neutral'))
-    return embedded
+    return embedded, texts
 
 
-def _fit(embedded, out, clustering, kind, groups, tags, by, say):
+def _fit(embedded, out, clustering, kind, groups, tags, by, texts, say):
     from .estimation.advice import diagnosis_lines
     from .estimation.make_table import make_table
-    made = make_table(embedded, clustering, kind, groups)
-    forget(modes_path(out), rows_path(out))  # of an earlier table
+    made = make_table(embedded, clustering, kind, groups, texts)
+    forget_earlier(out)
     if made.fitted is not None:
         made.fitted.save(modes_path(out))
     if made.rows is not None:
         made.rows.save(rows_path(out))
     table, lines = _tagged(made.table, out, tags, by, made.rows)
     return write_table(
-        table, out, [*diagnosis_lines(table.metadata), *lines], say)
+        table, out, [*diagnosis_lines(table.metadata), *lines], say, tags)
 
 
 def _apply(embedded, out, fitted, source, tags, by, say):
@@ -193,10 +204,13 @@ def _apply(embedded, out, fitted, source, tags, by, say):
     from .estimation.overlap import TrainingRows, find_overlap
     of = LikelihoodTable.load(source)
     seen, overlap = TrainingRows.load(source, of), None
-    forget(pairs_path(out))  # of an earlier table
     if seen is not None:
         overlap = find_overlap(embedded, fitted, seen, of.sample_id.tolist())
     table = apply_table(embedded, fitted, overlap)
+    if 'names' in of.metadata:  # of the same clusters
+        table = replace(table, metadata=dict(
+            table.metadata, names=of.metadata['names']))
+    forget_earlier(out)
     lines = [applied_line(table, of, source)]
     if overlap is None:
         lines.append(f'near duplicates of training samples are not known: '
@@ -207,16 +221,15 @@ def _apply(embedded, out, fitted, source, tags, by, say):
             overlap.save(pairs_path(out))
         lines.append(overlap.line(pairs_path(out)))
     table, more = _tagged(table, out, tags, by)
-    return write_table(table, out, lines + more, say)
+    return write_table(table, out, lines + more, say, tags)
 
 
 def _tagged(table, out, tags, by, rows=None):
     """The table beside tags, and what to say of it."""
     from .estimation import tag_agreement, tag_suspects
-    path = suspects_path(out)
-    forget(path)  # of an earlier table
     if tags is None:
         return table, []
+    path = suspects_path(out)
     table, lines, found = tag_agreement.with_tags(table, tags, by, rows)
     if found is not None:
         lines.append(tag_suspects.suspects_line(found, path))

@@ -4,6 +4,9 @@ import os
 
 import numpy as np
 
+from ..tag_file import keep_tags
+from .beside import modes_path, pairs_path, rows_path, suspects_path
+
 
 def place_of(samples, out):
     """Where a table is to be written; ValueError if nobody says it."""
@@ -21,27 +24,41 @@ def forget(*paths):
             os.unlink(path)
 
 
+def forget_earlier(out):
+    """Remove what lies beside an earlier table and is of no other."""
+    forget(modes_path(out), rows_path(out), pairs_path(out),
+           suspects_path(out))
+
+
 def nothing(line):
     """For whom nothing is said."""
 
 
-def write_table(table, out, lines, say):
-    """Write a table; say what it is, and where.
+def write_table(table, out, lines, say, tags=None):
+    """Write a table, and its tags beside it; say what it is, and where.
 
     Args:
         table (LikelihoodTable): Any.
         out (str | Path): The Parquet file.
         lines (Sequence[str]): What to say of it.
         say (Callable): Takes a line.
+        tags (Tags, optional): Of its samples. Without any, those of an
+            earlier table go.
 
     Returns:
         LikelihoodTable: The same.
 
     Raises:
         OSError: If it cannot be written.
+        ValueError: See :func:`.tag_file.keep_tags`.
     """
+    ids = table.sample_id.tolist()
+    kept = keep_tags(out, tags, ids)
     table.save(out)
-    for line in [*lines, *extremes(table), f'likelihood table: {out}']:
+    lines = [*lines, *extremes(table)]
+    if tags is not None:
+        lines += [*tags.others_lines(ids), f'tags of these samples: {kept}']
+    for line in [*lines, f'likelihood table: {out}']:
         say(line)
     return table
 

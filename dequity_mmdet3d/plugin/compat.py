@@ -13,9 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from mmengine.config import ConfigDict
 from mmengine.dist import is_main_process
-from mmengine.logging import HistoryBuffer, print_log
+from mmengine.logging import print_log
+
+from .checkpoints import (
+    allow_checkpoints,
+    checkpoints_allowed,
+    refuses_checkpoints,
+)
 
 SPCONV_OPS = ('get_indice_pairs', 'indice_conv', 'indice_conv_backward',
               'indice_maxpool', 'indice_maxpool_backward')
@@ -145,41 +150,6 @@ def _kitti():
     return kitti
 
 
-def _refuses_checkpoints():
-    return torch.__version__ >= (2, 6)
-
-
-def _allow_checkpoints():
-    """Name what mmengine's checkpoints hold beside tensors as safe.
-
-    Loading stays restricted: a checkpoint still cannot run code. A
-    ``ConfigDict`` is a dict of what is allowed by itself.
-    """
-    multiarray = importlib.import_module(
-        'numpy._core.multiarray' if hasattr(np, '_core') else
-        'numpy.core.multiarray')
-    allowed = [HistoryBuffer, ConfigDict, np.ndarray, np.dtype]
-    allowed += {type(np.dtype(t)) for t in 'bhilqBHILQefd?US'}
-    for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
-        allowed += [(getattr(multiarray, name), f'{module}.{name}')
-                    for name in ('_reconstruct', 'scalar')]
-    # it stores its own methods, as getattr(HistoryBuffer, name)
-    allowed.append((_history_method, 'builtins.getattr'))
-    torch.serialization.add_safe_globals(allowed)
-
-
-def _checkpoints_allowed():
-    found = torch.serialization.get_safe_globals()
-    return HistoryBuffer in found and ConfigDict in found
-
-
-def _history_method(owner, name):
-    if owner is not HistoryBuffer or name.startswith('_'):
-        raise ValueError(f'the checkpoint asks for {owner!r}.{name}, which a '
-                         "log history does not hold; it is not mmengine's")
-    return getattr(owner, name)
-
-
 @dataclass(frozen=True)
 class _Place:
     name: str
@@ -211,5 +181,5 @@ _PLACES = (
            'PyTorch 2.6 and newer refuse the log history and the ConfigDicts '
            "in mmengine's checkpoints, so that no run can be resumed or "
            'tested; they are data, and nothing else is allowed',
-           _refuses_checkpoints, _checkpoints_allowed, _allow_checkpoints),
+           refuses_checkpoints, checkpoints_allowed, allow_checkpoints),
 )

@@ -8,7 +8,11 @@ from urllib.parse import quote
 
 import numpy as np
 
+from dequity_mmdet3d.json_files import NUMBER, is_of
+from dequity_mmdet3d.likelihood.estimation.text_names import names_of
 from dequity_mmdet3d.messages import first_five
+
+from .tags import UNTOLD, tag_data
 
 _CLUSTERS_IN_CHART = 20
 # Distinct likelihoods up to which each is on the page as it is; more are
@@ -16,9 +20,10 @@ _CLUSTERS_IN_CHART = 20
 _DISTINCT = 20_000
 _PARTS = 64  # numbers that stand for the likelihoods of a cluster
 _BAD_SHOWN = 50
+_LONG = 10_000  # characters of a fact
 
 
-def chart_data(table, catalog, rows, xy, eta, gamma):
+def chart_data(table, catalog, rows, xy, eta, gamma, tags=()):
     """Numbers behind the charts: all N samples count in them.
 
     Args:
@@ -27,6 +32,7 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
         rows (np.ndarray): (P,) those that are shown one by one.
         xy (np.ndarray, optional): (P, 2) in [0, 1], the map.
         eta, gamma (float): Where the sliders stand.
+        tags (Sequence[TagCodes]): Of the N samples.
 
     Returns:
         dict: JSON-able. Per distinct likelihood: 'p' (V), 'n' (V) samples,
@@ -35,16 +41,18 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
         have, and 'rest' in one. Per shown sample: 'id', 'value' (index
         into 'p'), 'cluster', 'xy' and 'objects' by class. 'tenths' and
         'deviation': see :class:`.Diagnosis`; None where they are not known.
+        'tags': see :func:`.tags.tag_data`, for the clusters and the rest.
+        'names': of clusters, see :func:`.text_names.names_of`.
     """
     likelihood = table.likelihood
     if len(np.unique(likelihood)) > _DISTINCT:
         likelihood = _four_digits(likelihood)
     p, value, n = np.unique(
         likelihood, return_inverse=True, return_counts=True)
-    diagnosis = table.metadata.get('diagnosis')
-    if not isinstance(diagnosis, dict):
-        diagnosis = {}
+    tenths, deviation = _moved(table.metadata.get('diagnosis'))
     value = value.reshape(-1)
+    shown, left = _in_chart(table)
+    groups = [table.cluster_id == c for c in shown]
     return dict(
         eta=eta,
         gamma=gamma,
@@ -55,8 +63,11 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
             for name, counts in catalog.objects.items()
         },
         clusters=_clusters(table),
-        tenths=diagnosis.get('tenths'),
-        deviation=diagnosis.get('deviation'),
+        tags=tag_data(tags, rows, groups + [left] * bool(left.any())),
+        untold=UNTOLD,
+        names=names_of(table.metadata),
+        tenths=tenths,
+        deviation=deviation,
         id=table.sample_id[rows].tolist(),
         value=value[rows].tolist(),
         cluster=table.cluster_id[rows].tolist(),
@@ -65,23 +76,45 @@ def chart_data(table, catalog, rows, xy, eta, gamma):
                  for name, counts in catalog.objects.items()})
 
 
+def _moved(diagnosis):
+    """'tenths' and 'deviation' of a diagnosis, None twice where these are not
+    numbers that the page can reckon with.
+    """
+    found = [diagnosis.get(name) if isinstance(diagnosis, dict) else None
+             for name in ('tenths', 'deviation')]
+    fine = all(isinstance(part, list) and part and all(
+        is_of(x, NUMBER) and 0 <= x <= 1 for x in part) for part in found)
+    return found if fine and len(found[0]) == len(found[1]) else (None, None)
+
+
+def skipped(metadata):
+    """list[str]: Ids of samples without a usable image."""
+    found = metadata.get('skipped')
+    return [i for i in found if isinstance(i, str)] if isinstance(
+        found, list) else []
+
+
+def _in_chart(table):
+    """The largest clusters, rarest last, and (N,) whether in none of them."""
+    ids, n = np.unique(table.cluster_id, return_counts=True)
+    ids, n = ids[ids >= 0], n[ids >= 0]
+    shown = ids[np.argsort(-n, kind='stable')[:_CLUSTERS_IN_CHART]]
+    return shown, np.isin(table.cluster_id, shown, invert=True)
+
+
 def _clusters(table):
     """The largest clusters, rarest last, and the others together."""
-    ids, n = np.unique(table.cluster_id, return_counts=True)
-    own = ids >= 0
-    singletons = int(n[~own].sum())
-    ids, n = ids[own], n[own]
-    order = np.argsort(-n, kind='stable')
-    shown, others = order[:_CLUSTERS_IN_CHART], order[_CLUSTERS_IN_CHART:]
-    left = np.isin(table.cluster_id, ids[shown], invert=True)
+    shown, left = _in_chart(table)
     parts = [_distribution(table.likelihood[table.cluster_id == c])
-             for c in ids[shown]]
+             for c in shown]
     p, count = _distribution(table.likelihood[left])
     return dict(
-        id=ids[shown].tolist(),
+        id=shown.tolist(),
         p=[p for p, _ in parts],
         n=[n for _, n in parts],
-        rest=dict(clusters=len(others), singletons=singletons, p=p, n=count))
+        rest=dict(clusters=table.n_clusters - len(shown),
+                  singletons=int((table.cluster_id < 0).sum()),
+                  p=p, n=count))
 
 
 def _distribution(likelihood):
@@ -102,6 +135,11 @@ def _four_digits(p):
     return np.minimum(np.round(p * unit) / unit, 1.0)
 
 
+def _short(value):
+    text = str(value)
+    return text if len(text) <= _LONG else f'{text[:_LONG]} ...'
+
+
 def links(paths, page):
     """Where a browser finds files, seen from the page.
 
@@ -110,28 +148,34 @@ def links(paths, page):
         page (Path): Folder of the page.
 
     Returns:
-        list[str]: Relative URLs; absolute ones where there is no way, as on
-        another drive.
+        list[str]: Relative URLs, which begin with ``./`` or ``../`` so that
+        no name is taken for a scheme, as ``javascript:``; absolute ones
+        where there is no way, as on another drive.
     """
     page = os.path.abspath(page)
     found = []
     for path in paths:
         try:
-            url = os.path.relpath(path, page).replace(os.sep, '/')
+            start, name = './', os.path.relpath(path, page)
         except ValueError:
-            url = 'file:///' + os.path.abspath(path).replace(os.sep, '/')
+            start, name = 'file:///', os.path.abspath(path)
         # a name that is no UTF-8 is quoted by its own bytes
-        found.append(quote(os.fsencode(url), safe='/:'))
+        url = quote(os.fsencode(name.replace(os.sep, '/')), safe='/')
+        found.append(url if url.startswith('../') else start + url)
     return found
 
 
 def stability(metadata):
     """list[str]: The diagnosis of a table's estimate, for people."""
     from dequity_mmdet3d.likelihood.estimation.advice import diagnosis_lines
-    from dequity_mmdet3d.likelihood.estimation.tag_agreement import tag_lines
+    from dequity_mmdet3d.likelihood.estimation.tag_agreement import (
+        agreement_lines,
+    )
     try:
-        return diagnosis_lines(metadata) + tag_lines(metadata)
-    except (KeyError, TypeError):
+        return diagnosis_lines(metadata) + agreement_lines(metadata)
+    except (ArithmeticError, AttributeError, LookupError, TypeError,
+            ValueError, StopIteration):
+        # anybody's metadata may be anything
         return ['This table has no diagnosis: only '
                 'dequity likelihoods makes one, where it clusters.']
 
@@ -174,7 +218,7 @@ def provenance(metadata):
         elif isinstance(value, list) and len(value) > 5:
             lines.append((name, first_five(value)))
         elif name.partition('.')[0] != 'diagnosis':
-            lines.append((name, str(value)))
+            lines.append((name, _short(value)))
 
     walk('', metadata)
     return lines

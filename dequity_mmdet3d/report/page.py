@@ -17,6 +17,7 @@ from . import content
 from .flat_map import flat_map
 from .galleries import galleries
 from .selection import rows_on_page
+from .tags import encode_tags
 from .thumbnails import GALLERY, fitting_box, thumbnail, thumbnails
 
 HERE = Path(__file__).parent / 'page_files'
@@ -25,7 +26,7 @@ _PLACE = 12  # characters for the place of a thumbnail, about
 
 def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
                gamma=5.0, projection='tsne', max_samples=30_000, size=50e6,
-               seed=0, progress=None):
+               seed=0, progress=None, tags=None):
     """Write ``index.html``; it is whole or not there at all.
 
     Args:
@@ -42,6 +43,7 @@ def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
             linked, those of common clusters first.
         seed (int): Of the choice of samples and of the map.
         progress (Callable, optional): See :func:`.thumbnails.thumbnails`.
+        tags (Tags, optional): Of the samples.
 
     Returns:
         tuple[Path, dict]: The file, and 'shown', 'embedded' and 'linked',
@@ -64,11 +66,13 @@ def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
             loader=jinja2.FileSystemLoader(str(HERE)), autoescape=True,
             undefined=jinja2.StrictUndefined, trim_blocks=True,
             lstrip_blocks=True).get_template('page.html.j2')
-        words = _words(table, Path(table_path), catalog, rows, runs, xy)
+        tags, notes = encode_tags(tags, table.sample_id.tolist())
+        words = _words(table, Path(table_path), catalog, rows, runs, xy, tags)
+        words['notes'] += notes
         words.update(version=__version__, projection=projection, eta=eta,
                      gamma=gamma, plotly=plotly, style=_file('page.css'),
-                     script=_file('page.js'))
-        data = content.chart_data(table, catalog, rows, xy, eta, gamma)
+                     script=_file('tags.js') + _file('page.js'))
+        data = content.chart_data(table, catalog, rows, xy, eta, gamma, tags)
         data['curves'] = [run.curves for run in runs]
         data['results'] = [
             dict(arms=run.arms, rows=run.rows) for run in runs]
@@ -110,9 +114,9 @@ def _folder(path):
         raise
 
 
-def _words(table, table_path, catalog, rows, runs, xy):
+def _words(table, table_path, catalog, rows, runs, xy, tags):
     """What the template says, but for the numbers behind the charts."""
-    rare, common = galleries(table, rows, catalog.vectors)
+    rare, common = galleries(table, rows, catalog.vectors, tags)
     gallery = {}
     if catalog.images is not None:
         gallery = {r: thumbnail(catalog.images[r], GALLERY)
@@ -129,7 +133,7 @@ def _words(table, table_path, catalog, rows, runs, xy):
         shown=len(rows), runs=runs, notes=notes,
         has_map=xy is not None, classes=list(catalog.objects),
         stability=content.stability(table.metadata), bad_count=count, bad=bad,
-        skipped=len(table.metadata.get('skipped', ())),
+        skipped=len(content.skipped(table.metadata)),
         provenance=content.provenance(table.metadata))
 
 

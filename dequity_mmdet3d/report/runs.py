@@ -17,6 +17,7 @@ from dequity_mmdet3d.figures import (
     parse,
     shared_prefix,
 )
+from dequity_mmdet3d.json_files import NUMBER, is_of
 
 # Points of a curve: more cannot be told apart on a screen.
 _POINTS = 300
@@ -155,4 +156,4 @@ def _add_curves(curves, arm, run, lines):
 
 
 def _is_number(value):
-    return isinstance(value, (int, float)) and math.isfinite(value)
+    return is_of(value, NUMBER) and math.isfinite(value)

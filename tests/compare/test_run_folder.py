@@ -93,3 +93,38 @@ def test_last_line(tmp_path):
     assert run_folder.last_line(log) == 'two \ufffd'
     log.write_text('\n')
     assert run_folder.last_line(log) == 'it said nothing'
+
+
+@pytest.mark.parametrize('said, says', [
+    (dict(arms={'a': '../../x'}, seeds=[1]), "'arms' must be names of fold"),
+    (dict(arms={'a': '..'}, seeds=[1]), "'arms' must be names of folders"),
+    (dict(arms={'a': 'a'}, seeds=[1.5]), "'seeds' must be integers"),
+    (dict(arms={'a': 'a'}), "has no 'seeds'")])
+def test_a_comparison_stays_in_its_folder(tmp_path, said, says):
+    (tmp_path / 'comparison.json').write_text(json.dumps(said))
+    with pytest.raises(ValueError, match=f'comparison.json is not .*{says}'):
+        Comparison.read(tmp_path)
+
+
+@pytest.mark.parametrize('text, says', [
+    ('{"metrics": {}}', "has no 'steps'"),
+    ('{"metrics": {}, "steps": 1, "seconds": "x"}', "'seconds' must be int"),
+    ('{"metrics": {"a": []}, "steps": 1, "seconds": 1}',
+     "metric 'a' is no number, but list"),
+    ('[' * 100_000, 'nested too deep'), ('[]', 'must be a dict')])
+def test_a_result_says_which_field_is_wrong(tmp_path, text, says):
+    (tmp_path / 'result.json').write_text(text)
+    with pytest.raises(ValueError, match=f'result.json is damaged .*{says}'):
+        run_folder.read_result(tmp_path)
+
+
+def test_figures_and_scalars_of_others(tmp_path):
+    (tmp_path / 't' / 'vis_data').mkdir(parents=True)
+    (tmp_path / 't' / 't.json').write_text('[' * 100_000)
+    with pytest.raises(ValueError, match='t.json is damaged'):
+        run_folder.read_test(tmp_path)
+    (tmp_path / 't' / 't.json').write_text('{"a": 1, "b": "x", "c": 1e400}')
+    assert run_folder.read_test(tmp_path) == dict(a=1.0, c=float('inf'))
+    (tmp_path / 't' / 'vis_data' / 'scalars.json').write_bytes(
+        b'{"loss": 1}\n\xff\n' + b'[' * 100_000 + b'\n{"loss": 2}\n')
+    assert run_folder.read_scalars(tmp_path) == [dict(loss=1), dict(loss=2)]

@@ -3,9 +3,10 @@ import numpy as np
 import pytest
 
 from dequity_mmdet3d.likelihood.conversions import table_by_tags
+from dequity_mmdet3d.likelihood.estimation.text_names import names_of
 from dequity_mmdet3d.likelihood.samples.sources import samples_from_embeddings
 from dequity_mmdet3d.table import LikelihoodTable
-from dequity_mmdet3d.tags import read_tags
+from dequity_mmdet3d.tag_file import read_tags, tags_beside
 
 from .helpers import compute_likelihoods
 
@@ -28,6 +29,7 @@ def test_by_the_command(here):
     assert (done.returncode, done.stderr) == (0, '')
     table = LikelihoodTable.load(here / 't.parquet')
     assert table.likelihood.tolist() == [1, 1, 1 / 3, 1]
+    assert names_of(table.metadata) == ['sun', 'fog']
     lines = done.stdout.splitlines()
     assert lines[0] == '2 clusters of 4 samples; the largest holds 75.0%'
     assert 'rarest combinations: fog (1 sample, 0.333)' in done.stdout
@@ -47,6 +49,17 @@ def test_another_method_is_compared(here):
     assert not (here / 't.suspect_tags.csv').exists()
     table = LikelihoodTable.load(here / 't.parquet')
     assert set(table.metadata['tags']['agreement']) == {'weather', 'road'}
+    # as beside the table, without a second naming
+    (here / 'tags.csv').rename(here / 'moved.csv')
+    done = compute_likelihoods(
+        '--embeddings', 'e.npy', '--method', 'tags', '--tags', 'auto', '--by',
+        'weather', '--out', 't.parquet', cwd=here)
+    assert (done.returncode, done.stderr) == (0, '')
+    assert 'tags of these samples: t.tags.parquet' in done.stdout
+    (here / 'moved.csv').rename(here / 'tags.csv')
+    compute_likelihoods('--embeddings', 'e.npy', '--out', 't.parquet',
+                        cwd=here)
+    assert not (here / 't.tags.parquet').exists()
     done = compute_likelihoods(
         '--embeddings', 'e.npy', '--tags', 'tags.csv', '--apply', 't.parquet',
         '--out', 'a.parquet', cwd=here)
@@ -55,12 +68,17 @@ def test_another_method_is_compared(here):
 
 def test_an_earlier_table_is_gone(here):
     samples, _ = samples_from_embeddings(here / 'e.npy')
-    for name in ('t.modes.npz', 't.rows.npz'):
+    for name in ('t.modes.npz', 't.rows.npz', 't.suspect_tags.csv',
+                 't.near_duplicates.csv', 't.bad_images.txt'):
         (here / name).write_bytes(b'')
     tags = read_tags(here / 'tags.csv')
-    table_by_tags(samples, tags, here / 't.parquet')
+    table_by_tags(samples, tags, here / 't.parquet', ['weather'])
     assert sorted(p.name for p in here.iterdir()) == [
-        'e.npy', 't.parquet', 'tags.csv']
+        'e.npy', 't.parquet', 't.tags.parquet', 'tags.csv']
+    # all tags, also those that the table is not made of
+    assert tags_beside(here / 't.parquet').columns == {
+        'weather': ('sun', 'sun', 'fog', 'sun'),
+        'road': ('city', 'city', 'city', 'rural')}
     with pytest.raises(ValueError, match='give out'):
         table_by_tags(samples, tags)
 
@@ -74,7 +92,7 @@ def test_an_earlier_table_is_gone(here):
     (['--method', 'tags', '--tags', 'tags.csv', '--by', 'street'], 1,
      "no tag 'street'"),
     (['--method', 'tags', '--tags', 'none.csv'], 1, 'does not exist'),
-    (['--tags', 'auto'], 1, "only nuScenes' own tables"),
+    (['--tags', 'auto'], 1, "neither the info file nor nuScenes'"),
     (['--tags', 'none', '--by', 'weather'], 2, '--by belongs'),
 ])
 def test_wrong_arguments(here, args, status, text):

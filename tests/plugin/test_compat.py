@@ -9,7 +9,7 @@ from mmengine.config import Config, ConfigDict
 from mmengine.config.lazy import LazyObject
 from mmengine.logging import HistoryBuffer
 
-from dequity_mmdet3d.plugin import compat, host_mends, mend_host
+from dequity_mmdet3d.plugin import checkpoints, compat, host_mends, mend_host
 from tests.helpers import ROOT
 
 NAMES = ['numpy.long', "spconv's CUDA stream", "spconv's threads",
@@ -168,7 +168,7 @@ def test_log_history_loads_and_stays_restricted(tmp_path):
     loaded = torch.load(tmp_path / 'a.pth', weights_only=True)['loss']
     assert loaded.mean() == 2 and loaded.statistics('max') == 3
     with pytest.raises(ValueError, match='does not hold'):
-        compat._history_method(torch, 'load')
+        checkpoints._history_method(torch, 'load')
 
 
 def test_config_in_a_checkpoint_loads(tmp_path):
@@ -202,3 +202,45 @@ def test_config_in_a_checkpoint_holds_no_code(tmp_path, value, capsys):
     with pytest.raises(Exception, match='Weights only load failed'):
         torch.load(path, weights_only=True)
     assert capsys.readouterr().out == ''
+
+
+def forged(name, *args, state=None):
+    """An object whose pickle has the named one called, then filled."""
+    class Forged:
+        def __reduce__(self):
+            return (name, args) if state is None else (name, args, state)
+    return Forged()
+
+
+def _values(code, size):
+    """A number of numpy, and an array, of a type with a forged size."""
+    dtype = forged(np.dtype, code, False, True,
+                   state=(3, '<', None, None, None, size, 1, 0))
+    make, (_, shape, kind), _ = np.zeros(1).__reduce__()
+    number = np.float64(0).__reduce__()[0]
+    return [forged(number, dtype, b'x' * 8),
+            forged(make, np.ndarray, shape, kind,
+                   state=(1, (1, ), dtype, False, b'x' * 8))]
+
+
+@pytest.mark.parametrize('which', [0, 1])
+@pytest.mark.parametrize('code, size', [
+    ('f8', 2**30), ('U1', 2**30), ('S8', 2**30), ('V8', 2**30), ('O8', 8)])
+def test_forged_numbers_in_a_checkpoint_are_refused(
+        tmp_path, code, size, which):
+    """They crashed the process: numpy trusts the size that a file gives."""
+    path = tmp_path / 'a.pth'
+    torch.save(dict(loss=_values(code, size)[which]), path)
+    if code == 'f8':  # the file's size is not taken
+        found = torch.load(path, weights_only=True)['loss']
+        assert np.ravel(found).tobytes() == b'x' * 8
+        return
+    with pytest.raises(ValueError, match=f'{code!r}, but a log history'):
+        torch.load(path, weights_only=True)
+
+
+def test_arrays_of_a_checkpoint_are_not_made_to_measure(tmp_path):
+    path = tmp_path / 'a.pth'
+    torch.save(dict(loss=forged(np.ndarray, (2**40, ), 'O')), path)
+    with pytest.raises(ValueError, match='makes an array by hand'):
+        torch.load(path, weights_only=True)

@@ -1,6 +1,7 @@
 """Any metric on parts of the samples: ours, MMDetection's, a user's own."""
 import copy
 import json
+import logging
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ from mmengine import dump
 from mmengine.evaluator import BaseMetric, Evaluator
 
 from dequity_mmdet3d.plugin import DequityKittiMetric
+from dequity_mmdet3d.plugin.evaluation import parts
 from dequity_mmdet3d.plugin.evaluation.parts import frequency_of_rarest
+from dequity_mmdet3d.tag_file import read_tags, tags_path, write_tags
 from tests.helpers import save_table
 
 
@@ -200,6 +203,34 @@ def test_unknown_tag_and_unknown_samples(tags, tmp_path):
     with pytest.raises(ValueError, match='5 of 6 samples have no row'):
         values(dict(type='DequityMetric', metric=dict(type='HitRate'),
                     tags=str(other)))
+
+
+def test_tags_beside_the_table(tags, tmp_path, monkeypatch):
+    """Found without being named, and missed before anything is evaluated."""
+    table = save_table(tmp_path / 'val.parquet',
+                       {f't{i}': 1 - i / 10 for i in range(6)})
+    metric = dict(type='DequityMetric', metric=dict(type='HitRate'),
+                  table=table, by=['weather', 'likelihood'])
+    with pytest.raises(ValueError, match=r'tags=FILE \(there is no .*/val'):
+        METRICS.build(metric)
+    write_tags(tags_path(table), read_tags(tags))
+    got = values(metric)
+    assert got['hits/weather=sun/rate'] == 2 / 3 and 'hits/rare/rate' in got
+    # by itself it changes nothing
+    assert 'hits/weather=sun/rate' not in values(dict(metric, by=None))
+    write_tags(tags_path(table), read_tags(tags).of(['t0', 't1', 't2']))
+    with pytest.raises(ValueError, match="3 of 6 samples have no row, 't3'"):
+        METRICS.build(metric)
+    # an info file may be evaluated in part, so that it is a warning
+    dump(dict(metainfo={}, data_list=[dict(token='t0'), dict(token='t8')]),
+         tmp_path / 'val.pkl')
+    said = []
+    monkeypatch.setattr(parts, 'print_log', lambda *line: said.append(line))
+    METRICS.build(dict(metric, table=None, by='weather', tags=tags,
+                       ann_file=str(tmp_path / 'val.pkl')))
+    [(line, _, level)] = said
+    assert level == logging.WARNING
+    assert "1 of 2 samples have no row, 't8'" in line and '\n' not in line
 
 
 # ---- metrics of MMDetection3D and MMDetection

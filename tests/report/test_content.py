@@ -1,5 +1,7 @@
 """Numbers of the page, by hand."""
 import json
+import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -267,6 +269,12 @@ def test_links(tmp_path):
     page = tmp_path / 'page'
     assert content.links([str(tmp_path / 'im ages/a#b.png')], page) == [
         '../im%20ages/a%23b.png']
+    # in the folder of the page no name is a scheme
+    assert content.links([
+        str(page / 'javascript:alert(1)?a.png'), str(page / 'http:/h/b.png'),
+        str(page / '..c.png'), str(page / 'd.png')], page) == [
+            './javascript%3Aalert%281%29%3Fa.png', './http%3A/h/b.png',
+            './..c.png', './d.png']
 
 
 def test_bad_images_and_provenance(small):
@@ -360,3 +368,22 @@ def test_runs_of_one_run_of_a_comparison(comparison):
     run = read_runs(comparison / 'equity/seed_1')
     assert [r['cells'][0]['mean'] for r in run.rows] == [57, 81]
     assert len(run.curves['loss']) == 1
+
+
+@pytest.mark.parametrize('metadata', [
+    dict(diagnosis=dict(samples='x', tenths='abc', deviation=[1])),
+    dict(diagnosis=dict(tenths=[0.1], deviation=[math.nan])),
+    dict(skipped=3), dict(skipped=dict(a=1)), dict(tags=[1]),
+    dict(tags=dict(agreement=dict(x=dict()))), dict(groups=7)])
+def test_metadata_of_others_cannot_break_the_page(small, metadata):
+    table = LikelihoodTable.load(small[2])
+    table = replace(table, metadata={**table.metadata, **metadata})
+    rows = np.arange(len(table))
+    data = content.chart_data(
+        table, Catalog(None, None, {}, []), rows, None, 1.0, 5.0)
+    json.dumps(data, allow_nan=False)  # what a browser can read
+    assert data['tenths'] is None or 'diagnosis' not in metadata
+    assert all(isinstance(line, str)
+               for line in content.stability(table.metadata))
+    assert content.skipped(table.metadata) == [] or 'skipped' not in metadata
+    galleries(table, rows)

@@ -10,6 +10,8 @@ import pytest
 from dequity_mmdet3d.commands.report import parse_args
 from dequity_mmdet3d.likelihood.estimation.weight_effect import variation
 from dequity_mmdet3d.table import LikelihoodTable
+from dequity_mmdet3d.tag_file import tags_path, write_tags
+from dequity_mmdet3d.tags import Tags
 from dequity_mmdet3d.weight import (
     dequity_weight,
     effective_number,
@@ -23,6 +25,10 @@ from . import browser
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 
+# of the samples of each mode; nobody knows that of singletons
+WEATHER = {0: 'sun', 1: 'rain', 2: '<b>fog', -1: ''}
+
+
 class Keys:
     """As in selenium.webdriver.common.keys."""
     TAB, ENTER, ARROW_RIGHT = '\ue004', '\ue007', '\ue014'
@@ -33,6 +39,9 @@ def page(small, comparison, tmp_path_factory):
     pytest.importorskip('mmengine', reason='mmengine reads the config files')
     root, _, path = small
     out = tmp_path_factory.mktemp('page')
+    write_tags(tags_path(path), Tags('', tuple(map(str, range(36))), dict(
+        weather=tuple(WEATHER[m] for m in small[1]),
+        own=tuple(f'v{i:02d}' for i in range(36)))))
     done = run_tool('report.py', path, '--config', root / 'config.py',
                     '--runs', comparison, '--out', out)
     assert done.returncode == 0, done.stdout
@@ -86,7 +95,7 @@ def test_no_errors_and_no_network(chrome, page):
         'return performance.getEntriesByType("resource").map((r) => r.name)')
     assert [n for n in fetched if not n.startswith('data:')] == []
     assert chrome.execute_script(
-        'return document.querySelectorAll(".js-plotly-plot").length') == 7
+        'return document.querySelectorAll(".js-plotly-plot").length') == 8
     # text of the table's is text
     assert '<b>&"</script>' in chrome.find_element(
         'id', 'provenance').text
@@ -198,6 +207,80 @@ def test_map_answers(chrome, page, small):
     assert chrome.get_log('browser') == []
 
 
+def test_tags(chrome, page, small):
+    """Colours, legend, filter and composition, by mouse and by keyboard."""
+    opened(chrome, page)
+    modes, p = small[1], LikelihoodTable.load(small[2]).likelihood
+    assert facts(chrome)['weather'] == '(not told)'
+    assert not chrome.find_element('id', 'legend').is_displayed()
+    # rarest first: those without a cluster, then mode 2
+    text = chrome.find_elements('css selector', '.gallery')[1].text
+    assert 'weather: <b>fog 100%' in text and 'own: v' in text
+    assert ', 1 more 25%' in text
+    chrome.find_element('css selector', '#colour option[value="0"]').click()
+    legend = [b.text for b in chrome.find_elements('css selector',
+                                                   '#legend button')]
+    assert legend == ['sun (20)', 'rain (10)', '<b>fog (4)',
+                      '(not told) (2)']
+    colours = chrome.execute_script(
+        'return document.getElementById("chart-map").data[0].marker.color')
+    by_mode = dict(zip(modes.tolist(), colours))
+    assert colours == [by_mode[m] for m in modes]
+    assert len({*colours}) == 4 and by_mode[-1] == '#888888'
+    # by its value alone
+    chrome.find_elements('css selector', '#legend button')[1].send_keys(
+        Keys.ENTER)
+    rain = np.flatnonzero(modes == 1).tolist()
+    selected = 'return document.getElementById("chart-map").data[0]' \
+        '.selectedpoints'
+    assert sorted(chrome.execute_script(selected)) == rain
+    weight = dequity_weight(0.5)
+    says = chrome.find_element('id', 'only-summary')
+    assert says.text == ('10 of 36 samples on this page: weather = rain; mean '
+                         f'weight {weight:.3g}.')
+    at = chrome.switch_to.active_element
+    assert at.text == 'rain (10)'
+    assert at.get_attribute('aria-pressed') == 'true'
+    assert chrome.execute_script(
+        'return document.getElementById("only").value') == '0:1'
+    shown = [int(b.get_attribute('data-i')) for b in chrome.find_elements(
+        'css selector', '.pick') if b.is_displayed()]
+    assert len(shown) == 8 and {*shown} <= {*rain}
+    # the list goes through these alone
+    assert facts(chrome)['weather'] == 'rain'
+    seen = {facts(chrome)['sample']}
+    for _ in range(12):
+        chrome.find_element('id', 'commoner').send_keys(Keys.ENTER)
+        seen.add(facts(chrome)['sample'])
+    assert seen == {*map(str, rain)}
+    slide(chrome, 'eta', 3)
+    assert f'{dequity_weight(0.5, 3, 5):.3g}.' in says.text
+    at.send_keys(Keys.ENTER)
+    assert chrome.execute_script(selected) is None and says.text == ''
+    # many values: a colour and an entry each, and a sample each
+    chrome.find_element('css selector', '#colour option[value="1"]').click()
+    assert len({*chrome.execute_script('return document.getElementById('
+                                       '"chart-map").data[0].marker.color')}
+               ) == 36
+    row = int(np.flatnonzero(p == 1)[0])
+    chrome.find_element('css selector', f'#only option[value="1:{row}"]'
+                        ).click()
+    assert facts(chrome)['own'] == f'v{row:02d}'
+    chrome.find_element('css selector', '#only option').click()
+    # 20 of sun are cluster 0, and so on; 2 without any
+    drawn = chrome.execute_script(
+        'return document.getElementById("chart-composition").data.map('
+        '(t) => [t.name, t.y])')
+    assert drawn == [
+        ['sun', [100, 0, 0, 0]], ['rain', [0, 100, 0, 0]],
+        ['&lt;b>fog', [0, 0, 100, 0]], ['(not told)', [0, 0, 0, 100]]]
+    chrome.find_element('css selector', '#composition option[value="1"]'
+                        ).click()
+    assert chrome.execute_script('return document.getElementById('
+                                 '"chart-composition").data.length') == 36
+    assert chrome.get_log('browser') == []
+
+
 def test_keyboard(chrome, page):
     opened(chrome, page)
     reached = set()
@@ -205,7 +288,8 @@ def test_keyboard(chrome, page):
         chrome.switch_to.active_element.send_keys(Keys.TAB)
         at = chrome.switch_to.active_element
         reached.add(at.get_attribute('id') or at.get_attribute('class'))
-    assert {'find', 'rarer', 'commoner', 'colour', 'pick', 'eta', 'gamma',
+    assert {'find', 'rarer', 'commoner', 'colour', 'only', 'composition',
+            'pick', 'eta', 'gamma',
             'normalize', 'curve', 'scroll'} <= reached
     find = chrome.find_element('id', 'find')
     find.send_keys('17', Keys.ENTER)

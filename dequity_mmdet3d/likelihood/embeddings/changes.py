@@ -1,5 +1,5 @@
 """Why embeddings of an earlier run are not taken."""
-import json
+from ...json_files import read_json
 
 _WORDS = dict(
     images='number of images', images_sha256='list of images',
@@ -22,7 +22,7 @@ def what_changed(identity, folder):
         if other.parent == folder:
             continue
         try:
-            old = json.loads(other.read_text(encoding='utf-8'))
+            old = read_json(other)
             changed = [
                 k for k in {**identity, **old}
                 if k != 'first_image' and old.get(k) != identity.get(k)

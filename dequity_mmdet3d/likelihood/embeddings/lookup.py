@@ -2,14 +2,17 @@
 
 Shape letters: M images, D embedding size.
 """
-import json
 from pathlib import Path
 
 import numpy as np
 
+from ...json_files import fields_of, read_json
 from ..beside import embeddings_folder
 from .names import names_digest
 from .shards import Shards
+
+_IDENTITY = dict(images=int, images_sha256=str, weights_sha256=(
+    str, type(None)), dim=int, dtype=str, shard_size=int)
 
 
 def stored_embeddings(table_path, metadata, paths):
@@ -30,19 +33,22 @@ def stored_embeddings(table_path, metadata, paths):
             images, or not all of them.
     """
     folder = Path(embeddings_folder(str(table_path)))
-    encoder = metadata.get('encoder') or {}
+    encoder = metadata.get('encoder')
+    encoder = encoder if isinstance(encoder, dict) else {}
     digest = names_digest(paths)
     for path in sorted(folder.glob('*/identity.json')):
         try:
-            about = json.loads(path.read_text(encoding='utf-8'))
+            about = fields_of(read_json(path), _IDENTITY)
             fits = (about['images'], about['images_sha256'],
                     about['weights_sha256'],
                     about.get('features', 'pooled')) == (
                         len(paths), digest, encoder.get('weights_sha256'),
                         encoder.get('features', 'pooled'))
+            if min(about['dim'], about['shard_size']) < 1:
+                continue
             shards = Shards(path.parent, paths, about['dim'], about['dtype'],
                             about['shard_size'])
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, TypeError):
             continue  # not ours, or damaged
         if not fits:
             continue

@@ -17,6 +17,7 @@ import hashlib
 import io
 import json
 import os
+import tokenize
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -192,9 +193,13 @@ class Shards(Sequence):
                 return None
             failures = [(int(row), str(why))
                         for row, why in record['failures']]
-            return dict(record, failures=failures)
+            if not all(0 <= row < end - first for row, _ in failures):
+                return None
+            return dict(record, failures=failures,
+                        stamp=str(record['stamp']))
         except (OSError, ValueError, EOFError, KeyError, TypeError,
-                AttributeError, MemoryError):
+                AttributeError, MemoryError, OverflowError, SyntaxError,
+                RecursionError, tokenize.TokenError):
             return None  # cut off, or something else's file
 
     def stamp(self, k: int) -> str:

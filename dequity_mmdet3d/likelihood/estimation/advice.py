@@ -15,6 +15,7 @@ from ...weight import dequity_weight, rarest_edge
 from .diagnosis import Diagnosis
 from .near_duplicates import NearDuplicates
 from .stability import FEW
+from .text_names import names_lines
 from .weight_effect import variation
 
 STABLE = 0.9  # rank correlation with repeats
@@ -69,7 +70,7 @@ def advise(metadata: dict) -> list[Advice]:
 
 
 def diagnosis_lines(metadata: dict) -> list[str]:
-    """All that a diagnosis says, with near duplicates and advice.
+    """All that a diagnosis says, with names, near duplicates and advice.
 
     Args:
         metadata (dict): Of a table, with a ``diagnosis``.
@@ -82,6 +83,7 @@ def diagnosis_lines(metadata: dict) -> list[str]:
         TypeError: If it is none.
     """
     lines = Diagnosis.from_dict(metadata['diagnosis']).lines()
+    lines += names_lines(metadata)
     if metadata.get('near_duplicates'):
         lines.append(NearDuplicates(**metadata['near_duplicates']).line())
     return lines + [advice.line for advice in advise(metadata)]

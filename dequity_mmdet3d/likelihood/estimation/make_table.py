@@ -23,6 +23,7 @@ from .modes_file import FittedModes, SoftFit
 from .near_duplicates import near_duplicates
 from .overlap import Overlap, TrainingRows
 from .stability import repeat
+from .text_names import MAX_NAMED, name_clusters
 from .weight_effect import weight_effect
 
 
@@ -43,7 +44,8 @@ class Estimate:
     rows: TrainingRows | None = None
 
 
-def make_table(embedded, settings=None, kind='relative', groups=None):
+def make_table(embedded, settings=None, kind='relative', groups=None,
+               texts=None):
     """Cluster, estimate, and say where it comes from.
 
     Args:
@@ -51,6 +53,7 @@ def make_table(embedded, settings=None, kind='relative', groups=None):
         settings (ClusterSettings, optional): Defaults to the class's.
         kind (str): 'relative' or 'share', see :mod:`.estimate`.
         groups (Groups, optional): Which samples are of one drive.
+        texts (Texts, optional): To name clusters by.
 
     Returns:
         Estimate: The table and what to think of it.
@@ -86,6 +89,11 @@ def make_table(embedded, settings=None, kind='relative', groups=None):
         kind=kind,
         diagnosis=diagnosis.as_dict(),
         groups=None if groups is None else groups.about())
+    if texts is not None:
+        names = [name for f, v in zip(found, embedded.views)
+                 for name in name_clusters(v.vectors, f.labels, texts)]
+        provenance = replace(provenance, names=dict(
+            source=texts.source, clusters=names[:MAX_NAMED]))
     if all(f.rows is not None for f in found):
         near = near_duplicates(
             [(f.rows, v.rows) for f, v in zip(found, embedded.views)],

@@ -7,13 +7,13 @@ Shape letters: V samples of a view, D embedding size, K cells.
 from __future__ import annotations
 
 import json
-import zipfile
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...bounds import read_arrays
 from ...table import LikelihoodTable
 from ...whole_file import whole_file
 from ..beside import modes_path
@@ -23,6 +23,7 @@ from ..clustering.soft_count import SoftCount
 from ..clustering.subspace import Subspace
 from ..embeddings.vectors import UnitVectors
 from .estimate import Columns
+from .modes_check import about_of, check_modes
 
 if TYPE_CHECKING:  # its module loads torch
     from ..encoding.embed import Embedded
@@ -188,23 +189,22 @@ class FittedModes:
                 "'modes' have one, and it must be moved together with the "
                 'table')
         try:
-            with np.load(path, allow_pickle=False) as file:
-                about = json.loads(file['about'].tobytes())
-                modes, sizes, soft = {}, {}, {}
-                views, levels = about.pop('views'), about.pop('levels')
-                numbers = about.pop('soft', None)
-                for i, (name, level) in enumerate(zip(views, levels)):
-                    centre, axes, cells, mode, reach, size = (
-                        file[f'{i}_{key}'] for key in _ARRAYS)
-                    modes[name] = Modes(
-                        Subspace(centre, axes), cells, mode, reach, level)
-                    sizes[name] = size
-                    if numbers is not None:
-                        modes[name], soft[name] = _soft_of(
-                            modes[name], numbers[i],
-                            *(file[f'{i}_{key}'] for key in _SOFT_ARRAYS))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError,
-                EOFError, zipfile.BadZipFile) as e:
+            file = read_arrays(path)
+            about, views, levels, numbers = about_of(file['about'])
+            modes, sizes, soft = {}, {}, {}
+            for i, (name, level) in enumerate(zip(views, levels)):
+                centre, axes, cells, mode, reach, size = (
+                    file[f'{i}_{key}'] for key in _ARRAYS)
+                modes[name] = Modes(
+                    Subspace(centre, axes), cells, mode, reach, level)
+                sizes[name] = size
+                more = [] if numbers is None else [
+                    file[f'{i}_{key}'] for key in _SOFT_ARRAYS]
+                check_modes(modes[name], size, *more)
+                if numbers is not None:
+                    modes[name], soft[name] = _soft_of(
+                        modes[name], numbers[i], *more)
+        except (OSError, ValueError, KeyError) as e:
             raise ValueError(f'{path} is damaged ({e}); make the table '
                              'anew') from e
         return cls(modes, sizes, about, soft)

@@ -10,7 +10,6 @@ dimensions.
 """
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...bounds import read_arrays
 from ...messages import counted
 from ...table import LikelihoodTable
 from ...whole_file import whole_file, write_csv
@@ -46,6 +46,17 @@ class TrainingRows:
     samples: dict[str, np.ndarray]
     ids_sha256: str
     date: str
+
+    def _check(self, n: int) -> None:
+        """Raise ValueError unless the arrays fit a table of n samples."""
+        for name, rows in self.rows.items():
+            at = self.samples[name]
+            if rows.ndim != 2 or rows.dtype.kind != 'f' or 0 in rows.shape or (
+                    at.shape != rows.shape[:1] or at.dtype.kind not in 'iu'
+                    or not np.isfinite(rows).all()
+                    or at.min() < 0 or at.max() >= n):
+                raise ValueError(f'its rows of view {name!r} must be finite '
+                                 f'numbers, with one of {n} samples each')
 
     def save(self, path: str | Path) -> None:
         """Write to ``path``, whole or not at all.
@@ -82,20 +93,24 @@ class TrainingRows:
         if not Path(path).is_file():
             return None
         try:
-            with np.load(path, allow_pickle=False) as file:
-                ids, date = file['of'].tolist()
-                names = file['views'].tolist()
-                found = cls(
-                    {n: file[f'{i}_rows'] for i, n in enumerate(names)},
-                    {n: file[f'{i}_samples'] for i, n in enumerate(names)},
-                    ids, date)
-        except (OSError, ValueError, KeyError, EOFError,
-                zipfile.BadZipFile) as e:
+            file = read_arrays(path)
+            ids, date = file['of'].tolist()
+            names = file['views'].tolist()
+            found = cls(
+                {n: file[f'{i}_rows'] for i, n in enumerate(names)},
+                {n: file[f'{i}_samples'] for i, n in enumerate(names)},
+                ids, date)
+        except (OSError, ValueError, KeyError, TypeError) as e:
             raise ValueError(f'{path} is damaged ({e}); make the table '
                              'anew') from e
         if (ids, date) != (table.metadata.get('ids_sha256'),
                            table.metadata.get('date')):
             return None
+        try:
+            found._check(len(table))
+        except ValueError as e:
+            raise ValueError(f'{path} is damaged ({e}); make the table '
+                             'anew') from e
         return found
 
 

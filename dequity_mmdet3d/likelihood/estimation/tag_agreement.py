@@ -88,7 +88,7 @@ def agreement(table: LikelihoodTable, tags: Tags, tag: str) -> Agreement:
         dict(zip(map(str, names), samples.tolist())))
 
 
-def tag_lines(metadata: dict) -> list[str]:
+def agreement_lines(metadata: dict) -> list[str]:
     """list[str]: What a table's metadata say of tags; none without them.
 
     Raises:

@@ -118,24 +118,12 @@ def table_from_tags(ids: Sequence[str], provenance: Provenance, tags: Tags,
         provenance.completed(ids, {}).as_dict())
 
 
-def tag_lines(table: LikelihoodTable, tags: Tags) -> list[str]:
-    """What to know of such a table beside its diagnosis.
-
-    Returns:
-        list[str]: The rarest combinations; rows of the file for samples that
-        the table has not.
-    """
+def rarest_line(table: LikelihoodTable) -> str:
+    """str: The rarest combinations of such a table, for people."""
     names = table.metadata['clustering']['combinations']
     _, first = np.unique(table.cluster_id, return_index=True)
     rarest = first[np.argsort(table.likelihood[first], kind='stable')][:5]
-    lines = ['rarest combinations: ' + '; '.join(
+    return 'rarest combinations: ' + '; '.join(
         f'{names[table.cluster_id[i]]} '
         f'({counted(int(table.cluster_size[i]), "sample")}, '
-        f'{table.likelihood[i]:.3g})' for i in rarest)]
-    known = set(table.sample_id.tolist())
-    others = sum(i not in known and (i.lstrip('0') or '0') not in known
-                 for i in tags.ids)
-    if others:
-        lines.append(f'{counted(others, "row")} of {tags.path} '
-                     f'{"is" if others == 1 else "are"} of other samples')
-    return lines
+        f'{table.likelihood[i]:.3g})' for i in rarest)

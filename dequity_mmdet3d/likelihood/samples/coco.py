@@ -79,7 +79,8 @@ def coco_trained(infos, metainfo, dataset):
     """
     rule = dataset.get('filter_cfg')
     if (metainfo.get('dataset') != DATASET or not rule
-            or dataset.get('test_mode')):
+            or dataset.get('test_mode')
+            or not all('labels' in info for info in infos)):
         return infos
     categories = metainfo['categories']
     classes = (dataset.get('metainfo') or {}).get('classes') or categories

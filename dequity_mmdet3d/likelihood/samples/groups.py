@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...messages import first_five
+from ...parquet_file import read_parquet
+from ...tag_file import ID_COLUMNS
 
 # What names the sequence of an entry of an info file; the first that it has.
 # Waymo's converter writes context_name; scene tokens are those of nuScenes.
@@ -190,7 +192,7 @@ def _columns(path):
     """Ids and groups of a file, as lists of str."""
     try:
         if Path(path).suffix.lower() == '.parquet':
-            table = _parquet(path)
+            table = read_parquet(path, _ADVICE)
             key = _key(table.column_names, path)
             return [['' if v is None else str(v) for v in
                      table.column(name).to_pylist()]
@@ -202,27 +204,13 @@ def _columns(path):
             key = _key(reader.fieldnames, path)
             rows = list(reader)
     except (UnicodeDecodeError, csv.Error, OSError) as e:
-        raise _unreadable(path, e) from e
+        raise ValueError(f'{path} must be a CSV or Parquet file, but cannot '
+                         f'be read as one ({e})') from e
     return [[row[name] or '' for row in rows] for name in (key, 'group')]
 
 
-def _parquet(path):
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-    try:
-        # in one thread, as likelihood tables are
-        return pq.ParquetFile(path).read(use_threads=False)
-    except pa.ArrowException as e:
-        raise _unreadable(path, e) from e
-
-
-def _unreadable(path, error):
-    return ValueError(f'{path} must be a CSV or Parquet file, but cannot be '
-                      f'read as one ({error})')
-
-
 def _key(columns, path):
-    keys = [c for c in ('id', 'sample_id') if c in columns]
+    keys = [c for c in ID_COLUMNS if c in columns]
     if len(keys) != 1 or 'group' not in columns:
         raise ValueError(f'{path} must have the columns id and group, but has '
                          f'{first_five(columns)}')

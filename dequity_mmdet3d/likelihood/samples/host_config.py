@@ -1,11 +1,14 @@
 """The samples of an MMDetection3D config's training set, or of another split.
 
-The config is read, never run: ``custom_imports`` stay unimported and no
-dataset is built, so mmdet3d need only lie on the disk, as the base of the
-config. What MMDetection3D's datasets do with the entries is repeated here from
+A config is Python, and reading it runs it, as mmengine does: open those of
+people whose code you would run. Beyond that nothing is: ``custom_imports``
+stay unimported and no dataset is built, so mmdet3d need only lie on the disk,
+as the base of the config. Info files are data and run nothing. What
+MMDetection3D's datasets do with the entries is repeated here from
 ``mmengine.dataset.BaseDataset`` and ``mmdet3d.datasets.Det3DDataset``.
 """
 import os.path as osp
+import re
 
 from ... import config_files
 from ...config_files import type_name
@@ -15,8 +18,9 @@ from ...provenance import Provenance
 from ...sample_ids import id_type_of, sample_id_of
 from .coco import coco_trained
 from .groups import sequence_of_info
-from .image_folders import image_paths
+from .image_folders import image_paths, outside_notes
 from .info_file import read_info_file
+from .info_tags import info_tags
 from .sources import Samples
 
 
@@ -88,13 +92,16 @@ def samples_from_config(path, cfg_options=None, split='train'):
         KeyError: If a sample has no id.
     """
     bases, tables = _bases_of_split(path, cfg_options, split)
-    images, cameras, groups = {}, {}, {}
+    images, cameras, groups, entries = {}, {}, {}, {}
     id_types, names, splits, notes, again = set(), [], [], [], 0
+    outside = []
     for base in bases:
         infos, metainfo, ann_file = _training_infos(base, path)
         found, seen_by, said = image_paths(infos, base.get('data_root') or '',
                                            base.get('data_prefix'))
         notes += said
+        if base.get('data_root'):
+            outside += outside_notes(found, base['data_root'])
         names.append(metainfo.get('dataset'))
         splits.append(osp.basename(ann_file))
         folder = _points_folder(base)
@@ -104,6 +111,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
             again += name in images
             cameras[name] = named
             groups[name] = sequence_of_info(info, metainfo.get('dataset'))
+            entries[name] = info
             if images.setdefault(name, where) != where:
                 raise ValueError(
                     f'{path}: sample id {name!r} stands for two samples, with '
@@ -115,7 +123,9 @@ def samples_from_config(path, cfg_options=None, split='train'):
             counted(again, 'sample is', 'samples are') + ' listed more than '
             'once with the same images; each gets one row')
     names = sorted({str(n) for n in names if n}) or ['dataset']
-    default = '-'.join(names) + '_likelihoods.parquet'
+    # an info file says this name, and must not say a folder with it
+    default = re.sub(r'[^\w.+=,-]', '_', '-'.join(names)) + (
+        '_likelihoods.parquet')
     default = osp.join(bases[0].get('data_root') or '', default)
     return Samples(
         list(images), list(images.values()),
@@ -128,7 +138,10 @@ def samples_from_config(path, cfg_options=None, split='train'):
         notes=notes,
         cameras=[cameras[name] for name in images],
         groups=[groups[name] for name in images],
-        data_root=bases[0].get('data_root') or None)
+        data_root=bases[0].get('data_root') or None,
+        outside=outside,
+        tags=info_tags(' '.join(dict.fromkeys(splits)), list(entries),
+                       list(entries.values())))
 
 
 def _bases_of_split(path, cfg_options, split):
@@ -160,19 +173,35 @@ def object_counts(path, cfg_options=None, split='train'):
     counts = {}
     for base in _bases_of_split(path, cfg_options, split)[0]:
         infos, metainfo, _ = _training_infos(base, path)
-        trained = (base.get('metainfo') or {}).get('classes')
-        names = {
-            label: name
-            for name, label in (metainfo.get('categories') or {}).items()
-            if not trained or name in trained
-        }
-        for info in infos:
-            found = counts[sample_id_of(info, _points_folder(base))] = {}
-            for instance in info.get('instances') or ():
-                label = instance.get('bbox_label_3d',
-                                     instance.get('bbox_label', -1))
-                if label >= 0 and label in names:
-                    found[names[label]] = found.get(names[label], 0) + 1
+        counts.update(counts_of(infos, metainfo, base))
+    return counts
+
+
+def counts_of(infos, metainfo, base):
+    """As :func:`object_counts`, of the entries of one info file.
+
+    Args:
+        infos (list[dict]): Entries of ``data_list``.
+        metainfo (dict): With them.
+        base (dict): The dataset's config.
+
+    Returns:
+        dict[str, dict[str, int]]: By sample id and class name.
+    """
+    trained = (base.get('metainfo') or {}).get('classes')
+    names = {
+        label: name
+        for name, label in (metainfo.get('categories') or {}).items()
+        if not trained or name in trained
+    }
+    counts = {}
+    for info in infos:
+        found = counts[sample_id_of(info, _points_folder(base))] = {}
+        for instance in info.get('instances') or ():
+            label = instance.get('bbox_label_3d',
+                                 instance.get('bbox_label', -1))
+            if label >= 0 and label in names:
+                found[names[label]] = found.get(names[label], 0) + 1
     return counts
 
 

@@ -4,10 +4,12 @@ An info file has only the names of the images. Their folders stand in the
 dataset's ``data_prefix``, but only in configs that use cameras; those that
 read points alone leave them out, and there the standard layouts help.
 """
+import os
 import os.path as osp
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from ...messages import first_five
+from ...messages import counted, first_five
 
 # relative to data_root, in the order in which they are tried
 STANDARD_FOLDERS = {
@@ -100,3 +102,35 @@ def _folder(camera, files, data_root, prefix):
         f'{", ".join(t or "." for t in tried)} (looked from {Path.cwd()}); '
         f'correct data_root, or set data_prefix.{camera} of the dataset in '
         'the config')
+
+
+def outside_notes(images: Iterable[Sequence[str]],
+                  root: str | Path) -> list[str]:
+    """Say which images do not lie where their data set does.
+
+    An info file may name any file of this machine, by an absolute path, by
+    ``..`` or by a link, and a page may go to others.
+
+    Args:
+        images (Iterable[Sequence[str]]): Paths of the images of each sample.
+        root (str | Path): Folder of the data set.
+
+    Returns:
+        list[str]: One note, or none where all lie in the folder.
+    """
+    real = osp.join(osp.realpath(root), '')
+    inside: dict[str, bool] = {}  # far fewer folders than images
+    found = []
+    for path in (path for paths in images for path in paths):
+        folder = osp.dirname(path)
+        if folder not in inside:
+            inside[folder] = osp.join(osp.realpath(folder),
+                                      '').startswith(real)
+        if not inside[folder] or (osp.islink(path) and not osp.realpath(
+                path).startswith(real)):
+            found.append(path)
+    if not found:
+        return []
+    return [counted(len(found), 'image lies', 'images lie') + ' outside of '
+            f'{os.fspath(root)!r}, by an absolute path, .. or a link: '
+            f'{first_five(found)}']

@@ -1,9 +1,10 @@
 """MMDetection3D's info files, version 1.1: which samples a data set has."""
-import json
 from pathlib import Path
 
 from ...info_files import check_info_file
+from ...json_files import read_json
 from .coco import coco_infos, is_coco
+from .info_check import check_infos
 from .safe_pickle import load_pickle
 
 
@@ -25,11 +26,13 @@ def read_info_file(path):
     check_info_file(path)
     if path.suffix == '.json':
         try:
-            data = json.loads(path.read_text(encoding='utf-8'))
-        except (ValueError, RecursionError) as e:
+            data = read_json(path)
+        except ValueError as e:
             raise ValueError(f'{path} is not JSON ({e})') from e
         if is_coco(data):
-            return coco_infos(data, path)
+            infos, metainfo = coco_infos(data, path)
+            _check(infos, metainfo, path)
+            return infos, metainfo
     else:
         data = load_pickle(path)
     infos = data.get('data_list') if isinstance(data, dict) else None
@@ -40,7 +43,16 @@ def read_info_file(path):
             f'list data_list, but is {_describe(data)}; convert an older one '
             "with MMDetection3D's update_infos_to_v2.py")
     metainfo = data.get('metainfo')
-    return infos, metainfo if isinstance(metainfo, dict) else {}
+    metainfo = metainfo if isinstance(metainfo, dict) else {}
+    _check(infos, metainfo, path)
+    return infos, metainfo
+
+
+def _check(infos, metainfo, path):
+    try:
+        check_infos(infos, metainfo)
+    except ValueError as e:
+        raise ValueError(f'{path}: {e}; mend the file') from e
 
 
 def _describe(data):

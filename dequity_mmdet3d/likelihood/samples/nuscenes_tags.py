@@ -10,10 +10,10 @@ and a scene "after rain" counts as rain.
 """
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...json_files import read_json
 from ...tags import Tags
 
 _TABLES = ('sample', 'scene', 'log')
@@ -52,7 +52,7 @@ def _tags_in(files, wanted):
     """Tags of the wanted tokens that these tables know."""
     try:
         samples, scenes, logs = (
-            json.loads(path.read_text(encoding='utf-8')) for path in files)
+            read_json(path) for path in files)
         location = {log['token']: log['location'] for log in logs}
         of_scene = {}
         for scene in scenes:

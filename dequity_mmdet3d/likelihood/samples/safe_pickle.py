@@ -9,12 +9,15 @@ single numbers are decoded here.
 """
 import builtins
 import collections
+import os
 import pickle
 import re
 
 import numpy as np
 
-_CONTAINERS = ('bool', 'bytearray', 'bytes', 'complex', 'dict', 'float',
+from ...bounds import memory_for
+
+_CONTAINERS = ('bool', 'complex', 'dict', 'float',
                'frozenset', 'int', 'list', 'set', 'slice', 'str', 'tuple')
 
 
@@ -62,6 +65,17 @@ def _encode(text, encoding):
     return text.encode('latin1')
 
 
+def _bytes_of(kind):
+    """bytes or bytearray, but of nothing that is only a length."""
+
+    def make(*args):
+        if args and not isinstance(args[0], (str, bytes, bytearray)):
+            raise _Refused(f'it makes {kind.__name__} of a length')
+        return kind(*args)
+
+    return make
+
+
 def _admitted():
     table = {('numpy', 'ndarray'): UnreadArray, ('numpy', 'dtype'): _Type,
              ('collections', 'OrderedDict'): collections.OrderedDict,
@@ -70,6 +84,8 @@ def _admitted():
     for module in ('builtins', '__builtin__'):
         table.update({(module, name): getattr(builtins, name)
                       for name in _CONTAINERS})
+        table.update({(module, kind.__name__): _bytes_of(kind)
+                      for kind in (bytes, bytearray)})
     table['__builtin__', 'unicode'] = str
     # numpy 1 and numpy 2
     for core in ('numpy.core', 'numpy._core'):
@@ -107,7 +123,8 @@ def load_pickle(path, maker='dequity create-data'):
     """
     with open(path, 'rb') as f:
         try:
-            return _Reader(f).load()
+            with memory_for(os.fstat(f.fileno()).st_size):
+                return _Reader(f).load()
         except _Refused as e:
             raise ValueError(
                 f'{path} is refused: {e}. Only containers, numbers, text and '

@@ -5,6 +5,7 @@ The third source, MMDetection3D's config file, is in :mod:`.host_config`.
 Shape letters: N samples, D embedding size.
 """
 import os
+import tokenize
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,8 +14,15 @@ import numpy as np
 from ...messages import counted, first_five
 from ...provenance import Provenance
 from ...sample_ids import check_ids
+from ...tags import Tags
+from .image_folders import outside_notes
 
 IMAGE_SUFFIXES = ('.png', '.jpg', '.jpeg', '.bmp', '.webp', '.tif', '.tiff')
+# Images, too, but not taken from a folder: that is said, and not passed over.
+OTHER_SUFFIXES = (
+    '.apng', '.avif', '.cr2', '.dds', '.dib', '.dng', '.eps', '.exr', '.gif',
+    '.heic', '.heif', '.jfif', '.jp2', '.jpe', '.jxl', '.mpo', '.nef', '.pbm',
+    '.pcx', '.pgm', '.pnm', '.ppm', '.raw', '.svg', '.tga')
 
 
 @dataclass(frozen=True)
@@ -33,6 +41,9 @@ class Samples:
         groups (list[str | None], optional): The drive of each that an info
             file tells; None for one that it does not.
         data_root (str, optional): Of the config's first data set.
+        outside (list[str]): Notes on images that lie elsewhere than the data
+            set, see :func:`.image_folders.outside_notes`.
+        tags (Tags, optional): That info files tell.
     """
     ids: list[str]
     images: list[tuple[str, ...]]
@@ -42,6 +53,8 @@ class Samples:
     cameras: list[tuple[str, ...]] | None = None
     groups: list[str | None] | None = None
     data_root: str | None = None
+    outside: list[str] = field(default_factory=list)
+    tags: Tags | None = None
 
     def __post_init__(self) -> None:
         check_ids(self.ids)  # now, not after hours of encoding
@@ -63,6 +76,7 @@ def samples_from_folder(folder):
 
     Returns:
         Samples: Ids are the POSIX paths relative to the folder, sorted.
+        Its notes count links to folders and images of ``OTHER_SUFFIXES``.
 
     Raises:
         FileNotFoundError: If there is no such folder.
@@ -79,25 +93,39 @@ def samples_from_folder(folder):
         # os.walk would leave an unreadable folder out without a word
         raise error
 
-    ids, links = [], []
+    ids, links, others = [], [], []
     for where, inner, names in os.walk(folder, onerror=fail):
         here = Path(where)
         ids += [(here / name).relative_to(folder).as_posix()
                 for name in names if name.lower().endswith(IMAGE_SUFFIXES)]
+        others += [(here / name).relative_to(folder).as_posix()
+                   for name in names if name.lower().endswith(OTHER_SUFFIXES)]
         links += [(here / name).relative_to(folder).as_posix()
                   for name in inner if (here / name).is_symlink()]
     ids.sort()
     if not ids:
         raise ValueError(f'{folder} must hold images of the kinds '
-                         f'{", ".join(IMAGE_SUFFIXES)}, but holds none; '
-                         'correct the path')
-    return Samples(
-        ids, [(str(folder / i), ) for i in ids],
-        Provenance('images', 'relative_path'),
-        notes=[counted(len(links), 'link to a folder is',
-                       'links to folders are') +
-               f' not followed: {first_five(sorted(links))}']
-        if links else [])
+                         f'{", ".join(IMAGE_SUFFIXES)}, but holds none'
+                         f'{_untaken(others)}; correct the path')
+    images = [(str(folder / i), ) for i in ids]
+    notes = []
+    if links:
+        notes.append(counted(len(links), 'link to a folder is',
+                             'links to folders are') +
+                     f' not followed: {first_five(sorted(links))}')
+    if others:
+        notes.append(f'only {", ".join(IMAGE_SUFFIXES)} are taken' +
+                     _untaken(others))
+    return Samples(ids, images, Provenance('images', 'relative_path'),
+                   notes=notes, outside=outside_notes(images, folder))
+
+
+def _untaken(others):
+    """What else looks like an image; '' for nothing."""
+    return '' if not others else ', and ' + counted(
+        len(others), 'image', 'images') + (
+            f' of other kinds left out: {first_five(sorted(others))} '
+            '(convert them)')
 
 
 def samples_from_embeddings(path, ids_path=None):
@@ -118,17 +146,21 @@ def samples_from_embeddings(path, ids_path=None):
             ids are not N, unique and not empty.
     """
     _check_file(path, 'the embeddings')
+    with open(path, 'rb') as f:
+        if f.read(2) == b'PK':
+            raise ValueError(f'{path} must hold one array of shape (N, D), '
+                             'but holds an .npz archive')
     try:
         embeddings = np.load(path, mmap_mode='r', allow_pickle=False)
-    except (ValueError, EOFError, OSError) as e:
+    except (ValueError, EOFError, OSError, OverflowError, SyntaxError,
+            TypeError, tokenize.TokenError) as e:
+        # what numpy raises about headers
         raise ValueError(
             f'{path} must be a .npy file of (N, D) numbers, but cannot be '
             f'read as one ({e}); write it with numpy.save') from e
-    if not isinstance(embeddings, np.ndarray) or embeddings.ndim != 2:
-        came = (f'an array of shape {embeddings.shape}' if isinstance(
-            embeddings, np.ndarray) else 'an .npz archive')
+    if embeddings.ndim != 2:
         raise ValueError(f'{path} must hold one array of shape (N, D), but '
-                         f'holds {came}')
+                         f'holds one of shape {embeddings.shape}')
     n = len(embeddings)
     if ids_path is None:
         ids, id_type = [str(i) for i in range(n)], 'row'

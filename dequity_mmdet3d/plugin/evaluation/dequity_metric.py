@@ -41,7 +41,7 @@ def DequityMetric(metric: dict | BaseMetric,
         metric (dict | BaseMetric): The metric, mostly as a config.
         table (str, optional): Likelihood table of the validation set.
         by (str | Sequence[str], optional): See :class:`.parts.Parts`.
-        tags (str, optional): Tag file; see :mod:`dequity_mmdet3d.tags`.
+        tags (str, optional): Tag file; see :mod:`dequity_mmdet3d.tag_file`.
         bounds (Sequence[float]): See :class:`.parts.Parts`.
         **kwargs: Of :class:`.parts_metric.PartsMetric`.
 

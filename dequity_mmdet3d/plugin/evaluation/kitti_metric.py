@@ -15,6 +15,7 @@ from dequity_mmdet3d.strata import BOUNDS
 from ..compat import mend_host
 from ..registration import register
 from .kitti_parts import evaluate_parts, judged_once
+from .marks import info_file_of
 from .parts import Parts
 from .report import report
 
@@ -53,7 +54,7 @@ class DequityKittiMetric(KittiMetric):
                  tags: str | None = None, **kwargs: Any):
         mend_host()
         super().__init__(ann_file, **kwargs)
-        self.parts = Parts(table, bounds, by, tags)
+        self.parts = Parts(table, bounds, by, tags, info_file_of(self))
 
     def compute_metrics(self, results: list[dict]) -> dict:
         """As the host, which loads the annotations in here."""

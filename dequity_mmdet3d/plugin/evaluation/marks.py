@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from mmengine.fileio import load
 
-from dequity_mmdet3d.sample_ids import sample_id_of
+from dequity_mmdet3d.sample_ids import id_type_of, sample_id_of
 
 # What is kept of a data sample until all of them are there.
 MARKS = ('token', 'sample_id', 'sample_idx', 'img_id', 'lidar_path')
@@ -123,6 +123,16 @@ class InfoFile:
                     f'evaluation read {names[1]}; give the ann_file of the '
                     'validation set, all of it in its order')
         return rows
+
+    def ids(self) -> list[str]:
+        """list[str]: Of its samples; none of those that are called by their
+        file of points, whose folder it does not tell.
+        """
+        try:
+            return [sample_id_of(info) for info in self.infos
+                    if id_type_of(info) != 'lidar_path']
+        except KeyError:  # the data samples may know
+            return []
 
     def labels(self, row: int, classes: Collection[str]) -> list[str] | None:
         """list[str], optional: Classes of an info's objects that count."""

@@ -18,6 +18,7 @@ from dequity_mmdet3d.strata import BOUNDS
 from ..compat import mend_host
 from ..registration import register
 from ..stand_in import stand_in
+from .marks import info_file_of
 from .parts import Parts
 from .report import report
 
@@ -56,7 +57,7 @@ class DequityNuScenesMetric(NuScenesMetric):
                  tags: str | None = None, **kwargs: Any):
         mend_host()
         super().__init__(data_root, ann_file, **kwargs)
-        self.parts = Parts(table, bounds, by, tags)
+        self.parts = Parts(table, bounds, by, tags, info_file_of(self))
 
     def _evaluate_single(self,
                          result_path,

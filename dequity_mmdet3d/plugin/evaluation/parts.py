@@ -4,22 +4,28 @@ Shape letters: N samples.
 """
 from __future__ import annotations
 
+import logging
 import math
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from mmengine.logging import print_log
 
 from dequity_mmdet3d.figures import stratum_name
 from dequity_mmdet3d.messages import first_five
 from dequity_mmdet3d.strata import BOUNDS, STRATA, check_bounds, strata_of
-from dequity_mmdet3d.tags import Tags, read_tags
+from dequity_mmdet3d.tag_file import read_tags, tags_beside, tags_path
+from dequity_mmdet3d.tags import Tags
 
+from .marks import InfoFile
 from .strata import Strata
 
 LIKELIHOOD, CLASS_FREQUENCY, DISTANCE = (
     'likelihood', 'class frequency', 'distance')
+_KNOWN = (LIKELIHOOD, CLASS_FREQUENCY, DISTANCE)
 
 
 @dataclass(frozen=True)
@@ -47,24 +53,29 @@ class Parts:
         by (str | Sequence[str], optional): Any of 'likelihood', 'class
             frequency' and columns of ``tags``. Defaults to 'likelihood'
             where there is a table, and to all tags that there are.
-        tags (str, optional): Tag file; see :mod:`dequity_mmdet3d.tags`.
+        tags (str, optional): Tag file; see :mod:`dequity_mmdet3d.tag_file`.
+            Defaults to the one beside the table, where ``by`` names a tag.
+        ann_file (str, optional): Info file of the validation set, to see at
+            once whether its samples have their tags.
 
     Raises:
         FileNotFoundError: If a file is not there.
         KeyError: If the tag file has no such tag.
         ValueError: For bounds that are not two rising shares, if something
             to tell samples apart by is missing, doubled, or tells objects
-            apart.
+            apart; if a sample of the table has no tag.
     """
 
     def __init__(self, table: str | None = None,
                  bounds: Sequence[float] = BOUNDS,
                  by: str | Sequence[str] | None = None,
-                 tags: str | None = None):
+                 tags: str | None = None,
+                 ann_file: str | None = None):
         check_bounds(bounds)
         self.bounds = tuple(bounds)
         self.tags: Tags | None = read_tags(tags) if tags else None
         self.strata = Strata(table, bounds) if table else None
+        self._table = table
         if by is None:
             by = [LIKELIHOOD] * bool(table) + list(
                 self.tags.columns if self.tags else ())
@@ -74,8 +85,31 @@ class Parts:
                 f'by must name what samples are told apart by, each once, '
                 f'but is {by!r}; give table=..., tags=..., or '
                 f"by={CLASS_FREQUENCY!r}")
+        named = [name for name in self.by if name not in _KNOWN]
+        if named and table and self.tags is None:
+            self.tags = tags_beside(table)
+            if self.tags is not None:
+                print_log(f'tags of {self.tags.path}, which lies beside the '
+                          'table', 'current')
         for name in self.by:
             self._check(name)
+        if named:
+            self._foresee(named, ann_file)
+
+    def _foresee(self, named, ann_file):
+        """What the first evaluation would stop at, hours later."""
+        if self.strata is not None:  # its samples are those to evaluate
+            for name in named:
+                self.tags.values(name, self.strata.table.sample_id.tolist())
+        elif ann_file is not None and os.path.isfile(ann_file):
+            ids = InfoFile(ann_file).ids()
+            try:
+                for name in named:
+                    self.tags.values(name, ids)
+            except ValueError as e:
+                # the data set may take a part of the file
+                print_log(f'{e}; if {ann_file} is evaluated whole, the '
+                          'evaluation will stop', 'current', logging.WARNING)
 
     def _check(self, name: str) -> None:
         if name == DISTANCE:
@@ -90,9 +124,12 @@ class Parts:
                 '--out TABLE')
         if name not in (LIKELIHOOD, CLASS_FREQUENCY):
             if self.tags is None:
+                beside = ('' if self._table is None else
+                          f' (there is no {tags_path(self._table)})')
                 raise ValueError(
-                    f'by={name!r} is a tag and needs tags=FILE; or tell '
-                    f'samples apart by {LIKELIHOOD!r} or {CLASS_FREQUENCY!r}')
+                    f'by={name!r} is a tag and needs tags=FILE{beside}; or '
+                    f'tell samples apart by {LIKELIHOOD!r} or '
+                    f'{CLASS_FREQUENCY!r}')
             self.tags.check_column(name)
 
     def of(self, ids: Sequence[str],

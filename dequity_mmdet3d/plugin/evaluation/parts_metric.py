@@ -78,7 +78,6 @@ class PartsMetric(BaseMetric):
                  ann_file: str | None = None,
                  id: str | None = None,
                  annotations: str | None = None):
-        self.parts = Parts(table, bounds, by, tags)
         config = metric if isinstance(metric, dict) else None
         self.metric: Any = METRICS.build(metric) if config else metric
         self.name = type(self.metric).__name__
@@ -94,6 +93,8 @@ class PartsMetric(BaseMetric):
         self._config, self._annotations = config, annotations
         self._id = id
         self._info_file = ann_file or info_file_of(self.metric)
+        self.parts = Parts(table, bounds, by, tags,
+                           None if id else self._info_file)
         super().__init__(
             collect_device=self.metric.collect_device,
             prefix=self.metric.prefix,

@@ -1,4 +1,3 @@
-'use strict';
 // Draws the page's charts with plotly and answers its controls.
 const byId = (id) => document.getElementById(id);
 const data = JSON.parse(byId('data').textContent);
@@ -87,6 +86,7 @@ function drawWeights(event) {
     place.textContent = small(weight(Number(place.dataset.p)));
   }
   showFacts();
+  showOnly();
 }
 
 // As dequity_mmdet3d/weight.py and likelihood/estimation/weight_effect.py.
@@ -111,18 +111,25 @@ function effect(weights, total) {
   return said + `. From repeat to repeat of the estimate a weight varies by ${(100 * varied).toFixed(1)} %.`;
 }
 
+// of those in the charts, the others last, if there are any
+function clusterNames() {
+  const rest = data.clusters.rest, names = data.clusters.id.map((i) => `cluster ${i}`);
+  if (sum(rest.n)) {
+    const parts = [];
+    if (rest.clusters) parts.push(counted(rest.clusters, 'smaller cluster'));
+    if (rest.singletons) parts.push('without a cluster');
+    names.push(parts.join(', '));
+  }
+  return names;
+}
+
 function drawClusters(total) {
-  const clusters = data.clusters;
-  const names = clusters.id.map((i) => `cluster ${i}`);
+  const clusters = data.clusters, names = clusterNames();
   const n = clusters.n.map(sum);
   const w = clusters.p.map((p, c) => mass(p, clusters.n[c]));
   const rest = clusters.rest;
   const left = sum(rest.n);
   if (left) {
-    const parts = [];
-    if (rest.clusters) parts.push(counted(rest.clusters, 'smaller cluster'));
-    if (rest.singletons) parts.push('without a cluster');
-    names.push(parts.join(', '));
     n.push(left);
     w.push(mass(rest.p, rest.n));
   }
@@ -192,7 +199,7 @@ function drawCurves(select) {
   const r = Number(select.dataset.run);
   const arms = data.results[r].arms;
   const seen = new Set();
-  const traces = data.curves[r][select.value].map((curve) => {
+  const traces = (data.curves[r][select.value] || []).map((curve) => {
     const first = !seen.has(curve.arm);
     seen.add(curve.arm);
     return {type: 'scatter', mode: 'lines', x: curve.x, y: curve.y,
@@ -237,7 +244,9 @@ function rarity(v) {
 function showFacts() {
   if (chosen === null) return;
   const facts = [['sample', data.id[chosen]],
-    ['cluster', data.cluster[chosen] < 0 ? 'none' : data.cluster[chosen]],
+    ['cluster', data.cluster[chosen] < 0 ? 'none' : data.cluster[chosen] +
+      (data.names[data.cluster[chosen]] ? `: ${data.names[data.cluster[chosen]]}` : '')],
+    ...data.tags.map((tag) => [tag.name, tag.values[tag.code[chosen]]]),
     ['likelihood', small(likelihoodOf(chosen))],
     ['weight', small(weight(likelihoodOf(chosen)))],
     ['rarity', rarity(data.value[chosen])]];
@@ -288,10 +297,13 @@ function ring() {
 function drawMap() {
   if (!data.xy) return;
   const byCluster = byId('colour').value === 'cluster';
+  const tag = /^\d+$/.test(byId('colour').value) ? Number(byId('colour').value) : null;
+  drawLegend(tag);
   const canvas = document.createElement('canvas');
   // SVG is the sharper one, and there may be no WebGL
   const type = data.id.length > 3000 && canvas.getContext('webgl') ? 'scattergl' : 'scatter';
-  const marker = byCluster ?
+  const marker = tag !== null ?
+    {size: 6, opacity: 0.8, color: data.tags[tag].code.map((value) => valueColour(tag, value))} : byCluster ?
     {size: 6, opacity: 0.8, color: data.cluster.map((c) => c < 0 ? '#888888' : PALETTE[c % PALETTE.length])} :
     {size: 6, opacity: 0.8, colorscale: RARE_TO_COMMON, showscale: true,
       color: data.value.map((v) => Math.log10(data.p[v])),
@@ -302,14 +314,19 @@ function drawMap() {
   draw('chart-map', [
     {type: type, mode: 'markers', x: data.xy.map((p) => p[0]), y: data.xy.map((p) => p[1]),
       text: data.id.map(plain), customdata: data.cluster.map((c) => c < 0 ? 'no cluster' : `cluster ${c}`),
-      marker: marker, hovertemplate: '%{text}<extra>%{customdata}</extra>'},
+      selectedpoints: only === null ? null : order.filter(matches),
+      unselected: {marker: {opacity: 0.05}}, marker: marker, hovertemplate: '%{text}<extra>%{customdata}</extra>'},
   ], {shapes: ring(), showlegend: false, margin: {l: 12, r: 12, t: 36, b: 12}, hovermode: 'closest',
     dragmode: 'pan', xaxis: hidden, yaxis: hidden});
   if (!chart.dataset.ready) {
     chart.dataset.ready = 'yes';
-    chart.on('plotly_hover', (event) => pinned || show(event.points[0].pointNumber));
+    chart.on('plotly_hover', (event) => {
+      const i = event.points[0].pointNumber;
+      if (!pinned && matches(i)) show(i);
+    });
     chart.on('plotly_click', (event) => {
       const i = event.points[0].pointNumber;
+      if (!matches(i)) return;
       if (pinned && i === chosen) pinned = false;
       else pin(i);
     });
@@ -317,8 +334,11 @@ function drawMap() {
 }
 
 function step(by) {
-  const k = chosen === null ? 0 : Math.min(order.length - 1, Math.max(0, place[chosen] + by));
-  pin(order[k]);
+  const some = order.filter(matches);
+  if (!some.length) return;
+  let k = chosen === null ? 0 : some.indexOf(chosen) + by;
+  if (chosen !== null && !matches(chosen)) k = some.findIndex((i) => place[i] > place[chosen]);
+  pin(some[Math.min(some.length - 1, Math.max(0, k))]);
 }
 
 function find() {
@@ -326,13 +346,14 @@ function find() {
   byId('find').setCustomValidity('');
   if (!text) return;
   let i = data.id.indexOf(text);
-  if (i < 0) i = data.id.findIndex((id) => id.includes(text));
+  if (i < 0) i = data.id.findIndex((id, k) => matches(k) && id.includes(text));
   if (i >= 0) return pin(i);
   byId('find').setCustomValidity('No sample on this page has such an id.');
   byId('find').reportValidity();
 }
 
 // --- controls ------------------------------------------------------------
+tagControls();
 for (const id of ['eta', 'gamma', 'normalize']) byId(id).addEventListener('input', drawWeights);
 byId('rarer').addEventListener('click', () => step(-1));
 byId('commoner').addEventListener('click', () => step(1));
@@ -351,6 +372,7 @@ matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => {
 function drawAll() {
   drawWeights();
   drawMap();
+  drawComposition();
   drawRuns();
 }
 drawAll();

@@ -188,7 +188,7 @@ def checkpoint(open_clip, tmp_path_factory):
                 vision_cfg=dict(
                     image_size=32, layers=1, width=64, patch_size=16),
                 text_cfg=dict(
-                    context_length=8, vocab_size=64, width=16, heads=2,
+                    context_length=8, vocab_size=49408, width=16, heads=2,
                     layers=1))))
     open_clip.add_model_config(config)
     torch.manual_seed(0)
@@ -238,6 +238,65 @@ def test_open_clip_from_a_local_checkpoint(open_clip, checkpoint):
     torch.testing.assert_close(
         y[:, -24:], (want / want.norm() / 3**0.5).expand(3, -1), rtol=1e-4,
         atol=1e-5)
+
+
+def test_texts_of_open_clip(open_clip, checkpoint):
+    """By the same model and checkpoint, whatever the features."""
+    texts = ['a road in the rain', 'a street at night']
+    model = open_clip.create_model('dequity-test-tiny', str(checkpoint))
+    tokens = open_clip.get_tokenizer('dequity-test-tiny')(texts)
+    with torch.inference_mode():
+        want = model.eval().encode_text(tokens, normalize=True).numpy()
+    for features in ('pooled', 'stages'):
+        encoder = build_encoder('dequity-test-tiny', str(checkpoint), 'cpu',
+                                'float32', features)
+        got = encoder.encode_texts(texts)
+        assert got.dtype == np.float32
+        np.testing.assert_allclose(got, want, rtol=1e-5, atol=1e-6)
+
+
+def test_clusters_are_named_by_texts(open_clip, checkpoint, tmp_path,
+                                     monkeypatch):
+    """Images whose embedding is that of a text get that text for a name."""
+    from dequity_mmdet3d.likelihood.clustering import ClusterSettings
+    from dequity_mmdet3d.likelihood.encoding.encoders import clip
+    from dequity_mmdet3d.likelihood.runner import Encoding, compute_likelihoods
+    from dequity_mmdet3d.likelihood.samples.sources import samples_from_folder
+    texts = ['a road in the rain', 'a street at night']
+    group = [0, 1, 0, 0, 1, 0]
+    (tmp_path / 'images').mkdir()
+    for i, g in enumerate(group):
+        Image.new('RGB', (32, 32), (200 * g, 10, 10)).save(
+            tmp_path / f'images/{i}.png')
+    (tmp_path / 'prompts.txt').write_text('\n'.join(texts))
+
+    class Exact(clip.OpenClipEncoder):
+        """Its images are texts, in front of two thirds of something else."""
+
+        def encode(self, batch):
+            found = super().encode(batch)
+            red = (batch[:, 0, 0, 0] > 100).long()
+            last = torch.from_numpy(self.encode_texts(texts))[red]
+            return torch.cat([found[:, :-24] * 0 + 0.1, last], 1)
+
+    monkeypatch.setattr(clip, 'OpenClipEncoder', Exact)
+    said = []
+    out = tmp_path / 't.parquet'
+    encoding = Encoding('dequity-test-tiny', str(checkpoint), 'cpu',
+                        'float32', workers=0)
+    samples = samples_from_folder(tmp_path / 'images')
+    table = compute_likelihoods(
+        samples, out, encoding=encoding, names=tmp_path / 'prompts.txt',
+        clustering=ClusterSettings('modes'), say=said.append)
+    assert table.cluster_id.tolist() == group  # the larger is the first
+    assert table.metadata['names'] == dict(source='prompts.txt',
+                                           clusters=texts)
+    # whose clusters are those of other samples, too
+    applied = compute_likelihoods(samples, tmp_path / 'a.parquet',
+                                  encoding=encoding, apply=out)
+    assert applied.metadata['names'] == table.metadata['names']
+    assert ('clusters by text (prompts.txt): 0 a road in the rain, 1 a '
+            'street at night') in said
 
 
 def test_only_open_clip_and_the_hub_are_quiet(open_clip, caplog):

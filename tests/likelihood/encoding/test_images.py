@@ -95,7 +95,7 @@ def test_what_is_no_image(tmp_path):
     with pytest.raises(ImageError, match='that is a folder'):
         load_rgb(tmp_path)
     (tmp_path / 'a.png').write_text('hello')
-    with pytest.raises(ImageError, match='cannot identify'):
+    with pytest.raises(ImageError, match='not an image of the formats'):
         load_rgb(tmp_path / 'a.png')
 
 
@@ -156,6 +156,35 @@ def test_suffix_means_nothing(tmp_path):
     path = tmp_path / 'a.jpg'
     grey((10, 20, 30), 'RGB').save(path, 'PNG')
     assert load_rgb(path, (2, 2)).getpixel((0, 0)) == (10, 20, 30)
+
+
+@pytest.mark.parametrize('format', ['EPS', 'DDS', 'SPIDER', 'TGA'])
+def test_formats_that_are_not_meant(tmp_path, format, monkeypatch):
+    """An EPS named x.png would start Ghostscript."""
+    path = tmp_path / 'a.png'
+    image = grey((10, 20, 30), 'RGB')
+    image = image.convert('F') if format == 'SPIDER' else image
+    # under its own name: Pillow takes a SPIDER's for that of the format
+    other = tmp_path / 'a.other'
+    image.save(other, format)
+    other.rename(path)
+    Image.init()  # all of Pillow's readers are there, and are not asked
+    monkeypatch.setattr('subprocess.Popen', None)
+    with pytest.raises(ImageError, match='not an image of the formats PNG'):
+        load_rgb(path)
+
+
+@pytest.mark.parametrize('error', [
+    ZeroDivisionError('x'), AttributeError('x'), RuntimeError('x'),
+    NotImplementedError('x'), AssertionError('x')])
+def test_whatever_a_decoder_raises_is_one_bad_image(
+        tmp_path, error, monkeypatch):
+    def fail(*_, **__):
+        raise error
+    (tmp_path / 'a.png').write_bytes(b'x')
+    monkeypatch.setattr(Image, 'open', fail)
+    with pytest.raises(ImageError, match='^x$'):
+        load_rgb(tmp_path / 'a.png')
 
 
 @pytest.mark.parametrize('mode, level', [('CMYK', (0, 255, 255, 0)),

@@ -6,8 +6,8 @@ import pytest
 
 from dequity_mmdet3d.likelihood.estimation.tag_agreement import (
     agreement,
+    agreement_lines,
     cluster_names,
-    tag_lines,
     with_tags,
 )
 from dequity_mmdet3d.table import LikelihoodTable
@@ -64,7 +64,7 @@ def test_metadata_say_it_again():
     assert found is None
     metadata = json.loads(json.dumps(table.metadata))
     assert metadata['tags']['file'] == 'tags.csv'
-    assert tag_lines(metadata) == lines
-    assert tag_lines({}) == []
+    assert agreement_lines(metadata) == lines
+    assert agreement_lines({}) == []
     with pytest.raises(KeyError):
         with_tags(TABLE, TAGS, ['time'])

@@ -47,6 +47,17 @@ def test_kitti_through_wrappers(kitti_root, write_config):
     assert len(samples.notes) == 1 and 'CAM2 in' in samples.notes[0]
 
 
+def test_tags_of_the_info_file(kitti_root, write_config):
+    config = write_config(kitti(kitti_root))
+    assert samples_from_config(config).tags is None
+    write_infos(kitti_root / 'kitti_infos_train.pkl', [
+        dict(kitti_info(i), weather=w) for i, w in ((2, 'fog'), (0, 'sun'))])
+    tags = samples_from_config(config).tags
+    assert tags.path == 'kitti_infos_train.pkl'
+    assert (tags.ids, tags.columns) == (('2', '0'),
+                                        {'weather': ('fog', 'sun')})
+
+
 def test_prefix_of_the_config_comes_first(kitti_root, write_config):
     write_images(kitti_root / 'elsewhere', 4)
     for prefix in (dict(img='elsewhere'), dict(CAM2='elsewhere', img='x'),

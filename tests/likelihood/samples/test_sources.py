@@ -29,10 +29,24 @@ def test_links_to_folders_are_named(tmp_path):
     here.mkdir()
     (here / 'b.png').symlink_to(tmp_path / 'drive' / 'a.png')
     assert samples_from_folder(here).notes == []
+    [said] = samples_from_folder(here).outside
+    assert said.startswith('1 image lies outside of') and 'b.png' in said
     (here / 'more').symlink_to(tmp_path / 'drive')
     samples = samples_from_folder(here)
     assert samples.ids == ['b.png']
     assert samples.notes == ["1 link to a folder is not followed: 'more'"]
+
+
+def test_images_of_other_kinds_are_counted(tmp_path):
+    for name in ('a.GIF', 'b.jfif', 'c.heic', 'notes.txt'):
+        (tmp_path / name).write_bytes(b'')
+    with pytest.raises(ValueError, match="holds none, and 3 images of other "
+                       r"kinds left out: 'a.GIF', 'b.jfif', 'c.heic'"):
+        samples_from_folder(tmp_path)
+    (tmp_path / 'd.png').write_bytes(b'')
+    samples = samples_from_folder(tmp_path)
+    assert samples.ids == ['d.png'] and samples.outside == []
+    assert '3 images of other kinds left out' in samples.notes[0]
 
 
 def test_folder_errors(tmp_path):

@@ -7,9 +7,12 @@ from __future__ import annotations
 import contextlib
 import difflib
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
+import torch.nn.functional as F
 
 from ....messages import first_five
 from ...choices import DEFAULT_ENCODER, FEATURES
@@ -94,6 +97,34 @@ class OpenClipEncoder:
             return self._model.encode_image(x).float()
         parts, last = self._stages.run(self._model.encode_image, x)
         return join_stages([*parts, last.float()])
+
+
+    def encode_texts(self, texts: Sequence[str]) -> np.ndarray:
+        """Texts in the space of images.
+
+        Args:
+            texts (Sequence[str]): T of them.
+
+        Returns:
+            np.ndarray: (T, E) float32 of length 1, to be compared with the
+            last E numbers of an image's embedding: by both kinds of features
+            its end is what ``encode_image`` gives.
+
+        Raises:
+            OSError: If what cuts texts into tokens cannot be fetched.
+        """
+        import open_clip
+        try:
+            with _quiet(Path(open_clip.__file__).parent):
+                tokens = open_clip.get_tokenizer(self.name)(list(texts))
+        except (ImportError, OSError, ValueError, RuntimeError) as e:
+            raise OSError(
+                f'what reads texts for encoder {self.name!r} could not be '
+                f'fetched ({" ".join(str(e).split())[:200]}); give --names '
+                'none') from e
+        with torch.inference_mode():
+            found = self._model.encode_text(tokens.to(self.device))
+        return F.normalize(found.float(), dim=1).cpu().numpy()
 
 
 def _open_clip(name):

@@ -1,0 +1,96 @@
+"""Does a file of modes hold what it must? Asked before anything uses it.
+
+Shape letters: D embedding size, Q dimensions, K cells, G modes.
+"""
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...json_files import NUMBER, fields_of, parse_json
+from ..choices import KINDS
+
+if TYPE_CHECKING:
+    from ..clustering import Modes
+
+_LEVELS = 10
+_ABOUT: Any = dict(encoder=(dict, type(None)), how=str, kind=str, n=int,
+                   ids_sha256=str, split=(str, type(None)), date=str)
+_NUMBERS: Any = dict(bandwidth=NUMBER, floor=NUMBER, near=NUMBER,
+                     level=NUMBER, slope=NUMBER, noise=NUMBER, weight=NUMBER,
+                     clear=(*NUMBER, type(None)), n=int, top=NUMBER)
+_POSITIVE = ('bandwidth', 'near', 'top', 'n')
+_ENCODER: Any = dict(name=str, weights_sha256=(str, type(None)), resize=str,
+                     cameras=str)
+
+
+def about_of(raw: np.ndarray) -> tuple[dict, list, list, list | None]:
+    """What a file of modes says in words.
+
+    Args:
+        raw (np.ndarray): Bytes of JSON.
+
+    Returns:
+        tuple[dict, list[str], list[float], list[dict] | None]: ``about``,
+        names of the views, levels of their modes, and the numbers of the
+        method 'soft'.
+
+    Raises:
+        ValueError: If it says something else; the field is named.
+    """
+    about = fields_of(parse_json(raw.tobytes(), _LEVELS),
+                      dict(_ABOUT, views=list, levels=list))
+    if about['encoder'] is not None:
+        fields_of(about['encoder'], _ENCODER)
+    if about['kind'] not in KINDS or about['n'] < 1:
+        raise ValueError(f"its 'kind' must be one of {KINDS}, and its 'n' 1 "
+                         f"or more, but are {about['kind']!r} and "
+                         f"{about['n']}")
+    views, levels = about.pop('views'), about.pop('levels')
+    numbers = about.pop('soft', None)
+    if not views or len(levels) != len(views) or not all(
+            isinstance(v, str) for v in views):
+        raise ValueError("its 'views' must be names, with a level each")
+    for level in levels:
+        fields_of(dict(level=level), dict(level=NUMBER))
+    if numbers is not None:
+        if not isinstance(numbers, list) or len(numbers) != len(views):
+            raise ValueError("its 'soft' must be numbers of each view")
+        for found in numbers:
+            fields_of(found, _NUMBERS)
+            if not all(0 < found[name] < np.inf for name in _POSITIVE):
+                raise ValueError(f'its {", ".join(_POSITIVE)} must be above '
+                                 '0')
+    return about, views, levels, numbers
+
+
+def check_modes(modes: Modes, sizes: np.ndarray, *soft: np.ndarray) -> None:
+    """Raise ValueError unless arrays are of one view.
+
+    Args:
+        modes (Modes): With (D,) centre, (D, Q) axes, (K, Q) cells, (K,)
+            modes from 0 to G - 1 or -1, (K,) reaches.
+        sizes (np.ndarray): (G,) samples.
+        soft (np.ndarray): Of the method 'soft', (Q,), (K,) and (K,).
+    """
+    k, q = modes.cells.shape if modes.cells.ndim == 2 else (0, 0)
+    d = len(np.atleast_1d(modes.subspace.centre))
+    wanted = dict(centre=(modes.subspace.centre, (d, )),
+                  axes=(modes.subspace.axes, (d, q)),
+                  cells=(modes.cells, (k, q)), reach=(modes.reach, (k, )),
+                  cell_mode=(modes.cell_mode, (k, )),
+                  sizes=(sizes, (len(np.atleast_1d(sizes)), )))
+    wanted.update(zip(('viewpoint', 'cell_size', 'cell_spread'),
+                      zip(soft, ((q, ), (k, ), (k, )))))
+    for name, (array, shape) in wanted.items():
+        whole = name in ('cell_mode', 'sizes')
+        if array.shape != shape or 0 in shape or array.dtype.kind not in (
+                'iu' if whole else 'fiu') or not np.isfinite(array).all():
+            raise ValueError(f'its {name!r} must be finite numbers of shape '
+                             f'{shape}, but are {array.dtype} of '
+                             f'{array.shape}')
+    if modes.cell_mode.min() < -1 or modes.cell_mode.max() >= len(sizes) or (
+            sizes.min() < 0 or sizes.max() < 1):
+        raise ValueError(f"its 'cell_mode' must be below {len(sizes)}, and "
+                         "its 'sizes' 1 or more somewhere")

@@ -1,0 +1,86 @@
+"""What PyTorch may load beside tensors from mmengine's checkpoints.
+
+A checkpoint may be anybody's. PyTorch loads tensors and containers, and what
+is named here: the log history, whose arrays of numbers are checked by their
+values, and ConfigDicts. Numpy's own functions are not among it, as they trust
+the types and sizes that a file gives, so that a crafted one crashes the
+process.
+"""
+import re
+
+import numpy as np
+import torch
+from mmengine.config import ConfigDict
+from mmengine.logging import HistoryBuffer
+
+_CODES = '?bhilqBHILQefd'
+# A name that no pickle can say, for it ends its names by this: arrays are
+# filled by their own method, but not made by a file as it likes.
+_UNSAID = '\n'
+
+
+class _ArrayName:
+    """Stands for ``numpy.ndarray``, which a pickle names but need not have."""
+
+    def __new__(cls, *_):
+        raise ValueError('the checkpoint makes an array by hand, which a log '
+                         "history does not; it is not mmengine's")
+
+
+def allow_checkpoints():
+    """Let ``torch.load`` take what mmengine's checkpoints hold.
+
+    Loading stays restricted: a checkpoint still cannot run code. A
+    ``ConfigDict`` is a dict of what is allowed by itself.
+    """
+    allowed = [HistoryBuffer, ConfigDict]
+    allowed += {type(np.dtype(code)) for code in _CODES}
+    allowed += [(np.ndarray, _UNSAID), (_ArrayName, 'numpy.ndarray'),
+                (_dtype, 'numpy.dtype')]
+    for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
+        allowed += [(_empty_array, f'{module}._reconstruct'),
+                    (_scalar, f'{module}.scalar')]
+    # it stores its own methods, as getattr(HistoryBuffer, name)
+    allowed.append((_history_method, 'builtins.getattr'))
+    torch.serialization.add_safe_globals(allowed)
+
+
+def checkpoints_allowed():
+    """bool: Whether :func:`allow_checkpoints` was called."""
+    found = torch.serialization.get_safe_globals()
+    return HistoryBuffer in found and ConfigDict in found
+
+
+def refuses_checkpoints():
+    """bool: Whether this PyTorch would not load them."""
+    return torch.__version__ >= (2, 6)
+
+
+def _dtype(code, *_):
+    """The one that numpy has for a kind of number; its size is fixed."""
+    # one letter, and bytes: no list of fields, no text that numpy parses
+    dtype = (np.dtype(code) if isinstance(code, str)
+             and re.fullmatch(r'b1|[iuf][1248]', code) else None)
+    if dtype is None or dtype.isbuiltin != 1:
+        raise ValueError(f'the checkpoint has values of type {code!r}, but a '
+                         "log history has numbers; it is not mmengine's")
+    return dtype
+
+
+def _empty_array(*_):
+    return np.empty(0)
+
+
+def _scalar(dtype, raw):
+    if not isinstance(dtype, np.dtype) or not isinstance(raw, bytes) or (
+            len(raw) != dtype.itemsize or dtype.char not in _CODES):
+        raise ValueError('the checkpoint has a number whose size is not that '
+                         "of its type; it is not mmengine's")
+    return np.frombuffer(raw, dtype)[0]
+
+
+def _history_method(owner, name):
+    if owner is not HistoryBuffer or name.startswith('_'):
+        raise ValueError(f'the checkpoint asks for {owner!r}.{name}, which a '
+                         "log history does not hold; it is not mmengine's")
+    return getattr(owner, name)
