@@ -104,8 +104,8 @@ def check_ids(ids: Iterable[str]) -> list[str]:
     ids = [checked_id(i) for i in ids]
     if not ids:
         raise ValueError('at least one sample is needed, but there is none')
-    twice = [i for i, n in Counter(ids).items() if n > 1]
-    if twice:
+    if len(set(ids)) < len(ids):  # counting takes more memory
+        twice = [i for i, n in Counter(ids).items() if n > 1]
         raise ValueError(
             f'sample ids must be unique, but {len(twice)} appear more than '
             f'once: {first_five(twice)}; take the surplus samples out')

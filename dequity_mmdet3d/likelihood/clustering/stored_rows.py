@@ -4,6 +4,7 @@ Shape letters: N samples, Q dimensions, M rows, B rows of a block.
 """
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Callable, Iterator
 
@@ -76,7 +77,7 @@ def store_rows(subspace: Subspace, vectors: Rows,
         subspace (Subspace): Q dimensions.
         vectors (UnitVectors): N embeddings.
         folder (str, optional): Where there is room for N x Q numbers of two
-            bytes. Defaults to the system's for temporary files.
+            bytes; made if needed. Defaults to the system's for temporary files.
 
     Returns:
         StoredRows: All N.
@@ -84,6 +85,8 @@ def store_rows(subspace: Subspace, vectors: Rows,
     Raises:
         OSError: If there is not.
     """
+    if folder is not None:
+        os.makedirs(folder, exist_ok=True)
     n, q = len(vectors), subspace.axes.shape[1]
     with tempfile.TemporaryFile(dir=folder) as file:
         for _, rows in subspace.blocks(vectors):

@@ -12,6 +12,7 @@ from ...machine import release
 from ...messages import first_five
 
 _BLOCK = 16384  # rows at a time, to bound the memory of large inputs
+_GATHER = 4096  # single rows, each with the pages around it
 
 
 class UnitVectors:
@@ -112,7 +113,9 @@ class UnitVectors:
                 inside = rows[a:b] - self._ends[part]
                 if self._keep is not None:
                     inside = self._keep[part][inside]
-                taken.append(self.parts[part][inside])
+                for i in range(0, len(inside), _GATHER):
+                    taken.append(self.parts[part][inside[i:i + _GATHER]])
+                    release(self.parts[part])
         unit, bad = _unit(np.concatenate(taken))
         self._refuse({why: rows[r] for why, r in bad.items()})
         return unit
