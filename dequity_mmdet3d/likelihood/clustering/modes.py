@@ -85,9 +85,9 @@ def find_modes(vectors, seed=0, exact=EXACT, folder=None):
         exact, folder: As for :func:`.soft.find_soft`.
 
     Returns:
-        tuple[np.ndarray, Modes, np.ndarray | StoredRows]: Mode of each sample, (N,) int64
-        from 0 in no order; the fitted modes; and the samples in the subspace,
-        (N, Q) float32.
+        tuple[np.ndarray, Modes, np.ndarray | StoredRows]: Mode of each
+        sample, (N,) int64 from 0 in no order; the fitted modes; and the
+        samples in the subspace, (N, Q) float32.
     """
     subspace = principal_subspace(vectors, seed)
     rows = placed(subspace, vectors, exact, folder)

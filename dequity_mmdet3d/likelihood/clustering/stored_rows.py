@@ -77,7 +77,8 @@ def store_rows(subspace: Subspace, vectors: Rows,
         subspace (Subspace): Q dimensions.
         vectors (UnitVectors): N embeddings.
         folder (str, optional): Where there is room for N x Q numbers of two
-            bytes; made if needed. Defaults to the system's for temporary files.
+            bytes; made if needed. Defaults to the system's for temporary
+            files.
 
     Returns:
         StoredRows: All N.

@@ -61,12 +61,13 @@ class Subspace:
         return out
 
     def blocks(self, vectors: Rows) -> Iterator[tuple[int, np.ndarray]]:
-        """First row and (B, Q) float64 of each block, as :meth:`project`."""
+        """First row and (B, Q) float32 of each block, as :meth:`project`."""
         axes = self.axes.astype(np.float64)
         for start, block in vectors.blocks():
             # in float64, so that rounding hides in which order a product is
             # summed, which depends on the number of threads
-            yield start, (block - self.centre).astype(np.float64) @ axes
+            yield start, ((block - self.centre).astype(np.float64)
+                          @ axes).astype(np.float32)
 
 
 def principal_subspace(vectors, seed=0):

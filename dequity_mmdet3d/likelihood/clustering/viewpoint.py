@@ -26,7 +26,7 @@ def ball_centre(rows: np.ndarray, seed: int = 0) -> np.ndarray:
     square root of t, and in practice far less.
 
     Args:
-        rows (np.ndarray): (N, Q) float32.
+        rows (np.ndarray | StoredRows): (N, Q) float32.
         seed (int): Of the choice of 20,000 samples, where there are more.
 
     Returns:
@@ -35,6 +35,7 @@ def ball_centre(rows: np.ndarray, seed: int = 0) -> np.ndarray:
     if len(rows) > _SAMPLE:
         rng = np.random.default_rng(seed)
         rows = rows[np.sort(rng.choice(len(rows), _SAMPLE, replace=False))]
+    rows = rows[:]  # stored ones are read here
     centre = rows.mean(axis=0, dtype=np.float64)
     half = np.einsum('ij,ij->i', rows, rows) / 2
     for t in range(1, _STEPS + 1):
