@@ -22,12 +22,16 @@ import math
 import numpy as np
 
 from ...machine import in_threads
-from .cells import BROAD, Cells, make_cells, number_of_cells, split_broad
+from .cells import Cells, make_cells, number_of_cells, split_broad
 from .faiss_kmeans import kmeans
 from .stored_rows import BLOCK, StoredRows
 
 EXACT = 300_000  # samples up to which all are learned from, and then so many
 STRAYS = 0.1  # of the part, at most
+# Times the breadth of its own cell, or of the common one: there a normal
+# distribution in 24 dimensions has ended (chance of 1e-10). Nearer strays are
+# the rims of common modes, and cells of these come out rare.
+FAR = 2.0
 _PAIRS_AT_ONCE = 2**20  # of samples and cells: what fits into a cache
 _BITS = 53  # of whole numbers that float64 holds
 
@@ -51,7 +55,7 @@ def large_cells(rows: StoredRows, part: int, seed: int = 0,
     learned = make_cells(rows[some], seed, factor)
     centres = learned.mean.astype(np.float32)
     spread = np.einsum('kqq->k', learned.scatter) / learned.size
-    near = np.maximum(spread, learned.scale) * BROAD**2
+    near = np.maximum(spread, learned.scale) * FAR**2
     labels, square = assign(rows, centres)
     excess = square / near[labels] - 1
     strays = choose_strays(excess, max(int(STRAYS * part), 1), seed)
@@ -139,13 +143,15 @@ def _stray_cells(rows, scale, seed):
     return (total / np.bincount(labels)[:, None]).astype(np.float32)
 
 
-def sums_of(rows, labels, centres):
+def sums_of(rows, labels, centres, n=None):
     """Sufficient statistics of cells, exactly, whatever the order of rows.
 
     Args:
         rows (StoredRows | np.ndarray): (N, Q) float32.
         labels (np.ndarray): (N,) integers in [0, K).
         centres (np.ndarray): (K, Q) float32, nearer than 2 to their samples.
+        n (int, optional): Samples in all, where these are a share of them
+            and sums of shares will be added. Defaults to N.
 
     Returns:
         tuple[np.ndarray, np.ndarray, np.ndarray]: float64; (K,) samples,
@@ -153,12 +159,13 @@ def sums_of(rows, labels, centres):
         of a quantum, and (K, Q, Q) sum of the outer products of that with
         itself.
     """
-    n, (k, q) = len(rows), centres.shape
+    k, q = centres.shape
+    n = n or len(rows)
     # N squares, each below 4
     quantum = 2.0**-((_BITS - 2 - math.ceil(math.log2(max(n, 2)))) // 2)
     size = np.bincount(labels, minlength=k).astype(np.float64)
     total, scatter = np.zeros((k, q)), np.zeros((k, q, q))
-    for start in range(0, n, BLOCK):
+    for start in range(0, len(rows), BLOCK):
         cell = labels[start:start + BLOCK]
         order = np.argsort(cell, kind='stable')
         cell = cell[order]

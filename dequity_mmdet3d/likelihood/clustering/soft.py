@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -114,6 +115,7 @@ def soft_of(
         tuple[np.ndarray, np.ndarray, Soft]: As :func:`find_soft`.
     """
     viewpoint = ball_centre(rows, seed)
+    seen: Any  # as an array, whether it is one or not
     if isinstance(rows, StoredRows):
         seen = rows.through(partial(directions, centre=viewpoint))
     else:

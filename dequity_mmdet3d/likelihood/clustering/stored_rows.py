@@ -15,7 +15,7 @@ from .subspace import Rows, Subspace
 
 BLOCK = 65_536  # rows at a time
 # Each row that is gathered costs pages around it, until they are released.
-_GATHER = 4096
+_GATHER = 512
 
 
 class StoredRows:
@@ -57,15 +57,9 @@ class StoredRows:
         release(self.stored)
         return rows if self._seen is None else self._seen(rows)
 
-    def blocks(self, first: int = 0,
-               step: int = 1) -> Iterator[tuple[int, np.ndarray]]:
-        """First row and (B, Q) float32 of each block, in order.
-
-        Args:
-            first, step (int): Block ``first``, and every ``step``-th after
-                it. Defaults to all.
-        """
-        for start in range(first * BLOCK, len(self), step * BLOCK):
+    def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
+        """First row and (B, Q) float32 of each block, in order."""
+        for start in range(0, len(self), BLOCK):
             yield start, self[start:start + BLOCK]
 
 

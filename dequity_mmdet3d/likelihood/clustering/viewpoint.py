@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from .stored_rows import StoredRows
+
 # One step finds the farthest sample and goes there, a little less each time.
 _STEPS = 100
 _SAMPLE = 20_000  # rows that the ball is found for
 
 
-def ball_centre(rows: np.ndarray, seed: int = 0) -> np.ndarray:
+def ball_centre(rows: np.ndarray | StoredRows, seed: int = 0) -> np.ndarray:
     r"""Centre of the smallest ball around all samples, nearly.
 
     The mean lies among the common samples, and from there they are seen in

@@ -12,7 +12,7 @@ from ...machine import release
 from ...messages import first_five
 
 _BLOCK = 16384  # rows at a time, to bound the memory of large inputs
-_GATHER = 4096  # single rows, each with the pages around it
+_GATHER = 512  # single rows, each with the pages around it
 
 
 class UnitVectors:

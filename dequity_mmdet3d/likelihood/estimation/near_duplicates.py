@@ -123,7 +123,7 @@ def search(rows, queries, count):
     """
     queries = np.ascontiguousarray(queries, dtype=np.float32)
     found = []
-    for start in range(0, len(rows), _INDEXED):
+    for start in range(0, max(len(rows), 1), _INDEXED):
         square, row = index_of(rows[start:start + _INDEXED]).search(
             queries, count)
         found.append((square, np.where(row < 0, -1, row + start)))

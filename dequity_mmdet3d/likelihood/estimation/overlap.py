@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,7 +44,7 @@ class TrainingRows:
         ids_sha256 (str): Of the table.
         date (str): Of the table.
     """
-    rows: dict[str, np.ndarray | StoredRows]
+    rows: dict[str, Any]
     samples: dict[str, np.ndarray]
     ids_sha256: str
     date: str

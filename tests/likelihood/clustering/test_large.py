@@ -152,6 +152,11 @@ def test_sums_are_exact_in_any_order(monkeypatch):
         off = rows[labels == k].astype(np.float64) - centres[k]
         np.testing.assert_allclose(total[k], off.sum(axis=0), atol=1e-3)
         np.testing.assert_allclose(scatter[k], off.T @ off, atol=1e-3)
+    # what machines count of their shares adds up to the same bits
+    shares = [sums_of(rows[i::3], labels[i::3], centres, n=500)
+              for i in range(3)]
+    for whole, parts in zip((size, total, scatter), zip(*shares)):
+        np.testing.assert_array_equal(sum(parts), whole)
     order = rng.permutation(500)
     monkeypatch.setattr(large, 'BLOCK', 11)
     again = sums_of(rows[order], labels[order], centres)
