@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
@@ -47,11 +48,15 @@ def sample_id_of(info: dict, points_folder: str = '') -> str:
         return str(info[kind])
     if kind == 'lidar_path':
         return _below(str(info['lidar_points'][kind]), points_folder)
+    value = info[kind]
+    if isinstance(value, str) and not re.fullmatch('-?[0-9]+', value):
+        # some converters write names such as 'scene0000_00', and Python
+        # takes '0_0' for a number
+        return value
     try:
-        return str(int(info[kind]))
+        return str(int(value))
     except ValueError:
-        # some converters write names such as 'scene0000_00'
-        return str(info[kind])
+        return str(value)
 
 
 def id_type_of(info: dict) -> str:

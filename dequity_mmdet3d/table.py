@@ -11,12 +11,12 @@ A Parquet file with one row per sample and the columns
 
 Provenance is JSON in the file's key-value metadata, under the key
 ``dequity_mmdet3d``: ``format_version``, and the fields of
-:class:`.provenance.Provenance` where this package made the values. Reading
-runs no code that the file brings.
+:class:`.provenance.Provenance` where this package made the values. Beside it
+lies a digest, see :mod:`.table_digest`, which is checked. Reading runs no
+code that the file brings.
 """
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,13 +24,10 @@ from pathlib import Path
 
 import numpy as np
 
+from .columns import check_estimate, column, set_columns
 from .sample_ids import check_ids, checked_id
-from .table_file import (
-    COLUMNS,
-    REMAKE,
-    read_table,
-    write_table,
-)
+from .table_digest import columns_sha256
+from .table_file import COLUMNS, read_table, write_table
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,36 +56,12 @@ class LikelihoodTable:
     def __post_init__(self) -> None:
         ids = np.empty(len(self.sample_id), dtype=object)
         ids[:] = check_ids(self.sample_id)
-        columns = dict(
+        set_columns(self, 'samples', dict(
             sample_id=ids,
-            likelihood=_column(self.likelihood, np.float64, 'likelihood'),
-            cluster_id=_column(self.cluster_id, np.int64, 'cluster_id'),
-            cluster_size=_column(self.cluster_size, np.int64, 'cluster_size'))
-        for name, values in columns.items():
-            if len(values) != len(ids):
-                raise ValueError(f'{name} must have one value for each of the '
-                                 f'{len(ids)} samples, but has {len(values)}')
-            values.setflags(write=False)
-            object.__setattr__(self, name, values)
-        p = self.likelihood
-        self._refuse(~((p > 0) & (p <= 1)), 'likelihood must lie in (0, 1]', p)
-        self._refuse(self.cluster_id < -1, 'cluster_id must be -1 or more',
-                     self.cluster_id)
-        self._refuse(self.cluster_size < 1, 'cluster_size must be 1 or more',
-                     self.cluster_size)
-        try:
-            json.dumps(self.metadata)
-        except (TypeError, ValueError) as e:
-            raise TypeError(f'metadata must be JSON-able: {e}') from e
-
-    def _refuse(self, bad: np.ndarray, rule: str,
-                values: np.ndarray) -> None:
-        if bad.any():
-            rows = np.flatnonzero(bad)
-            raise ValueError(
-                f'{rule}, but {len(rows)} of {len(self)} samples break that: '
-                + ', '.join(f'{self.sample_id[i]!r} has {values[i]}'
-                            for i in rows[:5]) + f'; {REMAKE}')
+            likelihood=column(self.likelihood, np.float64, 'likelihood'),
+            cluster_id=column(self.cluster_id, np.int64, 'cluster_id'),
+            cluster_size=column(self.cluster_size, np.int64, 'cluster_size')))
+        check_estimate(self, 'samples', lambda row: repr(self.sample_id[row]))
 
     def __len__(self) -> int:
         return len(self.sample_id)
@@ -97,6 +70,11 @@ class LikelihoodTable:
     def n_clusters(self) -> int:
         """Number of clusters; samples without one are not counted."""
         return len(np.unique(self.cluster_id[self.cluster_id >= 0]))
+
+    @cached_property
+    def sha256(self) -> str:
+        """str: Digest of the columns, by which other files name a table."""
+        return columns_sha256({c: getattr(self, c) for c in COLUMNS})
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -152,11 +130,3 @@ class LikelihoodTable:
         except ValueError as e:
             raise ValueError(f'{path}: {e}') from e
 
-
-def _column(values: np.ndarray, dtype: type, name: str) -> np.ndarray:
-    values = np.asarray(values)
-    kinds = 'f' if dtype is np.float64 else 'iu'
-    if values.ndim != 1 or (values.dtype.kind not in kinds and len(values)):
-        raise ValueError(f'{name} must be a 1-D array of {dtype.__name__}, '
-                         f'but got shape {values.shape} of {values.dtype}')
-    return values.astype(dtype)  # a copy: the caller keeps his own

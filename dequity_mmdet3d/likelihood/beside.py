@@ -63,3 +63,13 @@ def suspects_path(out):
         'a/t.suspect_tags.csv'
     """
     return f'{os.path.splitext(out)[0]}.suspect_tags.csv'
+
+
+def objects_path(out):
+    """Where the object table of a likelihood table lies.
+
+    Example:
+        >>> objects_path('a/t.parquet')
+        'a/t.objects.parquet'
+    """
+    return f'{os.path.splitext(out)[0]}.objects.parquet'

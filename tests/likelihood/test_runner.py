@@ -60,7 +60,7 @@ def test_a_table_from_images_and_for_others(tmp_path):
     applied = compute_likelihoods(
         samples, tmp_path / 'a.parquet', encoding=encoding,
         apply=tmp_path / 't.parquet', say=said.append)
-    assert '1 of 1 shards of embeddings are there already' in said
+    assert '8 of 8 images were encoded before' in said
     assert applied.likelihood.tolist() == table.likelihood.tolist()
     edge = table.likelihood.min()  # of eight, one is a tenth
     rare = (table.likelihood == edge).sum()
