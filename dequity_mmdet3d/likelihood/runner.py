@@ -7,6 +7,7 @@
 
 Shape letters: N samples, D embedding size.
 """
+import os
 from dataclasses import dataclass, replace
 
 from ..messages import counted
@@ -184,8 +185,13 @@ def _encode(samples, out, encoding, cameras, fitted, names, team, say):
 
 
 def _fit(embedded, out, clustering, kind, groups, tags, by, texts, say):
+    from .clustering import ClusterSettings
     from .estimation.advice import diagnosis_lines
     from .estimation.make_table import make_table
+    clustering = clustering or ClusterSettings()
+    if clustering.folder is None:  # beside the table is room for its rows
+        clustering = replace(clustering,
+                             folder=os.path.dirname(os.path.abspath(out)))
     made = make_table(embedded, clustering, kind, groups, texts)
     forget_earlier(out)
     if made.fitted is not None:
