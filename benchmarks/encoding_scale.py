@@ -2,7 +2,8 @@
 
     python benchmarks/encoding_scale.py N
 
-encodes N tiny images by an encoder that costs nothing. Each N in a process of
+encodes N tiny images by an encoder that costs nothing, finds them again, and
+encodes 100 new ones that stand anywhere among them. Each N in a process of
 its own, because a peak of memory never falls.
 """
 import argparse
@@ -77,9 +78,21 @@ def scale(count, encoder):
         encode_images(paths, encoder, EncodeSettings(progress=False),
                       ShardStore(folder / 'store'))
         again = time.perf_counter() - again
+        new = paths[::max(1, count // 100)][:100]
+        new = [path.replace('.png', 'x.png') for path in new]
+        for path in new:
+            tiny.save(path)
+        more, seen = time.perf_counter(), []
+        encoder.encode = lambda batch: seen.append(len(batch)) or forward(
+            batch)
+        encode_images(sorted(paths + new), encoder,
+                      EncodeSettings(progress=False),
+                      ShardStore(folder / 'store'))
+        more = time.perf_counter() - more
         print(f'{count} tiny images, an encoder of no cost: first batch after '
               f'{begun[0]:.1f} s, all after {seconds:.0f} s, found again in '
-              f'{again:.1f} s; peak memory {peak / 1024:.0f} MB, of which '
+              f'{again:.1f} s, {sum(seen)} new ones encoded in {more:.1f} s; '
+              f'peak memory {peak / 1024:.0f} MB, of which '
               f'{(peak - before) / 1024:.0f} MB since the paths were there',
               flush=True)
 

@@ -98,3 +98,27 @@ def refuse(bad: np.ndarray, rule: str, values: np.ndarray, rows: str,
             f'{rule}, but {len(which)} of {len(bad)} {rows} break that: ' +
             ', '.join(f'{name(i)} has {values[i]}' for i in which[:5]) +
             f'; {REMAKE}')
+
+
+def neutral_of(table: Any) -> np.ndarray:
+    """Which objects are neutral, as nothing could be seen of them.
+
+    Args:
+        table (ObjectTable): N objects; ``metadata['neutral']`` lists their
+            numbers of rows, from 0, where there are some.
+
+    Returns:
+        np.ndarray: (N,) bool.
+
+    Raises:
+        ValueError: If the list is another.
+    """
+    rows = table.metadata.get('neutral', [])
+    if not isinstance(rows, list) or not all(
+            type(row) is int and 0 <= row < len(table) for row in rows):
+        raise ValueError('the metadata of an object table must list neutral '
+                         f'objects by number of row, below {len(table)}, in '
+                         f"'neutral'; {REMAKE}")
+    found = np.zeros(len(table), bool)
+    found[rows] = True
+    return found

@@ -7,13 +7,16 @@ The only place that knows this grammar::
 
 ``PREFIX`` is MMDetection3D's and names metric and branch, ``STRATUM`` is one
 of ``STRATA`` or ``gap``, or ``BY=VALUE`` where samples were told apart by
-something else than likelihood, and missing for a figure on all samples.
-``KIND`` is ``3D_AP40`` and the like (KITTI), ``AP`` or ``mAP`` (nuScenes),
-``COUNT`` ``objects`` or ``frames``. Figures of other metrics have names of
-their own, whose last part the stratum stands before::
+something else than likelihood (``object=rare`` where objects were), and
+missing for a figure on all samples. ``KIND`` is ``3D_AP40``, ``3D_recall`` and
+the like (KITTI), ``AP``, ``recall`` or their means over classes, ``mAP`` and
+``mean_recall`` (nuScenes), ``COUNT`` ``objects`` or ``frames``. Figures of
+other metrics have names of their own, whose last part the stratum stands
+before::
 
     Kitti metric/pred_instances_3d/KITTI/rare/Car_3D_AP40_moderate_strict
     Kitti metric/pred_instances_3d/KITTI/rare/Car_moderate_objects
+    Kitti metric/pred_instances_3d/KITTI/object=rare/Car_3D_recall_hard_loose
     NuScenes metric/pred_instances_3d_NuScenes/gap/traffic_cone_AP
     coco/weather=rain/bbox_mAP
 """
@@ -30,15 +33,18 @@ OBJECTS, FRAMES = COUNTS = ('objects', 'frames')
 DIFFICULTIES = ('easy', 'moderate', 'hard')
 # What most would read first, where the user names no figures.
 METRICS = ('*_3D_AP40_moderate_strict', '*NuScenes/*/mAP', '*_NuScenes/mAP',
-           '*_NuScenes/NDS', '*_Lyft/*mAP', '*/Overall/*L2 mAPH',
-           '*bbox_mAP', '*segm_mAP', '*mAP_0.25', '*mAP_0.50', '*miou')
+           '*_NuScenes/NDS', '*/object=*_3D_recall_moderate_strict',
+           '*NuScenes/object=*/mean_recall', '*_Lyft/*mAP',
+           '*/Overall/*L2 mAPH', '*bbox_mAP', '*segm_mAP', '*mAP_0.25',
+           '*mAP_0.50', '*miou')
 
 _PLACE = (r'(?:(?P<prefix>.+?)/)??'
           rf'(?:(?P<stratum>{"|".join(STRATA)}|{GAP}|[^/=]+=[^/]+)/)?'
           r'(?:(?P<cls>[^/]+?)_)??')
 _DIFFICULTY = rf'(?P<difficulty>{"|".join(DIFFICULTIES)})'
 _FIGURE = re.compile(
-    rf'{_PLACE}(?P<kind>(?:(?:3D|BEV|2D)_)?AP\d*|mAP)(?:_{_DIFFICULTY})?'
+    rf'{_PLACE}(?P<kind>(?:(?:3D|BEV|2D)_)?(?:AP\d*|recall)|mAP|mean_recall)'
+    rf'(?:_{_DIFFICULTY})?'
     r'(?:_(?P<overlap>strict|loose|\d*\.\d+))?')
 _COUNT = re.compile(
     rf'{_PLACE}(?:{_DIFFICULTY}_)?(?P<kind>{"|".join(COUNTS)})')
@@ -201,7 +207,8 @@ def objects_behind(name: str,
     strata = [beside(figure.stratum, v) for v in values] if values else [
         figure.stratum]
     counts = [figure.objects()]
-    if figure.kind == 'mAP':  # 'bbox_mAP': of all classes, whatever it says
+    # 'bbox_mAP': of all classes, whatever it says
+    if figure.kind in ('mAP', 'mean_recall'):
         counts.append(replace(counts[0], cls=''))
     for count in counts:
         names = [count.on(stratum).name() for stratum in strata]

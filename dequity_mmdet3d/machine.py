@@ -2,8 +2,11 @@
 from __future__ import annotations
 
 import ctypes
+import mmap
 import os
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 # glibc, malloc.h
 M_TRIM_THRESHOLD, M_MMAP_MAX, M_ARENA_MAX = -1, -4, -8
@@ -73,6 +76,40 @@ def usable_cores(quota: str = '/sys/fs/cgroup/cpu.max') -> int:
     except (OSError, ValueError):
         pass  # no container, or no limit ('max')
     return max(1, cores)
+
+
+def in_threads(function: Callable[[Any], Any],
+               values: Sequence[Any]) -> list[Any]:
+    """What a function makes of values, by a thread for each usable core.
+
+    Args:
+        function (Callable): Of one value; mostly numpy's work, which lets
+            other threads run.
+        values (Sequence): Of which few are worked on at once.
+
+    Returns:
+        list: In the order of the values.
+    """
+    if len(values) < 2:
+        return [function(value) for value in values]
+    with ThreadPoolExecutor(usable_cores()) as pool:
+        return list(pool.map(function, values))
+
+
+def release(array: Any) -> None:
+    """Give back the memory of a file's pages that were read.
+
+    They would count as this process's, up to the size of the file, and are
+    read again when needed.
+
+    Args:
+        array (np.ndarray): Only a file that is mapped for reading gives
+            back any: what was changed in memory would be lost.
+    """
+    mapped = getattr(array, '_mmap', None)
+    if (mapped is not None and array.mode == 'r'
+            and hasattr(mmap, 'MADV_DONTNEED')):
+        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def free_threads(env: MutableMapping[str, str] | None = None) -> None:

@@ -11,8 +11,9 @@ A Parquet file with one row per sample and the columns
 
 Provenance is JSON in the file's key-value metadata, under the key
 ``dequity_mmdet3d``: ``format_version``, and the fields of
-:class:`.provenance.Provenance` where this package made the values. Reading
-runs no code that the file brings.
+:class:`.provenance.Provenance` where this package made the values. Beside it
+lies a digest, see :mod:`.table_digest`, which is checked. Reading runs no
+code that the file brings.
 """
 from __future__ import annotations
 
@@ -25,6 +26,7 @@ import numpy as np
 
 from .columns import check_estimate, column, set_columns
 from .sample_ids import check_ids, checked_id
+from .table_digest import columns_sha256
 from .table_file import COLUMNS, read_table, write_table
 
 
@@ -68,6 +70,11 @@ class LikelihoodTable:
     def n_clusters(self) -> int:
         """Number of clusters; samples without one are not counted."""
         return len(np.unique(self.cluster_id[self.cluster_id >= 0]))
+
+    @cached_property
+    def sha256(self) -> str:
+        """str: Digest of the columns, by which other files name a table."""
+        return columns_sha256({c: getattr(self, c) for c in COLUMNS})
 
     @cached_property
     def _rows(self) -> dict[str, int]:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from .json_files import parse_json
 from .parquet_file import arrow, read_parquet
+from .sample_ids import ids_fingerprint
+from .table_digest import DIGEST_KEY, digest_of, what_changed
 from .whole_file import real_target, whole_file
 
 if TYPE_CHECKING:
@@ -73,10 +75,12 @@ def write_table(path: str | Path, columns: dict[str, np.ndarray],
     about = dict(metadata, format_version=FORMAT_VERSION)
     if schema.name:
         about['table'] = schema.name
+    text = json.dumps(about).encode()
     table = pa.Table.from_arrays(
         [pa.array(columns[c], t) for c, t in fields],
         schema=pa.schema(
-            fields, metadata={METADATA_KEY: json.dumps(about).encode()}))
+            fields, metadata={METADATA_KEY: text,
+                              DIGEST_KEY: digest_of(columns, text)}))
     try:
         with whole_file(path, parents=True) as f:
             pq.write_table(table, f)
@@ -135,7 +139,8 @@ def read_table(
 
     Raises:
         FileNotFoundError: If there is no such file.
-        ValueError: If it is no such table, or of a newer format.
+        ValueError: If it is no such table, of a newer format, or not what
+            was written; tables before 0.2 do not tell the last.
     """
     pa, _ = arrow()
     path = Path(path)
@@ -164,6 +169,7 @@ def read_table(
                              f'{seen[0].names}; {REMAKE}') from wrong
     if wrong is not None:
         raise wrong
+    raw = table.schema.metadata or {}
     types = pa.types
     fits = dict(
         string=lambda t: types.is_string(t) or types.is_large_string(t),
@@ -174,7 +180,23 @@ def read_table(
             raise ValueError(
                 f'{path}: column {name!r} must be {want} without nulls, but '
                 f'is {column.type} with {column.null_count}; {REMAKE}')
-    return {c: table.column(c).to_numpy() for c in schema.columns}, metadata
+    columns = {c: table.column(c).to_numpy() for c in schema.columns}
+    if DIGEST_KEY in raw:
+        changed = what_changed(columns, raw[METADATA_KEY], raw[DIGEST_KEY])
+    else:  # written before there were digests
+        changed = _other_ids(columns, metadata)
+    if changed:
+        raise ValueError(
+            f'{path}: its {changed} are not what was written (SHA-256), so '
+            f'the file was damaged or changed; {REMAKE}, or save values of '
+            'your own with LikelihoodTable(...).save')
+    return columns, metadata
+
+
+def _other_ids(columns: dict[str, np.ndarray], metadata: dict) -> str | None:
+    said = metadata.get('ids_sha256')
+    right = said is None or said == ids_fingerprint(columns['sample_id'])
+    return None if right else 'sample ids'
 
 
 def _metadata(path: Path, raw: dict[bytes, bytes]) -> dict:

@@ -77,6 +77,26 @@ def dequity_weight(likelihood: Values,
     return (eta + (1 - likelihood)**gamma) / (eta + 1)
 
 
+def count_weight(count: Values, form: str, beta: float = 0.999) -> Values:
+    r"""Weight of one of ``count`` that are alike.
+
+    Args:
+        count (float | np.ndarray): n >= 1, samples of a look or objects of a
+            class; NaN stays NaN.
+        form (str): 'effective', (1 - beta) / (1 - beta^n), one over the
+            effective number of `Cui et al., CVPR 2019
+            <https://arxiv.org/abs/1901.05555>`_ (not rescaled); 'inverse',
+            1 / n, its limit for beta to 1; 'sqrt-inverse', 1 / sqrt(n).
+        beta (float): In [0, 1); 0 gives 1 for every n.
+
+    Returns:
+        float | np.ndarray: In (0, 1], 1 for n = 1.
+    """
+    if form == 'effective':
+        return (1 - beta) / (1 - beta**count)
+    return 1 / count if form == 'inverse' else count**-0.5
+
+
 def mean_weight(likelihood: np.ndarray,
                 eta: float = 1.0,
                 gamma: float = 5.0,

@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from .config_files import type_name
-from .weight import check_eta_gamma, check_normalize
+from .weight_settings import WeightSettings
 
 # In full, so that neither `custom_imports`, which a project may own, nor a
 # default scope is needed to find them.
 PLUGIN = 'dequity_mmdet3d.plugin'
 
 
-def weight_config(config: Any, table: str | Path, eta: float = 1.0,
+def weight_config(config: Any, table: str | Path | None, eta: float = 1.0,
                   gamma: float = 5.0, normalize: str | None = None,
-                  sampler: bool = False) -> None:
+                  sampler: bool = False, **more: Any) -> None:
     """Weight the training samples of a config.
 
     The data set of ``train_dataloader`` is wrapped as a whole, whatever
@@ -24,7 +24,8 @@ def weight_config(config: Any, table: str | Path, eta: float = 1.0,
 
     Args:
         config (Config): Of mmengine, in either style; is changed.
-        table (str): The likelihood table.
+        table (str, optional): The likelihood table; None with ``content``
+            alone.
         eta (float): Floor of the weight, >= 0. Defaults to 1.
         gamma (float): Focus on rare samples, >= 0. Defaults to 5.
         normalize (str, optional): None, or 'mean' to divide the weights by
@@ -32,13 +33,19 @@ def weight_config(config: Any, table: str | Path, eta: float = 1.0,
         sampler (bool): Whether rare samples are drawn more often
             (``DequitySampler``) in place of weighted losses.
             Defaults to False.
+        **more: ``form``, ``content``, ``t``, ``beta`` of
+            :class:`.WeightSettings`; only what is given is written.
 
     Raises:
         ValueError: If the config has no training data set or is weighted
             already, or a number is out of range.
     """
-    check_eta_gamma(eta, gamma, ' of the weights')
-    check_normalize(normalize, ' of the weights')
+    settings = WeightSettings(eta, gamma, normalize, **more)
+    settings.check(' of the weights')
+    settings.check_table(table, ' of the training set')
+    settings.check_used(more, ' of the weights', table)
+    if table is not None:
+        more = dict(table=str(table), **more)
     loader = config.get('train_dataloader')
     dataset = loader.get('dataset') if isinstance(loader, dict) else None
     if not isinstance(dataset, dict):
@@ -50,8 +57,8 @@ def weight_config(config: Any, table: str | Path, eta: float = 1.0,
             'the config is weighted already (DequityDataset); train it as it '
             'is, and change its table or its weights by --cfg-options')
     loader.dataset = dict(
-        type=f'{PLUGIN}.DequityDataset', table=str(table), eta=eta,
-        gamma=gamma, normalize=normalize, dataset=dataset)
+        type=f'{PLUGIN}.DequityDataset', **more, eta=eta, gamma=gamma,
+        normalize=normalize, dataset=dataset)
     if sampler:
         loader.sampler = dict(type=f'{PLUGIN}.DequitySampler')
     if not any(type_name(h) == 'DequityHook' for h in hooks_of(config)):

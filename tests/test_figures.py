@@ -28,6 +28,12 @@ NAMES = {
     Figure('rare', 'traffic_cone', 'objects', prefix=NUS),
     f'{NUS}/rare/objects': Figure('rare', '', 'objects', prefix=NUS),
     f'{NUS}/mAP': Figure('', '', 'mAP', prefix=NUS),
+    f'{KITTI}/object=rare/Car_3D_recall_moderate_strict':
+    Figure('object=rare', 'Car', '3D_recall', 'moderate', 'strict', KITTI),
+    f'{NUS}/object=gap/traffic_cone_recall':
+    Figure('object=gap', 'traffic_cone', 'recall', prefix=NUS),
+    f'{NUS}/object=rare/mean_recall':
+    Figure('object=rare', '', 'mean_recall', prefix=NUS),
     'rare/car_AP': Figure('rare', 'car', 'AP'),
     'KITTI/Car_3D_AP40_easy_strict':
     Figure('', 'Car', '3D_AP40', 'easy', 'strict', 'KITTI'),
@@ -83,6 +89,26 @@ def test_objects_behind_gaps_and_sums():
     del found['K/middle/Car_moderate_objects']
     assert objects_behind(f'K/{name}', found) is None
     assert objects_behind(f'K/gap/{name}', found) == 4
+
+
+def test_objects_behind_figures_on_objects():
+    found = {f'K/object={s}/{c}objects': n for s, n in (
+        ('rare', 7.0), ('middle', 2.0), ('common', 4.0))
+        for c in ('', 'Car_')}
+    for name in ('Car_AP', 'Car_recall', 'mean_recall', 'mAP'):
+        assert [objects_behind(f'K/object={s}/{name}', found)
+                for s in ('rare', 'gap')] == [7, 4]
+
+
+def test_names_of_objects_are_shown_unasked():
+    names = [f'{KITTI}/object=rare/Car_3D_recall_moderate_strict',
+             f'{KITTI}/object=gap/Car_3D_AP40_moderate_strict',
+             f'{NUS}/object=rare/mean_recall', f'{NUS}/object=rare/mAP',
+             f'{KITTI}/object=rare/Car_3D_recall_easy_strict',
+             f'{NUS}/object=rare/car_recall']
+    assert matching(names) == names[:4]
+    assert matching(names, ['*/object=*recall*']) == [
+        names[0], names[2], *names[4:]]
 
 
 def test_names_that_match():

@@ -11,6 +11,7 @@ from dequity_mmdet3d.cli import run_cli
 from dequity_mmdet3d.messages import error_line, first_five
 from dequity_mmdet3d.sample_ids import check_ids, ids_fingerprint, sample_id_of
 from dequity_mmdet3d.table import LikelihoodTable
+from dequity_mmdet3d.table_digest import DIGEST_KEY
 from dequity_mmdet3d.table_file import (
     FORMAT_VERSION,
     METADATA_KEY,
@@ -37,6 +38,7 @@ def rewrite(path, change=lambda t: t, metadata=None):
     make().save(path)
     table = pq.read_table(path)
     raw = dict(table.schema.metadata)
+    del raw[DIGEST_KEY]  # which would be the first to tell
     if metadata is not None:
         raw = metadata
     pq.write_table(change(table).replace_schema_metadata(raw), path)
@@ -165,6 +167,72 @@ def test_load_refuses_wrong_provenance(tmp_path, metadata, text):
         LikelihoodTable.load(path)
 
 
+@pytest.mark.parametrize('what, change', [
+    ('columns', lambda t: t.slice(0, 2)),
+    ('columns', lambda t: t.set_column(
+        1, 'likelihood', pa.array([1.0, 1.0, np.nextafter(0.5, 1)]))),
+    ('columns', lambda t: t.set_column(
+        0, 'sample_id', pa.array(['71', '34', 'a/b.png']))),
+    ('columns', lambda t: t.set_column(3, 'cluster_size',
+                                       pa.array([2, 2, 3]))),
+    ('metadata', lambda t: t.replace_schema_metadata({
+        **t.schema.metadata, METADATA_KEY:
+        b'{"kind": "absolute", "format_version": 1}'})),
+    ('sums', lambda t: t.replace_schema_metadata({
+        **t.schema.metadata, DIGEST_KEY: b'0'})),
+])
+def test_load_refuses_what_was_not_written(tmp_path, what, change):
+    path = tmp_path / 't.parquet'
+    make().save(path)
+    pq.write_table(change(pq.read_table(path)), path)
+    with pytest.raises(ValueError, match=f'its {what} are not what was wri'):
+        LikelihoodTable.load(path)
+
+
+def test_no_single_bit_changes_a_value(tmp_path):
+    path = tmp_path / 't.parquet'
+    table = make()
+    table.save(path)
+    whole = path.read_bytes()
+    refused = 0
+    for bit in np.random.default_rng(0).integers(8 * len(whole), size=600):
+        damaged = bytearray(whole)
+        damaged[bit // 8] ^= 1 << bit % 8
+        path.write_bytes(damaged)
+        try:
+            found = LikelihoodTable.load(path)
+        except ValueError:
+            refused += 1
+        else:  # a bit that says nothing of values
+            assert found.sha256 == table.sha256
+            assert found.metadata == dict(kind='relative', format_version=1)
+    assert refused > 300
+
+
+def test_a_table_of_0_1_0_has_no_digest(tmp_path):
+    path = tmp_path / 't.parquet'
+    ids = make().sample_id.tolist()
+    make(metadata=dict(ids_sha256=ids_fingerprint(ids))).save(path)
+    table = pq.read_table(path)
+    old = dict(table.schema.metadata)
+    del old[DIGEST_KEY]
+    pq.write_table(table.replace_schema_metadata(old), path)
+    assert LikelihoodTable.load(path).sha256 == make().sha256
+    # but it knows its samples
+    pq.write_table(table.replace_schema_metadata(old).slice(1), path)
+    with pytest.raises(ValueError, match='its sample ids are not what was'):
+        LikelihoodTable.load(path)
+
+
+def test_the_digest_is_of_the_columns_alone(tmp_path):
+    table = make()
+    assert make(metadata=dict(date='later')).sha256 == table.sha256
+    assert make(sample_id=['713', '4', 'a/b.png']).sha256 != table.sha256
+    assert make(cluster_id=np.array([0, 0, 1])).sha256 != table.sha256
+    table.save(tmp_path / 't.parquet')
+    assert LikelihoodTable.load(tmp_path / 't.parquet').sha256 == table.sha256
+
+
 def test_load_refuses_what_is_no_parquet(tmp_path):
     path = tmp_path / 't.parquet'
     with pytest.raises(FileNotFoundError, match='dequity likelihoods'):
@@ -270,6 +338,8 @@ def test_a_link_stays_a_link(tmp_path):
     (dict(sample_idx='000134'), '134'),
     (dict(sample_idx=np.int64(0)), '0'),
     (dict(sample_idx='scene0000_00'), 'scene0000_00'),
+    (dict(sample_idx='0_0'), '0_0'),  # which int() takes for 0
+    (dict(sample_idx='\u0663'), '\u0663'),
     (dict(sample_idx=3, token='ca9a'), 'ca9a'),
     (dict(sample_idx=3, token=''), '3'),
     # SemanticKITTI: sequence 0, frame 15, which is not 1 and 5

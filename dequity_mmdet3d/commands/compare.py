@@ -22,7 +22,18 @@ arms made from one weighted config (README, section 2):
   equity:eta=0.5,gamma=2,normalize=mean
                            weights of its own
   sampling                 samples drawn by their weights (options likewise)
-  cbgs, equity+cbgs, sampling+cbgs
+  equity:form=effective,beta=0.999,normalize=mean
+                           what a likelihood becomes: equity, effective,
+                           inverse, sqrt-inverse (of how many look alike),
+                           none
+  equity:content=irfs,t=0.3
+                           times the highest factor of the classes a sample
+                           holds: rfs, irfs, effective, inverse, sqrt-inverse;
+                           alone with form=none
+  rfs:t=0.3, irfs:t=0.3    samples drawn by their (instance-aware) repeat
+                           factors, in an epoch of the same length
+  rfs+look, irfs+look      likewise, times the weights by look
+  cbgs, equity+cbgs, sampling+cbgs, rfs+cbgs
                            MMDetection3D's class-balanced sampling added;
                            its epochs are longer: compare by an
                            IterBasedTrainLoop

@@ -43,6 +43,9 @@ def parse_args(argv=None):
     add('--tags', metavar='none|FILE', help='CSV or Parquet file with the '
         'column sample_id (or id) and a column for each tag (default: the '
         'file beside the table, where there is one)')
+    add('--objects', metavar='none|FILE', help='object table, whose rarest '
+        'objects are shown (default: T.objects.parquet beside T.parquet, '
+        'where there is one)')
     add('--runs', nargs='+', type=Path, default=[], metavar='DIR',
         help='--out of dequity compare, or work directories of trainings')
     add('--out', type=Path, required=True, metavar='DIR', help='a folder, '
@@ -70,6 +73,27 @@ def parse_args(argv=None):
     return args
 
 
+def _objects(table, path):
+    """ObjectTable, optional: Of a path, or else beside the table."""
+    from ..likelihood.beside import objects_path
+    from ..object_table import ObjectTable
+    if path is None:
+        path = objects_path(str(table))
+        if not Path(path).exists():
+            return None
+    return ObjectTable.load(path)
+
+
+def _boxes(args):
+    """Boxes of the objects by sample id; none without a config."""
+    from ..likelihood.samples.instances import instances_of
+    from ..report.objects import box_of
+    if not args.config:
+        return None
+    return {name: [box_of(i) for i in instances] for name, instances in
+            instances_of(args.config, args.cfg_options, args.split).items()}
+
+
 def main(argv=None):
     args = parse_args(argv)
     tune_for_cpu()
@@ -85,6 +109,8 @@ def main(argv=None):
     table = LikelihoodTable.load(args.table)
     tags = (None if args.tags == 'none' else tags_beside(args.table)
             if args.tags is None else read_tags(args.tags))
+    objects = None if args.objects == 'none' else _objects(
+        args.table, args.objects)
     runs = [read_runs(folder) for folder in args.runs]
     catalog = open_catalog(
         table, args.table, config=args.config, split=args.split,
@@ -98,7 +124,8 @@ def main(argv=None):
         args.out, table, args.table, catalog, runs, eta=args.eta,
         gamma=args.gamma, projection=args.map, max_samples=args.samples,
         size=args.size_mb * 1e6, seed=args.seed,
-        progress=lambda items, total: tqdm(items, 'images', total), tags=tags)
+        progress=lambda items, total: tqdm(items, 'images', total), tags=tags,
+        objects=objects, boxes=_boxes(args) if objects else None)
     bad = counts['unreadable']
     if bad:
         print('note: ' + counted(len(bad), 'image is', 'images are') +

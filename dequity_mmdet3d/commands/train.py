@@ -3,8 +3,9 @@
     dequity train CONFIG --table TABLE
 
 weights the samples of any config of MMDetection3D by a likelihood table, and
-writes the complete config that it trains with to the work directory. Without
---table CONFIG is trained as it stands.
+writes the complete config that it trains with to the work directory; --content
+weights them by the classes that they hold, with or without a table. Without
+both CONFIG is trained as it stands.
 """
 import argparse
 import sys
@@ -12,7 +13,9 @@ from pathlib import Path
 
 from ..config_files import FOLDER
 from ..machine import tune_for_cpu
+from ..weight_choices import CONTENTS, FORMS
 
+NUMBERS = ('eta', 'gamma', 'form', 'content', 't', 'beta')
 AGAIN = 'go on from the last checkpoint with --resume'
 
 
@@ -27,8 +30,10 @@ def parse_args(argv):
         MMDetection3D's tool.
     """
     parser = argparse.ArgumentParser(
-        usage='%(prog)s CONFIG [--table TABLE [--eta ETA] [--gamma GAMMA] '
-        "[--normalize {none,mean}] [--sampler]] [MMDetection3D's flags]",
+        usage='%(prog)s CONFIG [--table TABLE] [--content CONTENT [--t T]] '
+        '[--form FORM]\n       [--eta ETA] [--gamma GAMMA] [--beta BETA] '
+        "[--normalize {none,mean}]\n       [--sampler] [MMDetection3D's "
+        'flags]',
         description=__doc__.split('\n', 1)[0],
         epilog=__doc__.split('\n\n', 1)[1] +
         f'\nConfigs of this package lie in {FOLDER}',
@@ -39,6 +44,15 @@ def parse_args(argv):
         'likelihoods')
     add('--eta', type=float, help='floor of the weight (default: 1)')
     add('--gamma', type=float, help='focus on rare samples (default: 5)')
+    add('--form', choices=FORMS, help='what a likelihood becomes: by eta and '
+        'gamma (equity), by how many samples look alike (effective, inverse, '
+        'sqrt-inverse), or nothing (default: equity)')
+    add('--content', choices=CONTENTS, help='times the highest factor of the '
+        'classes in a sample: repeat factors (rfs, irfs), or by the number of '
+        'their objects (default: no factor)')
+    add('--t', type=float, help='share below which rfs and irfs repeat a '
+        'class (default: 0.3)')
+    add('--beta', type=float, help='of effective (default: 0.999)')
     add('--normalize', choices=('none', 'mean'),
         help="'mean' divides the weights by their mean (default: none)")
     add('--sampler', action='store_true', default=None, help='draw rare '
@@ -47,12 +61,18 @@ def parse_args(argv):
     if {'-h', '--help'} & {*rest}:
         print(f"{parser.format_help()}\nMMDetection3D's flags:\n",
               flush=True)
-    given = [name for name in ('eta', 'gamma', 'normalize', 'sampler')
+    given = [name for name in (*NUMBERS, 'normalize', 'sampler')
              if getattr(ours, name) is not None]
-    if given and ours.table is None:
-        parser.error(f'--{given[0]} belongs to --table; the weights of a '
-                     'config that has them are changed by --cfg-options')
+    if given and not _weights(ours):
+        parser.error(f'--{given[0]} belongs to --table or --content; the '
+                     'weights of a config that has them are changed by '
+                     '--cfg-options')
     return ours, rest
+
+
+def _weights(ours):
+    """Whether a stock config is to be weighted."""
+    return ours.table is not None or ours.content is not None
 
 
 def main():
@@ -63,7 +83,7 @@ def main():
         from ..table import LikelihoodTable
         LikelihoodTable.load(ours.table)  # what is wrong with it, at once
     from ..plugin.launch import run_host_tool
-    run_host_tool('train.py', None if ours.table is None else
+    run_host_tool('train.py', None if not _weights(ours) else
                   lambda args: use_weighted_config(args, ours))
 
 
@@ -79,7 +99,7 @@ def use_weighted_config(args, ours):
     from ..weighted_config import weight_config
     from ..whole_file import whole_file
     config = read_config(args.config, args.cfg_options)
-    numbers = {name: getattr(ours, name) for name in ('eta', 'gamma')
+    numbers = {name: getattr(ours, name) for name in NUMBERS
                if getattr(ours, name) is not None}
     weight_config(
         config, ours.table, sampler=bool(ours.sampler),

@@ -6,22 +6,29 @@
     equity                        the config as it is
     equity:eta=0.5,gamma=2        with weights of its own
     sampling                      samples are drawn by their weights
+    rfs:t=0.3                     drawn by the repeat factors of their classes
+    irfs:t=0.3                    likewise, aware of instances
+    irfs+look                     these times the config's weights by look
+    equity:form=effective,beta=0.999    another form of the look's weight
+    equity:content=rfs,form=none  repeat factors as weights of the losses
     cbgs                          MMDetection3D's class-balanced sampling
     equity+cbgs                   both
 """
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from dequity_mmdet3d.config_files import type_name
-from dequity_mmdet3d.weight import check_eta_gamma, check_normalize
+from dequity_mmdet3d.weight_choices import REPEATS
+from dequity_mmdet3d.weight_settings import WeightSettings
 from dequity_mmdet3d.weighted_config import datasets_of, hooks_of
 
 from .run_folder import folder_of
 
-STRATEGIES = ('baseline', 'equity', 'sampling', 'cbgs')
-_NUMBERS = ('eta', 'gamma')
+STRATEGIES = ('baseline', 'equity', 'sampling', *REPEATS, 'cbgs', 'look')
+_NUMBERS = ('eta', 'gamma', 't', 'beta')
+_NAMES = ('normalize', 'form', 'content')
 
 
 @dataclass(frozen=True)
@@ -31,7 +38,8 @@ class Arm:
     Args:
         name (str): As the user wrote it.
         strategies (tuple[str, ...]): Of ``STRATEGIES``.
-        options (dict): 'eta', 'gamma', 'normalize' of ``DequityDataset``.
+        options (dict): Of :class:`.WeightSettings`; what a strategy means
+            for them included.
     """
     name: str
     strategies: tuple
@@ -44,8 +52,13 @@ class Arm:
 
     @property
     def uses_weights(self) -> bool:
-        """bool: Whether it has a likelihood table's weights at all."""
-        return bool({'equity', 'sampling'} & {*self.strategies})
+        """bool: Whether it has weights of this package at all."""
+        return 'equity' in self.strategies or self.draws
+
+    @property
+    def draws(self) -> bool:
+        """bool: Whether samples are drawn by them."""
+        return bool({'sampling', *REPEATS} & {*self.strategies})
 
 
 def parse_arm(text):
@@ -70,32 +83,46 @@ def parse_arm(text):
         raise ValueError(
             f'an arm is one of {", ".join(STRATEGIES)}, or several joined by '
             f'+, such as equity+cbgs:eta=0.5,gamma=2, but got {text!r}')
-    if {'equity', 'sampling'} <= {*names} or (
-            'baseline' in names and len(names) > 1):
-        raise ValueError(f'arm {text!r} joins what excludes each other; '
-                         'equity and cbgs, or sampling and cbgs can be joined')
+    weighting = [name for name in names
+                 if name in ('equity', 'sampling', *REPEATS)]
+    repeats = [name for name in weighting if name in REPEATS]
+    if len(weighting) > 1 or ('baseline' in names and len(names) > 1) or (
+            'look' in names and not repeats):
+        raise ValueError(
+            f'arm {text!r} joins what excludes each other; one of equity, '
+            'sampling, rfs and irfs can be joined with cbgs, rfs and irfs '
+            'with look too')
     options = dict(_option(text, part) for part in rest.split(',') if part)
-    arm = Arm(text, names, options)
-    if options and not arm.uses_weights:
+    if options and not weighting:
         raise ValueError(f'arm {text!r} has no weights to set '
                          f'{", ".join(options)} of; leave the options out')
-    check_eta_gamma(
-        options.get('eta', 1.0), options.get('gamma', 5.0),
-        f' of arm {text!r}')
-    check_normalize(options.get('normalize'), f' of arm {text!r}')
-    return arm
+    of = f' of arm {text!r}'
+    if repeats:
+        if 'content' in options or ('form' in options
+                                    and 'look' not in names):
+            raise ValueError(
+                f'arm {text!r} is drawn by {repeats[0]}; a form belongs to '
+                f'{repeats[0]}+look, another content to '
+                'sampling:content=...')
+        options['content'] = repeats[0]
+        if 'look' not in names:
+            options['form'] = 'none'
+    WeightSettings(**options).check(of)
+    return Arm(text, names, options)
 
 
 def _option(arm, part):
     name, _, value = part.partition('=')
-    if name == 'normalize':
-        return name, None if value == 'none' else value
+    if name in _NAMES and value:
+        # 'none' is a form, but no content
+        return name, None if value == 'none' and name != 'form' else value
     try:
         return {n: n for n in _NUMBERS}[name], float(value)
     except (KeyError, ValueError) as e:
         raise ValueError(
-            f'options of an arm are eta=NUMBER, gamma=NUMBER and '
-            f'normalize=mean or none, but {arm!r} has {part!r}') from e
+            f'options of an arm are eta=NUMBER, gamma=NUMBER, t=NUMBER, '
+            'beta=NUMBER, normalize=mean or none, form=NAME and '
+            f'content=NAME, but {arm!r} has {part!r}') from e
 
 
 def arm_config(config, arm):
@@ -112,8 +139,8 @@ def arm_config(config, arm):
         without its wrapper, and the hook is gone. Where the config has a
         ``DequityProbe``, it measures in these arms too, and the wrapper
         stays, which brings it the likelihoods and weights nothing. A
-        ``DequitySampler`` of the config is for 'sampling' alone; in other
-        arms the host's sampler stands in its place.
+        ``DequitySampler`` of the config is for 'sampling', 'rfs' and 'irfs';
+        in other arms the host's sampler stands in its place.
 
     Raises:
         ValueError: If the config is not weighted, has a hook with weights of
@@ -132,12 +159,12 @@ def arm_config(config, arm):
     _check_hook(hook, arm)
     if arm.uses_weights:
         for dataset in weighted:
-            dataset.update(arm.options)
+            _set_weights(dataset, arm)
     else:
         if _find_hook(config, 'DequityProbe') is None:
             loader.dataset = _unwrapped(loader.dataset)
         _remove_hook(config)
-    if 'sampling' in arm.strategies:
+    if arm.draws:
         loader.sampler = dict(type='DequitySampler')
     elif isinstance(loader.get('sampler'), dict) and (
             type_name(loader.sampler) == 'DequitySampler'):
@@ -152,6 +179,25 @@ def arm_config(config, arm):
         # above the wrapper, which gives the same weights as below it
         loader.dataset = dict(type='CBGSDataset', dataset=loader.dataset)
     return config
+
+
+def _set_weights(dataset, arm):
+    """Change the weights of the config of a ``DequityDataset``."""
+    of = f' of arm {arm.name!r}'
+    table = dataset.get('table')
+    options = dict(arm.options)
+    if 'look' in arm.strategies and dataset.get('form') == 'none':
+        options.setdefault('form', 'equity')
+    names = [f.name for f in fields(WeightSettings)]
+    settings = WeightSettings(**{
+        name: value for name, value in {**dataset, **options}.items()
+        if name in names})
+    if 'look' in arm.strategies and table is None:
+        raise ValueError(f'look{of} needs a likelihood table; give '
+                         'DequityDataset one, or leave look out')
+    settings.check_table(table, of)
+    settings.check_used(arm.options, of, table)
+    dataset.update(options)
 
 
 def _unwrapped(node):
@@ -180,8 +226,14 @@ def _remove_hook(config):
 
 
 def _check_hook(hook, arm):
-    own = {*(hook.get('loss') or {})} & {*_NUMBERS, 'normalize', 'schedule'}
-    if own & {'schedule', *arm.options} and arm.options:
+    if arm.draws and {*arm.strategies} & {*REPEATS}:
+        return  # the hook does nothing beside draws
+    own = {*(hook.get('loss') or {})} & {
+        'eta', 'gamma', 'normalize', 'schedule'}
+    replaced = {'schedule', *arm.options}
+    if {'form', 'content'} & {*arm.options}:
+        replaced |= {'eta', 'gamma'}
+    if own & replaced and arm.options:
         raise ValueError(
             f'arm {arm.name!r} sets {", ".join(arm.options)}, but the loss '
             f'of the DequityHook has its own {", ".join(sorted(own))}, which '

@@ -160,7 +160,8 @@ def _stored(table, table_path, samples, rows):
     """(N, D): the mean direction of a sample's usable images."""
     from .embeddings.lookup import stored_embeddings
     paths = [path for images in samples.images for path in images]
-    stored, usable = stored_embeddings(table_path, table.metadata, paths)
+    stored, usable = stored_embeddings(table_path, table.metadata, paths,
+                                       samples.data_root)
     counts = [len(images) for images in samples.images]
     sample = np.repeat(np.arange(len(samples)), counts)[usable]
     sums = np.zeros((len(samples), stored.shape[1]), np.float32)

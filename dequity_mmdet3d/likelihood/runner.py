@@ -7,6 +7,7 @@
 
 Shape letters: N samples, D embedding size.
 """
+import os
 from dataclasses import dataclass, replace
 
 from ..messages import counted
@@ -63,7 +64,8 @@ class Encoding:
 def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
                         cameras=DEFAULT_CAMERAS, clustering=None,
                         kind=KINDS[0], apply=None, groups=None, tags=None,
-                        by=None, names=NAMES[0], team=None, say=None):
+                        by=None, names=NAMES[0], team=None, say=None,
+                        remake=None):
     """Write down how common every sample looks.
 
     What lies beside the table, see :mod:`.beside`, is written with it.
@@ -92,6 +94,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
         team (Alone, optional): The processes that share the encoding, see
             :func:`.processes.connect`. All of them call this.
         say (Callable, optional): Takes lines for people, in process 0.
+        remake (Callable, optional): Makes of the table that which is written.
 
     Returns:
         LikelihoodTable: That was written; None in all processes but 0.
@@ -133,7 +136,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     if team.rank == 0:
         if fitted is None:
             table = _fit(embedded, out, clustering, kind, groups, tags, by,
-                         texts, say)
+                         texts, say, remake)
         else:
             table = _apply(embedded, out, fitted, apply, tags, by, say)
         if embedded.encoded is not None:
@@ -183,9 +186,15 @@ def _encode(samples, out, encoding, cameras, fitted, names, team, say):
     return embedded, texts
 
 
-def _fit(embedded, out, clustering, kind, groups, tags, by, texts, say):
+def _fit(embedded, out, clustering, kind, groups, tags, by, texts, say,
+         remake):
+    from .clustering import ClusterSettings
     from .estimation.advice import diagnosis_lines
     from .estimation.make_table import make_table
+    clustering = clustering or ClusterSettings()
+    if clustering.folder is None:  # beside the table is room for its rows
+        clustering = replace(clustering,
+                             folder=os.path.dirname(os.path.abspath(out)))
     made = make_table(embedded, clustering, kind, groups, texts)
     forget_earlier(out)
     if made.fitted is not None:
@@ -193,6 +202,7 @@ def _fit(embedded, out, clustering, kind, groups, tags, by, texts, say):
     if made.rows is not None:
         made.rows.save(rows_path(out))
     table, lines = _tagged(made.table, out, tags, by, made.rows)
+    table = table if remake is None else remake(table)
     return write_table(
         table, out, [*diagnosis_lines(table.metadata), *lines], say, tags)
 

@@ -5,7 +5,13 @@ import os
 import numpy as np
 
 from ..tag_file import keep_tags
-from .beside import modes_path, pairs_path, rows_path, suspects_path
+from .beside import (
+    modes_path,
+    objects_path,
+    pairs_path,
+    rows_path,
+    suspects_path,
+)
 
 
 def place_of(samples, out):
@@ -27,7 +33,7 @@ def forget(*paths):
 def forget_earlier(out):
     """Remove what lies beside an earlier table and is of no other."""
     forget(modes_path(out), rows_path(out), pairs_path(out),
-           suspects_path(out))
+           suspects_path(out), objects_path(out))
 
 
 def nothing(line):

@@ -4,27 +4,21 @@ Shape letters: N samples.
 """
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from mmdet3d.registry import DATASETS
-from mmengine.logging import print_log
 
 from dequity_mmdet3d.table import LikelihoodTable
-from dequity_mmdet3d.weight import (
-    check_eta_gamma,
-    check_normalize,
-    effective_number,
-    sample_weights,
-    share_of_rarest,
-)
+from dequity_mmdet3d.weight_settings import WeightSettings
 
 from .compat import mend_host
 from .equity_pipeline import EquityPipeline, EquityTransform, join
+from .object_counts import factors_of
 from .registration import register
 from .sampler import own_frame_weights
+from .table_join import alike_in, log_weights, look_up
 from .walk import (
     base_datasets,
     by_index,
@@ -56,8 +50,9 @@ class DequityDataset:
             (RepeatDataset, ConcatDataset, CBGSDataset,
             ClassBalancedDataset) over data sets; it may itself stand under
             any of them.
-        table (str): Likelihood table, made by
-            ``dequity likelihoods``.
+        table (str, optional): Likelihood table, made by
+            ``dequity likelihoods``. Without one there must be ``content``,
+            and likelihoods are NaN.
         eta (float): Floor of the weight, >= 0. Defaults to 1.
         gamma (float): Focus on rare samples, >= 0. Defaults to 5.
         normalize (str, optional): None for the paper's weights, 'mean' to
@@ -67,6 +62,15 @@ class DequityDataset:
             Defaults to 'error'.
         lazy_init (bool): Whether to leave reading to ``full_init``.
             Defaults to False.
+        form (str, optional): What a likelihood becomes, see
+            :class:`.WeightSettings`. Defaults to 'equity', by eta and gamma.
+        content (str, optional): Factor of the classes that a sample holds:
+            'rfs', 'irfs', 'effective', 'inverse' or 'sqrt-inverse', see
+            :func:`.class_factors`. Classes are counted in the data sets
+            below this wrapper, each sample once. Defaults to None: no
+            factor.
+        t (float): Of 'rfs' and 'irfs', in (0, 1]. Defaults to 0.3.
+        beta (float): Of 'effective', in [0, 1). Defaults to 0.999.
 
     Attributes:
         likelihood (np.ndarray): (N,) likelihoods of one epoch by index,
@@ -76,23 +80,31 @@ class DequityDataset:
 
     def __init__(self,
                  dataset: Any,
-                 table: str,
+                 table: str | None = None,
                  eta: float = 1.0,
                  gamma: float = 5.0,
                  normalize: str | None = None,
                  missing: str = 'error',
-                 lazy_init: bool = False):
+                 lazy_init: bool = False,
+                 form: str | None = None,
+                 content: str | None = None,
+                 t: float = 0.3,
+                 beta: float = 0.999):
         mend_host()
-        check_eta_gamma(eta, gamma, ' of DequityDataset')
-        check_normalize(normalize, ' of DequityDataset')
+        self.settings = WeightSettings(eta, gamma, normalize, form, content,
+                                       t, beta)
+        self.settings.check(' of DequityDataset')
         if missing not in ('error', 'neutral'):
             raise ValueError("missing of DequityDataset must be 'error' or "
                              f"'neutral', but got {missing!r}")
+        self.settings.check_table(table, ' of DequityDataset')
         self.table = table
         self.eta, self.gamma, self.normalize = eta, gamma, normalize
         self.missing = missing
         # before the data set, whose annotations take minutes to read
-        self._likelihoods = LikelihoodTable.load(table)
+        self._likelihoods = None if table is None else (
+            LikelihoodTable.load(table))
+        self._alike = alike_in(self._likelihoods, self.settings)
         if isinstance(dataset, dict):
             dataset = DATASETS.build(dataset)
         elif not hasattr(dataset, 'full_init'):
@@ -158,20 +170,30 @@ class DequityDataset:
             raise ValueError('a data set stands under two DequityDatasets; '
                              'leave one of them out')
         ids = {id(base): ids_of(base) for base in bases}
-        check_joinable(bases, ids, self._likelihoods.metadata)
-        likelihood_of = self._look_up(
-            np.unique(np.concatenate(list(ids.values()))))
-        self.likelihood = np.array([
-            likelihood_of[key]
-            for key in by_index(self.dataset, lambda d: ids.get(id(d)))
-            .tolist()
-        ])
-        self.weight = self._weights(self.likelihood)
-        self._log(likelihood_of)
+        known = self._likelihoods
+        check_joinable(bases, ids, known.metadata if known else {})
+        distinct = np.unique(np.concatenate(list(ids.values())))
+        likelihood_of = dict.fromkeys(distinct.tolist(), np.nan)
+        if known is not None:
+            likelihood_of = look_up(known, str(self.table), distinct,
+                                    self.missing)
+        likelihood = {key: np.array([likelihood_of[i] for i in own.tolist()])
+                      for key, own in ids.items()}
+        factor = factors_of(bases, self.settings)
+        self.likelihood = by_index(self.dataset,
+                                   lambda d: likelihood.get(id(d)))
+        of_epoch = by_index(self.dataset,
+                            lambda d: factor.get(id(d))) if factor else None
+
+        def weights(likelihood, factor):
+            return self.settings.weights(likelihood, self.likelihood,
+                                         self._alike, factor, of_epoch)
+
+        self.weight = weights(self.likelihood, of_epoch)
+        log_weights(self, len(likelihood_of))
         for base in bases:
-            likelihood = np.array(
-                [likelihood_of[key] for key in ids[id(base)].tolist()])
-            equity = np.stack([likelihood, self._weights(likelihood)], 1)
+            own = likelihood[id(base)]
+            equity = np.stack([own, weights(own, factor.get(id(base)))], 1)
             join(base, equity)
             if not hasattr(base, 'show_ins_var'):
                 # the host forgets it where its lazy_init is True
@@ -180,52 +202,6 @@ class DequityDataset:
             mixer.pipeline[-1] = EquityTransform(mixer.pipeline[-1])
         show_pipeline(self.dataset, self.pipeline)
         self._fully_initialized = True
-
-    def _look_up(self, ids):
-        """Likelihoods of the distinct ids (N,) of the data set, by id."""
-        table = self._likelihoods
-        likelihood = table.likelihood_of(ids)
-        absent = ids[np.isnan(likelihood)].tolist()
-        if absent and (self.missing == 'error' or len(absent) == len(ids)):
-            raise ValueError(
-                f'{len(absent)} of {len(ids)} samples are not in the '
-                f'likelihood table {self.table} ({len(table)} samples, such '
-                f'as {table.sample_id[0]!r}), first {absent[:5]}; compute '
-                'the table from this training set with '
-                'dequity likelihoods, or, if some are left out on '
-                "purpose, set missing='neutral'")
-        if absent:
-            print_log(
-                f'DequityDataset: {len(absent)} of {len(ids)} samples are '
-                f'not in {self.table} and get the mean weight, first '
-                f'{absent[:5]}',
-                'current',
-                level=logging.WARNING)
-        foreign = len(table) - (len(ids) - len(absent))
-        if foreign:
-            print_log(
-                f'DequityDataset: {foreign} of the {len(table)} samples of '
-                f'{self.table} are not in the data set; right if it is a '
-                'part of what the table was computed from, wrong if the '
-                'table belongs to another data set',
-                'current',
-                level=logging.WARNING)
-        return dict(zip(ids.tolist(), likelihood.tolist()))
-
-    def _weights(self, likelihood):
-        return sample_weights(likelihood, self.eta, self.gamma,
-                              self.normalize, self.likelihood)
-
-    def _log(self, likelihood_of):
-        weight = self.weight
-        print_log(
-            f'DequityDataset: {len(likelihood_of)} samples, {len(weight)} '
-            f'an epoch, weights {weight.min():.4f} to {weight.max():.4f}, '
-            f'mean {weight.mean():.4f} (eta {self.eta}, gamma {self.gamma}, '
-            f'normalize {self.normalize}), from {self.table}; they count as '
-            f'{effective_number(weight):.0f} of equal weight, the rarest '
-            f'tenth has {share_of_rarest(self.likelihood, weight):.1%} of '
-            'all weight', 'current')
 
     def _get_ori_dataset_idx(self, idx):
         """The wrapped data set's index: one to one."""

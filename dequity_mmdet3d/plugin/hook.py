@@ -79,6 +79,12 @@ class DequityHook(Hook):
                  'weighted too')
             return
         datasets = equity_datasets(loader.dataset)
+        if self.loss.weights.own and not all(
+                d.settings.is_plain for d in datasets):
+            raise ValueError(
+                'DequityLoss has its own eta, gamma or schedule, which would '
+                'replace the form or content of DequityDataset; remove one '
+                'of them')
         self.loss.fit(
             np.concatenate([d.likelihood for d in datasets]),
             *self._settings_of(datasets))

@@ -148,6 +148,11 @@ class DequityProbe(Hook):
             d.likelihood
             for d in equity_datasets(runner.train_dataloader.dataset)
         ])
+        if np.isnan(likelihood).all():
+            raise ValueError(
+                'DequityProbe tells rare samples by their likelihoods, but '
+                'DequityDataset has no table; give it one, or remove the '
+                'probe')
         model = runner.model
         self._edges = None
         if is_model_wrapper(model) and not isinstance(

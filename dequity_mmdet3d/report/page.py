@@ -16,6 +16,7 @@ from dequity_mmdet3d.whole_file import whole_file
 from . import content
 from .flat_map import flat_map
 from .galleries import galleries
+from .objects import rarest_objects
 from .selection import rows_on_page
 from .tags import encode_tags
 from .thumbnails import GALLERY, fitting_box, thumbnail, thumbnails
@@ -26,7 +27,7 @@ _PLACE = 12  # characters for the place of a thumbnail, about
 
 def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
                gamma=5.0, projection='tsne', max_samples=30_000, size=50e6,
-               seed=0, progress=None, tags=None):
+               seed=0, progress=None, tags=None, objects=None, boxes=None):
     """Write ``index.html``; it is whole or not there at all.
 
     Args:
@@ -44,6 +45,8 @@ def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
         seed (int): Of the choice of samples and of the map.
         progress (Callable, optional): See :func:`.thumbnails.thumbnails`.
         tags (Tags, optional): Of the samples.
+        objects (ObjectTable, optional): Of their objects.
+        boxes (dict[str, list], optional): See :func:`.objects.rarest_objects`.
 
     Returns:
         tuple[Path, dict]: The file, and 'shown', 'embedded' and 'linked',
@@ -69,6 +72,8 @@ def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
         tags, notes = encode_tags(tags, table.sample_id.tolist())
         words = _words(table, Path(table_path), catalog, rows, runs, xy, tags)
         words['notes'] += notes
+        words['objects'], words['more_classes'] = _objects(
+            objects, table, catalog, boxes)
         words.update(version=__version__, projection=projection, eta=eta,
                      gamma=gamma, plotly=plotly, style=_file('page.css'),
                      script=_file('tags.js') + _file('page.js'))
@@ -135,6 +140,21 @@ def _words(table, table_path, catalog, rows, runs, xy, tags):
         stability=content.stability(table.metadata), bad_count=count, bad=bad,
         skipped=len(content.skipped(table.metadata)),
         provenance=content.provenance(table.metadata))
+
+
+def _objects(objects, table, catalog, boxes):
+    if objects is None:
+        return [], 0
+    if not set(objects.sample_id) & set(table.sample_id):
+        raise ValueError(
+            f'none of the {len(objects)} objects, such as one of sample '
+            f'{objects.sample_id[0]!r}, is of a sample of the table, such as '
+            f'{table.sample_id[0]!r}; give the object table that was made '
+            'with it (--objects), or --objects none')
+    images = {} if catalog.images is None else {
+        i: path for i, path in zip(table.sample_id.tolist(), catalog.images)
+        if path is not None}
+    return rarest_objects(objects, images, boxes or {})
 
 
 def _images(catalog, rows, out):

@@ -28,6 +28,11 @@ def thumbnail(path, box):
     except ImageError:
         return ''
     image.thumbnail(box, reducing_gap=2.0)
+    return encoded(image)
+
+
+def encoded(image):
+    """str: A Pillow image as WebP, in base64."""
     file = io.BytesIO()
     image.save(file, 'WEBP', quality=55, method=2)
     return base64.b64encode(file.getvalue()).decode()

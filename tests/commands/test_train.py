@@ -19,6 +19,7 @@ NEW_STYLE = ROOT / 'tests/commands/new_style/pointpillars.py'
 
 def ours(**given):
     return Namespace(**{**dict(table='t.parquet', eta=None, gamma=None,
+                               form=None, content=None, t=None, beta=None,
                                normalize=None, sampler=False), **given})
 
 
@@ -103,6 +104,28 @@ def test_arms_of_a_pure_python_config(tmp_path, arm):
         assert config.train_dataloader.sampler == dict(type='DequitySampler')
     else:
         assert config.train_dataloader.dataset.gamma == 2
+
+
+@pytest.mark.parametrize('given', [
+    dict(table=None, content='irfs', t=0.5),
+    dict(table='t', form='effective', beta=0.9)])
+def test_classes_and_forms(tmp_path, given):
+    args = theirs(NEW_STYLE, tmp_path)
+    train.use_weighted_config(args, ours(**given))
+    dataset = read_config(args.config).train_dataloader.dataset.to_dict()
+    del dataset['type'], dataset['dataset']
+    expected = dict(given, eta=1.0, gamma=5.0, normalize=None)
+    assert dataset == {k: v for k, v in expected.items()
+                       if k != 'table' or v}
+
+
+def test_a_number_that_nothing_uses(tmp_path):
+    with pytest.raises(ValueError, match='t of the weights belongs to'):
+        train.use_weighted_config(theirs(NEW_STYLE, tmp_path), ours(t=0.5))
+    with pytest.raises(ValueError, match='needs a likelihood table'):
+        train.use_weighted_config(theirs(NEW_STYLE, tmp_path), ours(
+            table=None, content='rfs', form='equity'))
+    assert not list(tmp_path.iterdir())
 
 
 # ---- the command

@@ -81,6 +81,67 @@ def test_cbgs_stands_above(text, inner):
     assert (dataset.type, dataset.dataset.type) == ('CBGSDataset', inner)
 
 
+@pytest.mark.parametrize('text, settings', [
+    ('rfs:t=0.2', dict(content='rfs', form='none', t=0.2)),
+    ('irfs', dict(content='irfs', form='none')),
+    ('irfs+look:gamma=2', dict(content='irfs', gamma=2)),
+    ('rfs+look:form=effective,beta=0.9',
+     dict(content='rfs', form='effective', beta=0.9)),
+    ('sampling:content=inverse', dict(content='inverse')),
+])
+def test_draws_by_classes(text, settings):
+    arm = made(text)
+    expected = made('sampling')
+    expected.train_dataloader.dataset.update(settings)
+    assert arm.to_dict() == expected.to_dict()
+
+
+@pytest.mark.parametrize('text, settings', [
+    ('equity:form=effective,beta=0.999', dict(form='effective', beta=0.999)),
+    ('equity:content=rfs,form=none,t=0.3',
+     dict(content='rfs', form='none', t=0.3)),
+    ('equity:content=none', dict(content=None)),
+])
+def test_weights_of_other_forms(text, settings):
+    expected = config()
+    expected.train_dataloader.dataset.update(settings)
+    assert made(text).to_dict() == expected.to_dict()
+
+
+def test_rfs_and_cbgs():
+    arm = made('rfs+cbgs')
+    assert arm.train_dataloader.dataset.type == 'CBGSDataset'
+    assert arm.train_dataloader.sampler.type == 'DequitySampler'
+
+
+def test_a_config_without_a_table():
+    cfg = config(dict(type='DequityDataset', content='irfs', dataset=BASE))
+    assert made('equity', cfg).pretty_text == cfg.pretty_text
+    assert made('baseline', cfg).train_dataloader.dataset == BASE
+    assert made('rfs', cfg).train_dataloader.dataset['content'] == 'rfs'
+    for text in ('rfs+look', 'equity:form=effective'):
+        with pytest.raises(ValueError, match='of arm .* likelihood table'):
+            made(text, cfg)
+
+
+def test_look_where_the_config_has_none():
+    cfg = config()
+    cfg.train_dataloader.dataset.update(form='none', content='rfs')
+    assert made('rfs+look', cfg).train_dataloader.dataset.form == 'equity'
+
+
+@pytest.mark.parametrize('text, message', [
+    ('rfs:beta=0.5', "beta of arm 'rfs:beta=0.5' belongs to"),
+    ('rfs:eta=1', 'eta of arm .* belongs to'),
+    ('equity:t=0.3', 't of arm .* belongs to'),
+    ('equity:form=inverse,gamma=2', 'gamma of arm .* belongs to'),
+    ('equity:form=none', 'from a likelihood table or from classes'),
+])
+def test_a_number_that_nothing_uses(text, message):
+    with pytest.raises(ValueError, match=message):
+        made(text)
+
+
 def test_nested_and_concatenated_and_full_names():
     part = dict(type='dequity_mmdet3d.plugin.DequityDataset', table='t',
                 dataset=BASE)
@@ -105,10 +166,22 @@ def test_nested_and_concatenated_and_full_names():
     ('cbgs:eta=1', 'has no weights to set eta of'),
     ('equity:eta', "options of an arm are eta=NUMBER.*has 'eta'"),
     ('equity:eta=x', 'options of an arm are'),
-    ('equity:beta=1', 'options of an arm are'),
+    ('equity:delta=1', 'options of an arm are'),
     ('equity:eta=-1', 'eta'),
     ('equity:gamma=nan', 'gamma'),
     ('equity:normalize=max', 'normalize'),
+    ('equity:form=x', 'form of arm'),
+    ('equity:content=x', 'content of arm'),
+    ('equity:form=', 'options of an arm are'),
+    ('rfs:t=0', 't of arm'),
+    ('equity:form=effective,beta=1', 'beta of arm'),
+    ('rfs+irfs', 'excludes each other'),
+    ('equity+rfs', 'excludes each other'),
+    ('look', 'excludes each other'),
+    ('equity+look', 'excludes each other'),
+    ('rfs:content=irfs', 'is drawn by rfs'),
+    ('rfs:form=equity', 'is drawn by rfs'),
+    ('cbgs:content=rfs', 'has no weights to set content of'),
 ])
 def test_no_arm(text, message):
     with pytest.raises(ValueError, match=message):
@@ -153,12 +226,18 @@ def test_hook_with_weights_of_its_own():
     cfg.default_hooks.dequity.loss = dict(schedule=dict(gamma=[(0, 0)]))
     with pytest.raises(ValueError, match='own schedule'):
         made('equity:gamma=2', cfg)
+    cfg.default_hooks.dequity.loss = dict(gamma=2.0)
+    with pytest.raises(ValueError, match='sets content, but .*own gamma'):
+        made('equity:content=rfs', cfg)
+    made('rfs', cfg)  # beside draws the hook does nothing
 
 
 def test_folders_are_file_names():
-    names = ['equity', 'equity:eta=0.5,gamma=2', 'equity+cbgs']
+    names = ['equity', 'equity:eta=0.5,gamma=2', 'equity+cbgs', 'irfs+look',
+             'rfs:t=0.3', 'equity:form=sqrt-inverse']
     folders = [parse_arm(name).folder for name in names]
-    assert folders == ['equity', 'equity_eta=0.5,gamma=2', 'equity+cbgs']
+    assert folders == ['equity', 'equity_eta=0.5,gamma=2', 'equity+cbgs',
+                       'irfs+look', 'rfs_t=0.3', 'equity_form=sqrt-inverse']
 
 
 @pytest.mark.parametrize('spelled', [

@@ -254,39 +254,52 @@ def embeddings(folder):
 
 
 def shards(folder):
-    """The one beside a table; its array, its record, and who made it."""
+    """The one beside a table, under a right checksum or not, and who made it.
+    """
+    import pyarrow as pa
+
+    from dequity_mmdet3d.likelihood.embeddings.arrow_file import file_name
     from dequity_mmdet3d.likelihood.embeddings.lookup import stored_embeddings
-    from dequity_mmdet3d.likelihood.embeddings.names import names_digest
     from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
-    names = [str(folder / f'{i}.png') for i in range(4)]
+    names = [f'{i}.png' for i in range(4)]
+    paths = [str(folder / name) for name in names]
     identity = dict(encoder='x', dim=3, weights_sha256='a', dtype='float32',
-                    shard_size=4, images=4, images_sha256=names_digest(names),
                     features='stages')
     with ShardStore(folder / 't.embeddings', 'float32', 4).open(
-            identity, names) as found:
-        found.write(0, np.eye(4, 3), [(2, 'cut off')], 'stamp')
-    [shard] = folder.glob('t.embeddings/*/000000.npy')
+            identity) as found:
+        found.write(0, names, ['1 2'] * 4, np.eye(4, 3),
+                    [None, None, None, 'cut off'])
+    [shard] = folder.glob('t.embeddings/*/000000-*.arrow')
     said = shard.with_name('identity.json')
     raw = shard.read_bytes()
-    array, record = raw[:raw.rindex(b'\x93NUMPY')], json.loads(
-        raw[raw.rindex(b'{"crc32'):])
+    batch = pa.ipc.open_file(raw).get_batch(0)
 
     def write(rng, path):
-        shard.write_bytes(raw)
         said.write_text(json.dumps(identity))
-        kind = rng.randrange(3)
+        for old in shard.parent.glob('*.arrow'):
+            old.unlink()
+        kind, content, name = rng.randrange(4), raw, shard.name
         if kind == 0:
             said.write_bytes(mutations.text(rng, identity))
         elif kind == 1:
-            shard.write_bytes(mutations.damaged(rng, raw))
+            content = mutations.damaged(rng, raw)
+        elif kind == 2:  # as somebody would who means it
+            content = mutations.damaged(rng, raw)
+            name = file_name(0, content)
         else:
             end = io.BytesIO()
-            np.save(end, np.frombuffer(mutations.text(rng, record), np.uint8))
-            shard.write_bytes(array + end.getvalue())
+            odd = batch.select(rng.sample(batch.schema.names,
+                                          rng.randrange(1, 5)))
+            with pa.ipc.new_file(end, odd.schema) as writer:
+                for _ in range(rng.randrange(3)):
+                    writer.write_batch(odd.slice(rng.randrange(4)))
+            content = end.getvalue()
+            name = file_name(0, content)
+        (shard.parent / name).write_bytes(content)
 
     def read(path):
         vectors, usable = stored_embeddings(path, dict(encoder=dict(
-            weights_sha256='a', features='stages')), names)
+            weights_sha256='a', features='stages')), paths)
         assert vectors.shape == (4, 3) and usable.shape == (4, )
 
     return 't.parquet', write, read

@@ -1,4 +1,5 @@
 """One call makes a table, and tables of earlier versions read on."""
+import hashlib
 import io
 import json
 import zipfile
@@ -60,7 +61,7 @@ def test_a_table_from_images_and_for_others(tmp_path):
     applied = compute_likelihoods(
         samples, tmp_path / 'a.parquet', encoding=encoding,
         apply=tmp_path / 't.parquet', say=said.append)
-    assert '1 of 1 shards of embeddings are there already' in said
+    assert '8 of 8 images were encoded before' in said
     assert applied.likelihood.tolist() == table.likelihood.tolist()
     edge = table.likelihood.min()  # of eight, one is a tenth
     rare = (table.likelihood == edge).sum()
@@ -114,6 +115,8 @@ def test_authors_table(tmp_path):
 
 # ---- what 0.1.0 wrote, written here by numpy and pyarrow alone
 
+# of the sorted ids, one a line
+OLD_IDS = hashlib.sha256(b'0\n1\n2\n3\n4').hexdigest()
 OLD = dict(
     source='embeddings', dataset=None, split=None, id_type='row',
     encoder=None, seed=0,
@@ -121,7 +124,7 @@ OLD = dict(
     kind='relative',
     diagnosis=dict(samples=5, clusters=2, largest=0.6, rare=0, lone=0,
                    correlation=[1.0, 1.0], repeated=[2, 2]),
-    format_version=1, package_version='0.1.0', ids_sha256='f' * 64, n=5,
+    format_version=1, package_version='0.1.0', ids_sha256=OLD_IDS, n=5,
     versions=dict(python='3.11.2', numpy='1.26.4', faiss='1.8.0'),
     date='2026-10-01T00:00:00+00:00')
 
@@ -140,7 +143,7 @@ def write_old_table(path):
         cluster_id=[0, 0, 0, 1, 1], cluster_size=[3, 3, 3, 2, 2]),
         schema=schema), path)
     about = dict(encoder=None, how='likelihood-mean', kind='relative', n=5,
-                 ids_sha256='f' * 64, split=None,
+                 ids_sha256=OLD_IDS, split=None,
                  date='2026-10-01T00:00:00+00:00', views=[''], levels=[3.5])
     arrays = {
         'about': np.frombuffer(json.dumps(about).encode(), np.uint8),
@@ -172,4 +175,4 @@ def test_a_table_of_the_first_version_reads_and_applies(tmp_path):
     assert applied.cluster_id.tolist() == [0, 1, -1]
     assert applied.cluster_size.tolist() == [3, 2, 1]
     assert applied.likelihood.tolist() == [1.0, 2 / 3, 1 / 3]
-    assert applied.metadata['applied'] == dict(ids_sha256='f' * 64, split=None)
+    assert applied.metadata['applied'] == dict(ids_sha256=OLD_IDS, split=None)

@@ -9,13 +9,15 @@ from mmengine.model import BaseModel
 from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
+from dequity_mmdet3d.class_content import sample_factors
+from dequity_mmdet3d.compare.arms import arm_config, parse_arm
 from dequity_mmdet3d.plugin import DequitySampler
 from dequity_mmdet3d.plugin.walk import epoch_weights
 from dequity_mmdet3d.weight import dequity_weight
 from dequity_mmdet3d.weighting.draw import expected_counts, systematic_draw
 from tests.helpers import ROOT
-from tests.plugin.helpers import load_config
-from tests.plugin.test_dataset import frame_of, likelihood_of_frame, wrap
+from tests.plugin.helpers import label_counts, load_config
+from tests.plugin.test_dataset import frame_of, wrap
 
 
 class Weighted(torch.utils.data.Dataset):
@@ -441,10 +443,14 @@ def test_one_line_in_a_config(tmp_path, base):
 
 
 class Frames(Hook):
-    """Notes the frames, losses and weights of a training."""
+    """Notes the frames, losses and weights of a training.
 
-    def __init__(self):
-        self.frames, self.losses = [], []
+    Args:
+        weights (np.ndarray): (12,) that frames 4 to 15 must have.
+    """
+
+    def __init__(self, weights):
+        self.frames, self.losses, self.weights = [], [], weights
 
     def after_train_iter(self, runner, batch_idx, data_batch=None,
                          outputs=None):
@@ -452,8 +458,30 @@ class Frames(Hook):
             frame = frame_of(sample)
             self.frames.append(frame)
             assert sample.dequity_weight == pytest.approx(
-                dequity_weight(likelihood_of_frame(frame), 0, 5), rel=1e-15)
+                self.weights[frame - 4], rel=1e-14)
         self.losses.append(outputs['loss'].item())
+
+
+def train_pointpillars(cfg, work_dir, epochs, weights):
+    """Train on mini KITTI.
+
+    Returns:
+        list[np.ndarray]: (12,) how often each frame was seen, by epoch.
+    """
+    cfg.train_cfg = dict(by_epoch=True, max_epochs=epochs)
+    for key in ('val_cfg', 'val_dataloader', 'val_evaluator', 'test_cfg',
+                'test_dataloader', 'test_evaluator'):
+        cfg[key] = None
+    cfg.work_dir = str(work_dir)
+    cfg.randomness = dict(seed=2)
+    runner = Runner.from_cfg(cfg)
+    seen = Frames(weights)
+    runner.register_hook(seen)
+    runner.train()
+    assert len(seen.frames) == 12 * epochs
+    assert len(seen.losses) == 3 * epochs and np.isfinite(seen.losses).all()
+    return [np.bincount(epoch, minlength=16)[4:]
+            for epoch in np.split(np.array(seen.frames), epochs)]
 
 
 def test_pointpillars(mini_kitti, tmp_path):
@@ -463,21 +491,30 @@ def test_pointpillars(mini_kitti, tmp_path):
     cfg.train_dataloader.sampler = switch.train_dataloader.sampler
     cfg.default_hooks = switch.default_hooks
     cfg.train_dataloader.dataset.eta = 0.0  # frame 4 has p = 1, weight 0
-    cfg.train_cfg = dict(by_epoch=True, max_epochs=2)
-    for key in ('val_cfg', 'val_dataloader', 'val_evaluator', 'test_cfg',
-                'test_dataloader', 'test_evaluator'):
-        cfg[key] = None
-    cfg.work_dir = str(tmp_path / 'work')
-    cfg.randomness = dict(seed=2)
-    runner = Runner.from_cfg(cfg)
-    seen = Frames()
-    runner.register_hook(seen)
-    runner.train()
-    assert len(seen.frames) == 24
-    assert len(seen.losses) == 6 and np.isfinite(seen.losses).all()
     weights = dequity_weight(1 / np.arange(1, 13), 0, 5)
     e = 12 * weights / weights.sum()
-    for epoch in (seen.frames[:12], seen.frames[12:]):
-        count = np.bincount(epoch, minlength=16)[4:]
+    for count in train_pointpillars(cfg, tmp_path / 'work', 2, weights):
         assert count[0] == 0
         assert (count >= np.floor(e)).all() and (count <= np.ceil(e)).all()
+
+
+@pytest.mark.parametrize('arm', [
+    'rfs:t=1', 'equity:form=effective,beta=0.9,normalize=mean'])
+def test_arms_of_classes_and_counts_train(mini_kitti, tmp_path, arm):
+    cfg = arm_config(
+        load_config('pointpillars_dequity_mini_kitti', mini_kitti),
+        parse_arm(arm))
+    if arm.startswith('rfs'):
+        classes = cfg.train_dataloader.dataset.dataset.dataset.metainfo.classes
+        weights = sample_factors(
+            label_counts(mini_kitti, classes), 'rfs', t=1.0)
+    else:  # 12 p frames look alike
+        weights = 0.1 / (1 - 0.9**(12 / np.arange(1, 13)))
+        weights /= weights.mean()
+    count, = train_pointpillars(cfg, tmp_path, 1, weights)
+    if arm.startswith('rfs'):
+        e = 12 * weights / weights.sum()
+        assert np.ptp(e) > 0.1
+        assert (count >= np.floor(e)).all() and (count <= np.ceil(e)).all()
+    else:
+        assert (count == 1).all()

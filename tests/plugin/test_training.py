@@ -11,7 +11,12 @@ import torch
 
 from dequity_mmdet3d.plugin import host_mends
 from tests.helpers import ROOT, run_tool, save_table
-from tests.plugin.helpers import load_config, move_kitti
+from tests.plugin.helpers import (
+    load_config,
+    move_kitti,
+    object_rows,
+    save_objects,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -86,12 +91,23 @@ def test_resume(run, mini_kitti):
 
 def test_tools_test(run, mini_kitti, tmp_path):
     work, text = run
+    # the same, and by object
+    objects = save_objects(tmp_path / 'o.parquet', object_rows(
+        mini_kitti / 'kitti_infos_val.pkl', lambda i: 1 / (1 + i)))
     done = run_tool('test.py', CONFIG, work / 'epoch_2.pth', '--work-dir',
-                    tmp_path, env=tool_env(mini_kitti))
+                    tmp_path, '--cfg-options',
+                    'test_evaluator.type=DequityKittiMetric',
+                    f'test_evaluator.objects={objects}',
+                    env=tool_env(mini_kitti))
     assert done.returncode == 0, done.stdout[-3000:]
     name = 'Car_BEV_AP40_moderate_loose: '
     after = [t.split(name)[1].split()[0] for t in (text, done.stdout)]
     assert after[0] == after[1]
+    for s in ('rare', 'common'):
+        found = re.search(rf'object={s}/Car_hard_objects: ([\d.]+)',
+                          done.stdout)
+        assert float(found[1]) > 0
+        assert f'object={s}/Car_3D_recall_hard_loose: ' in done.stdout
 
 
 def test_under_the_train_script_of_a_project(mini_kitti, tmp_path):

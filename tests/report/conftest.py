@@ -4,7 +4,7 @@ import json
 import numpy as np
 import pytest
 
-from dequity_mmdet3d.likelihood.embeddings.names import names_digest
+from dequity_mmdet3d.likelihood.embeddings.names import image_names
 from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
 from dequity_mmdet3d.table import LikelihoodTable
 from tests.report.helpers import (
@@ -40,7 +40,8 @@ def small(tmp_path_factory):
         labels = [0] * cars + [1] * cyclists + [2, -1]
         infos.append(dict(
             sample_idx=i, images=dict(CAM2=dict(img_path=name)),
-            instances=[dict(bbox_label_3d=k) for k in labels]))
+            instances=[dict(bbox_label_3d=k, bbox=[20, 10, 60, 40])
+                       for k in labels]))
     (root / 'infos.json').write_text(json.dumps(dict(
         metainfo=dict(categories=dict(Car=0, Cyclist=1, Tram=2, DontCare=-1),
                       dataset='kitti'), data_list=infos)))
@@ -58,12 +59,12 @@ def small(tmp_path_factory):
     table.save(path)
     vectors = np.eye(6)[modes] + 0.05 * rng.normal(size=(len(modes), 6))
     with ShardStore(path.with_suffix('.embeddings'), shard_size=16).open(
-            dict(dim=6, dtype='float16', shard_size=16, images=len(paths),
-                 images_sha256=names_digest(paths), weights_sha256='abc'),
-            paths) as shards:
-        for k in range(len(shards)):
-            first, end = shards.span(k)
-            shards.write(k, vectors[first:end], [], '')
+            dict(dim=6, dtype='float16', weights_sha256='abc')) as shards:
+        names = image_names(paths, str(root))
+        for k in range(0, len(names), 16):
+            some = names[k:k + 16]
+            shards.write(k // 16, some, [''] * len(some), vectors[k:k + 16],
+                         [None] * len(some))
     path.with_suffix('.bad_images.txt').write_text('a/b.png\tcut off\n')
     return root, modes, path
 

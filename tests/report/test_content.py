@@ -115,7 +115,7 @@ def test_cameras_of_a_sample_are_averaged(small, found):
     # the same 36 images as 18 samples of two cameras
     pairs = list(zip(samples.images[::2], samples.images[1::2]))
     two = Samples(samples.ids[:18], [a + b for a, b in pairs],
-                  samples.provenance)
+                  samples.provenance, data_root=samples.data_root)
     some = LikelihoodTable(
         table.sample_id[:18], table.likelihood[:18], table.cluster_id[:18],
         table.cluster_size[:18], table.metadata)
@@ -132,7 +132,8 @@ def _raw(path):
     from dequity_mmdet3d.likelihood.embeddings.lookup import stored_embeddings
     table = LikelihoodTable.load(path)
     paths = [str(path.parent / f'images/{i:06d}.png') for i in range(36)]
-    return [stored_embeddings(path, table.metadata, paths)[0]]
+    return [stored_embeddings(path, table.metadata, paths,
+                              str(path.parent))[0]]
 
 
 def test_chart_data(found):

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from dequity_mmdet3d.commands.report import parse_args
+from dequity_mmdet3d.likelihood.beside import objects_path
 from dequity_mmdet3d.likelihood.estimation.weight_effect import variation
+from dequity_mmdet3d.object_table import ObjectTable
 from dequity_mmdet3d.table import LikelihoodTable
 from dequity_mmdet3d.tag_file import tags_path, write_tags
 from dequity_mmdet3d.tags import Tags
@@ -42,6 +44,12 @@ def page(small, comparison, tmp_path_factory):
     write_tags(tags_path(path), Tags('', tuple(map(str, range(36))), dict(
         weather=tuple(WEATHER[m] for m in small[1]),
         own=tuple(f'v{i:02d}' for i in range(36)))))
+    # the first object of each sample; that of sample 3 is the rarest
+    ObjectTable(
+        [str(i) for i in range(36)], np.zeros(36, int),
+        ['<b>Car'] * 30 + ['Cyclist'] * 6,
+        np.array([1. - (i == 3) * .9 for i in range(36)]), np.arange(36),
+        np.ones(36, int), dict(neutral=[35])).save(objects_path(str(path)))
     done = run_tool('report.py', path, '--config', root / 'config.py',
                     '--runs', comparison, '--out', out)
     assert done.returncode == 0, done.stdout
@@ -99,6 +107,19 @@ def test_no_errors_and_no_network(chrome, page):
     # text of the table's is text
     assert '<b>&"</script>' in chrome.find_element(
         'id', 'provenance').text
+    # crops of the rarest objects: drawn, and text again
+    shown = chrome.execute_script('''
+        return [...document.querySelectorAll('#objects .gallery')].map((g) => [
+            g.querySelector('h3').textContent, g.querySelector('p').innerText,
+            [...g.querySelectorAll('figure')].map((f) => f.textContent.trim()),
+            [...g.querySelectorAll('img')].map((i) => i.naturalWidth)])''')
+    assert [s[0] for s in shown] == ['<b>Car', 'Cyclist']
+    assert shown[0][1] == '30 objects in 30 clusters'
+    assert shown[1][1] == (
+        '6 objects in 6 clusters, 1 of which nothing could be seen')
+    assert shown[0][2][:2] == ['0.1 · 3, object 0', '1 · 0, object 0']
+    # 80 x 60 pixels around the box, twice as large
+    assert [s[3] for s in shown] == [[160] * 8, [160] * 5]
 
 
 def test_sliders_redraw(chrome, page, small):
@@ -444,6 +465,7 @@ def test_wrong_input(small, tmp_path):
         ((path, '--split', 'val'), 'change --config'),
         ((path, '--eta', -1), 'eta must be a finite number'),
         ((path, '--size-mb', -1), '--size-mb must be'),
+        ((path, '--objects', root / 'no.parquet'), 'object table'),
         ((path, '--embeddings', path), 'must be a .npy file'),
         ((path, '--out', path / 'x'), 'cannot make the folder'),
     ):

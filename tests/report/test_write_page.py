@@ -8,6 +8,7 @@ import pytest
 
 from dequity_mmdet3d.likelihood.catalog import Catalog
 from dequity_mmdet3d.likelihood.encoding.bad_images import write_bad_images
+from dequity_mmdet3d.object_table import ObjectTable
 from dequity_mmdet3d.report.page import write_page
 from dequity_mmdet3d.table import LikelihoodTable
 
@@ -69,6 +70,15 @@ def test_images_that_cannot_be_read(few, tmp_path):
     _, counts = page_of(few, tmp_path / 'page', size=1)
     assert (counts['embedded'], counts['linked']) == (0, 3)
     assert counts['unreadable'] == [images[2]]
+
+
+def test_objects_of_other_samples(few, tmp_path):
+    objects = ObjectTable(
+        ['z'], np.array([0]), ['Car'], np.ones(1), np.array([-1]),
+        np.ones(1, int))
+    with pytest.raises(ValueError, match="none of the 1 objects.*sample 'z'"):
+        page_of(few, tmp_path / 'page', objects=objects)
+    assert not (tmp_path / 'page').exists()
 
 
 def test_a_name_that_is_no_text(few, tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 from ..choices import COUNTS, METHODS, NOISE
 from .density import hdbscan, knn_density, settle_noise
 from .faiss_kmeans import default_clusters, kmeans
+from .large import EXACT
 from .modes import Modes, find_modes
 from .soft import Soft, find_soft
 
@@ -32,6 +33,11 @@ class ClusterSettings:
             :func:`.density.settle_noise`. Defaults to 'single'.
         count (str): One of :data:`.choices.COUNTS`; 'drives' is for the
             method 'soft', see :mod:`.drives`. Defaults to 'frames'.
+        exact (int): Of more samples than these the methods 'soft' and
+            'modes' learn cells from so many, and count all, see
+            :mod:`.large`.
+        folder (str, optional): Where so many samples are kept meanwhile,
+            256 bytes each. Defaults to the system's for temporary files.
 
     Raises:
         ValueError: If a value is out of range, or is not the method's.
@@ -41,6 +47,8 @@ class ClusterSettings:
     seed: int = 0
     noise: str = 'single'
     count: str = COUNTS[0]
+    exact: int = EXACT
+    folder: str | None = None
 
     def __post_init__(self) -> None:
         for name, known in (('method', METHODS), ('noise', NOISE),
@@ -48,7 +56,7 @@ class ClusterSettings:
             if getattr(self, name) not in known:
                 raise ValueError(f'{name} must be one of {known}, but got '
                                  f'{getattr(self, name)!r}')
-        for name, low in (('clusters', 1), ('seed', 0)):
+        for name, low in (('clusters', 1), ('seed', 0), ('exact', 1)):
             value = getattr(self, name)
             if value is None and name == 'clusters':
                 continue
@@ -78,8 +86,8 @@ class Clustering:
         modes (Modes, optional): By the methods 'soft' and 'modes', to assign
             others.
         soft (Soft, optional): By the method 'soft'.
-        rows (np.ndarray, optional): (N, Q) float32, by the methods 'soft'
-            and 'modes', the samples in their subspace.
+        rows (np.ndarray | StoredRows, optional): (N, Q) float32, by the
+            methods 'soft' and 'modes', the samples in their subspace.
         drives (np.ndarray, optional): (N,) int64, where these were counted.
     """
     labels: np.ndarray
@@ -138,7 +146,8 @@ def by_size(labels, drop_singletons=False):
 
 
 def _soft(vectors, settings, drives=None):
-    labels, share, soft, rows = find_soft(vectors, settings.seed, drives)
+    labels, share, soft, rows = find_soft(
+        vectors, settings.seed, drives, settings.exact, settings.folder)
     number = by_size(labels, drop_singletons=True)
     modes = replace(soft.modes, cell_mode=number[soft.modes.cell_mode])
     used = dict(
@@ -153,6 +162,8 @@ def _soft(vectors, settings, drives=None):
         noise=soft.counts.noise,
         clear=soft.clear,
         weight=soft.weight)
+    if len(labels) > settings.exact:
+        used['learned_from'] = settings.exact
     if drives is not None:
         used['count'] = settings.count
     return Clustering(number[labels], used, share, modes,
@@ -160,7 +171,8 @@ def _soft(vectors, settings, drives=None):
 
 
 def _modes(vectors, settings):
-    labels, modes, rows = find_modes(vectors, settings.seed)
+    labels, modes, rows = find_modes(
+        vectors, settings.seed, settings.exact, settings.folder)
     number = by_size(labels, drop_singletons=True)
     modes = replace(modes, cell_mode=number[modes.cell_mode])
     used = dict(
@@ -169,6 +181,8 @@ def _modes(vectors, settings):
         cells=len(modes.cells),
         dims=rows.shape[1],
         level=modes.level)
+    if len(labels) > settings.exact:
+        used['learned_from'] = settings.exact
     return Clustering(number[labels], used, modes=modes, rows=rows)
 
 

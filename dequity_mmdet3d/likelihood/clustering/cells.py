@@ -37,6 +37,8 @@ class Cells:
             outer product of their distance from the mean with itself.
         scale (float): Variance (sum over Q) inside the common cell, > 0.
         dims (float): Effective number of dimensions inside cells, >= 1.
+        spread (np.ndarray, optional): (K,) float64 mean square distance of
+            a cell's samples from its mean, where it is known without them.
     """
     labels: np.ndarray
     size: np.ndarray
@@ -44,6 +46,7 @@ class Cells:
     scatter: np.ndarray
     scale: float
     dims: float
+    spread: np.ndarray | None = None
 
 
 def number_of_cells(n, factor=1.0):
@@ -73,7 +76,7 @@ def make_cells(rows, seed=0, factor=1.0):
     """
     k = number_of_cells(len(rows), factor)
     labels = kmeans(rows, k, seed, per_cell=TRAINING_PER_CELL)
-    labels, scale = _split_broad(rows, labels)
+    labels, scale = split_broad(rows, labels)
     return _describe(rows, labels, scale, seed)
 
 
@@ -88,11 +91,23 @@ def _members(labels):
     return np.split(order, np.cumsum(np.bincount(labels))[:-1])
 
 
-def _split_broad(rows, labels):
+def split_broad(rows, labels, scale=None):
+    """Split cells in two until none is much broader than the common one.
+
+    Args:
+        rows (np.ndarray): (N, Q) float32.
+        labels (np.ndarray): (N,) int64 in [0, K), each of them in use.
+        scale (float, optional): Variance of the common cell. Defaults to
+            that of these cells.
+
+    Returns:
+        tuple[np.ndarray, float]: (N,) int64 new labels, and the scale.
+    """
     members = _members(labels)
     variance = np.array([_variance(rows[m]) for m in members])
     size = np.array([len(m) for m in members])
-    scale = _common(variance, size)
+    if scale is None:
+        scale = _common(variance, size)
     max_cells = max(min(4 * len(members), _MAX_CELLS), len(members))
     # the broadest first, so that the limit leaves the least broad ones whole;
     # the counter keeps ties in one order

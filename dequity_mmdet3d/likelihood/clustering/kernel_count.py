@@ -10,6 +10,7 @@ from functools import cached_property
 
 import numpy as np
 
+from ...machine import in_threads
 from .cells import Cells
 
 _PAIRS = 500  # samples that the bandwidths are found from
@@ -55,9 +56,12 @@ class KernelCount:
                   function: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """(M, ...) what a function makes of (B, K) squares, in blocks."""
         size = max(_PAIRS_AT_ONCE // len(self.size), 1)
-        return np.concatenate([
-            function(_squares(rows[i:i + size], self.mean, self.spread))
-            for i in range(0, len(rows), size)])
+
+        def of_block(i):
+            return function(
+                _squares(rows[i:i + size], self.mean, self.spread))
+
+        return np.concatenate(in_threads(of_block, range(0, len(rows), size)))
 
     def of_squares(self, square: np.ndarray) -> np.ndarray:
         """As :meth:`log_count`, from (M, K) square distances."""
@@ -90,10 +94,12 @@ def cells_of(
         tuple[np.ndarray, np.ndarray, np.ndarray]: Size, mean and spread, as
         for :class:`KernelCount`.
     """
-    mean = cells.mean.astype(np.float32)
-    square = np.einsum('nq,nq->n', rows, rows, dtype=np.float64)
-    square -= np.einsum('kq,kq->k', mean, mean, dtype=np.float64)[cells.labels]
-    spread = np.bincount(cells.labels, square) / cells.size
+    mean, spread = cells.mean.astype(np.float32), cells.spread
+    if spread is None:
+        square = np.einsum('nq,nq->n', rows, rows, dtype=np.float64)
+        square -= np.einsum('kq,kq->k', mean, mean,
+                            dtype=np.float64)[cells.labels]
+        spread = np.bincount(cells.labels, square) / cells.size
     size = cells.size
     if weight is not None:
         size = np.bincount(cells.labels, weight)

@@ -10,7 +10,9 @@ import numpy as np
 
 from .cells import make_cells
 from .faiss_kmeans import nearest_rows
+from .large import EXACT, large_cells
 from .merge import merge_cells
+from .stored_rows import StoredRows, store_rows
 from .subspace import Rows, Subspace, principal_subspace
 from .viewpoint import directions
 
@@ -74,22 +76,39 @@ class Modes:
                         self.cell_mode[cell])
 
 
-def find_modes(vectors, seed=0):
+def find_modes(vectors, seed=0, exact=EXACT, folder=None):
     """Find the modes of embeddings; see docs/likelihood.md.
 
     Args:
         vectors (UnitVectors): (N, D) embeddings.
         seed (int): Of all choices by chance. Defaults to 0.
+        exact, folder: As for :func:`.soft.find_soft`.
 
     Returns:
-        tuple[np.ndarray, Modes, np.ndarray]: Mode of each sample, (N,) int64
-        from 0 in no order; the fitted modes; and the samples in the subspace,
-        (N, Q) float32.
+        tuple[np.ndarray, Modes, np.ndarray | StoredRows]: Mode of each
+        sample, (N,) int64 from 0 in no order; the fitted modes; and the
+        samples in the subspace, (N, Q) float32.
     """
     subspace = principal_subspace(vectors, seed)
-    rows = subspace.project(vectors)
-    labels, cells, merged = modes_of(rows, seed)
+    rows = placed(subspace, vectors, exact, folder)
+    labels, cells, merged = modes_of(rows, seed, exact=exact)
     return labels, describe_modes(subspace, rows, cells, merged), rows
+
+
+def placed(subspace, vectors, exact=EXACT, folder=None):
+    """Samples in their subspace, on disk if they are many.
+
+    Args:
+        subspace (Subspace): Q dimensions.
+        vectors (UnitVectors): (N, D) embeddings.
+        exact, folder: As for :func:`.soft.find_soft`.
+
+    Returns:
+        np.ndarray | StoredRows: (N, Q) float32.
+    """
+    if len(vectors) <= exact:
+        return subspace.project(vectors)
+    return store_rows(subspace, vectors, folder)
 
 
 def describe_modes(subspace, rows, cells, merged, viewpoint=None):
@@ -115,18 +134,22 @@ def describe_modes(subspace, rows, cells, merged, viewpoint=None):
                  merged.level, viewpoint)
 
 
-def modes_of(rows, seed=0, factor=1.0):
+def modes_of(rows, seed=0, factor=1.0, exact=EXACT):
     """Find the modes of samples in their subspace.
 
     Args:
-        rows (np.ndarray): (N, Q) float32.
+        rows (np.ndarray | StoredRows): (N, Q) float32.
         seed (int): Of k-means. Defaults to 0.
         factor (float): Times the usual number of cells. Defaults to 1.
+        exact (int): Of stored rows, from how many cells are learned.
 
     Returns:
         tuple[np.ndarray, Cells, Merged]: Mode of each sample, (N,) int64,
         and how it was found.
     """
-    cells = make_cells(rows, seed, factor)
+    if isinstance(rows, StoredRows):
+        cells = large_cells(rows, exact, seed, factor)
+    else:
+        cells = make_cells(rows, seed, factor)
     merged = merge_cells(cells)
     return merged.labels[cells.labels], cells, merged

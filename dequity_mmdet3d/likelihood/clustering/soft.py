@@ -5,13 +5,17 @@ Shape letters: N samples, M others, D embedding size, Q dimensions.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from .clearness import clearness, likelihood
 from .drives import drive_weights
-from .modes import Modes, describe_modes, modes_of
+from .large import EXACT
+from .modes import Modes, describe_modes, modes_of, placed
 from .soft_count import SoftCount, far_count, soft_count
+from .stored_rows import StoredRows
 from .subspace import Rows, Subspace, principal_subspace
 from .viewpoint import ball_centre, directions
 
@@ -66,8 +70,9 @@ class Soft:
 
 
 def find_soft(
-    vectors: Rows, seed: int = 0, drives: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray, Soft, np.ndarray]:
+    vectors: Rows, seed: int = 0, drives: np.ndarray | None = None,
+    exact: int = EXACT, folder: str | None = None
+) -> tuple[np.ndarray, np.ndarray, Soft, np.ndarray | StoredRows]:
     """Fit the default estimate; see docs/likelihood.md.
 
     Args:
@@ -75,38 +80,47 @@ def find_soft(
         seed (int): Of all choices by chance. Defaults to 0.
         drives (np.ndarray, optional): (N,) int64 from 0: count these in
             place of samples, see :mod:`.drives`.
+        exact (int): More samples than these are kept on disk, and cells
+            are learned from so many, see :mod:`.large`.
+        folder (str, optional): Where, see :func:`.store_rows`.
 
     Returns:
-        tuple[np.ndarray, np.ndarray, Soft, np.ndarray]: Mode of each sample,
-        (N,) int64 from 0 in no order; its share, (N,) float64 in (0, 1];
-        the fitted estimate; and the samples in their subspace, (N, Q)
-        float32.
+        tuple[np.ndarray, np.ndarray, Soft, np.ndarray | StoredRows]: Mode of
+        each sample, (N,) int64 from 0 in no order; its share, (N,) float64
+        in (0, 1]; the fitted estimate; and the samples in their subspace,
+        (N, Q) float32.
     """
     subspace = principal_subspace(vectors, seed)
-    rows = subspace.project(vectors)
-    labels, share, soft = soft_of(rows, subspace, seed, drives=drives)
+    rows = placed(subspace, vectors, exact, folder)
+    labels, share, soft = soft_of(rows, subspace, seed, drives=drives,
+                                  exact=exact)
     return labels, share, soft, rows
 
 
 def soft_of(
-    rows: np.ndarray, subspace: Subspace | None = None, seed: int = 0,
-    factor: float = 1.0, drives: np.ndarray | None = None
+    rows: np.ndarray | StoredRows, subspace: Subspace | None = None,
+    seed: int = 0, factor: float = 1.0, drives: np.ndarray | None = None,
+    exact: int = EXACT
 ) -> tuple[np.ndarray, np.ndarray, Soft]:
     """Fit the default estimate to samples in their subspace.
 
     Args:
-        rows (np.ndarray): (N, Q) float32.
+        rows (np.ndarray | StoredRows): (N, Q) float32.
         subspace (Subspace, optional): Where new samples are to be placed.
         seed (int): Of all choices by chance. Defaults to 0.
         factor (float): Times the usual number of cells. Defaults to 1.
-        drives (np.ndarray, optional): As for :func:`find_soft`.
+        drives, exact: As for :func:`find_soft`.
 
     Returns:
         tuple[np.ndarray, np.ndarray, Soft]: As :func:`find_soft`.
     """
     viewpoint = ball_centre(rows, seed)
-    seen = directions(rows, viewpoint)
-    labels, cells, merged = modes_of(seen, seed, factor)
+    seen: Any  # as an array, whether it is one or not
+    if isinstance(rows, StoredRows):
+        seen = rows.through(partial(directions, centre=viewpoint))
+    else:
+        seen = directions(rows, viewpoint)
+    labels, cells, merged = modes_of(seen, seed, factor, exact)
     each = None if drives is None else drive_weights(seen, cells, drives)
     counts = soft_count(seen, cells, each)
     log_share = counts.log_share(seen)

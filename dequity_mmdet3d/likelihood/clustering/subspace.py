@@ -56,13 +56,18 @@ class Subspace:
             np.ndarray: (N, Q) float32.
         """
         out = np.empty((len(vectors), self.axes.shape[1]), dtype=np.float32)
+        for start, block in self.blocks(vectors):
+            out[start:start + len(block)] = block
+        return out
+
+    def blocks(self, vectors: Rows) -> Iterator[tuple[int, np.ndarray]]:
+        """First row and (B, Q) float32 of each block, as :meth:`project`."""
         axes = self.axes.astype(np.float64)
         for start, block in vectors.blocks():
-            out[start:start + len(block)] = (
-                # in float64, so that rounding hides in which order a product
-                # is summed, which depends on the number of threads
-                (block - self.centre).astype(np.float64) @ axes)
-        return out
+            # in float64, so that rounding hides in which order a product is
+            # summed, which depends on the number of threads
+            yield start, ((block - self.centre).astype(np.float64)
+                          @ axes).astype(np.float32)
 
 
 def principal_subspace(vectors, seed=0):

@@ -6,12 +6,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from .stored_rows import StoredRows
+
 # One step finds the farthest sample and goes there, a little less each time.
 _STEPS = 100
 _SAMPLE = 20_000  # rows that the ball is found for
 
 
-def ball_centre(rows: np.ndarray, seed: int = 0) -> np.ndarray:
+def ball_centre(rows: np.ndarray | StoredRows, seed: int = 0) -> np.ndarray:
     r"""Centre of the smallest ball around all samples, nearly.
 
     The mean lies among the common samples, and from there they are seen in
@@ -26,7 +28,7 @@ def ball_centre(rows: np.ndarray, seed: int = 0) -> np.ndarray:
     square root of t, and in practice far less.
 
     Args:
-        rows (np.ndarray): (N, Q) float32.
+        rows (np.ndarray | StoredRows): (N, Q) float32.
         seed (int): Of the choice of 20,000 samples, where there are more.
 
     Returns:
@@ -35,6 +37,7 @@ def ball_centre(rows: np.ndarray, seed: int = 0) -> np.ndarray:
     if len(rows) > _SAMPLE:
         rng = np.random.default_rng(seed)
         rows = rows[np.sort(rng.choice(len(rows), _SAMPLE, replace=False))]
+    rows = rows[:]  # stored ones are read here
     centre = rows.mean(axis=0, dtype=np.float64)
     half = np.einsum('ij,ij->i', rows, rows) / 2
     for t in range(1, _STEPS + 1):

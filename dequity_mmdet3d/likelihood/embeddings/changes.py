@@ -1,10 +1,9 @@
 """Why embeddings of an earlier run are not taken."""
 from ...json_files import read_json
 
-_WORDS = dict(
-    images='number of images', images_sha256='list of images',
-    weights_sha256='weights', batch_size='batch size',
-    shard_size='shard size', dtype='embedding dtype')
+FORMAT = 2
+_WORDS = dict(weights_sha256='weights', batch_size='batch size',
+              dtype='embedding dtype')
 
 
 def what_changed(identity, folder):
@@ -23,15 +22,21 @@ def what_changed(identity, folder):
             continue
         try:
             old = read_json(other)
-            changed = [
-                k for k in {**identity, **old}
-                if k != 'first_image' and old.get(k) != identity.get(k)
-            ]
+            # those of format 1 were also of one list of images
+            changed = [k for k in identity if old.get(k) != identity[k]]
+            changed += [k for k in ('features', ) if k in old
+                        and k not in identity]
+            older = old.get('format') == 1
         except (OSError, ValueError, TypeError, AttributeError):
             continue  # not ours, or damaged
         if nearest is None or len(changed) < len(nearest[0]):
-            nearest = changed, other.parent
+            nearest = changed, other.parent, older
     if nearest is None:
         return None
-    what = ', '.join(_WORDS.get(k, k) for k in nearest[0])
-    return f'what is in {nearest[1]} was made with another {what}'
+    changed, other, older = nearest
+    if older:
+        return (f'what is in {other} was written by an earlier version, '
+                'whose files this one does not read; you may delete that '
+                'folder')
+    what = ', '.join(_WORDS.get(k, k) for k in changed)
+    return f'what is in {other} was made with another {what}'

@@ -1,12 +1,10 @@
-"""Embeddings on disk, in shards that appear whole or not at all.
+"""Embeddings on disk, in files that appear whole or not at all.
 
-    FOLDER/<identity>/identity.json   what made these embeddings, for people
-    FOLDER/<identity>/000000.npy      the first shard, and so on
+    FOLDER/<identity>/identity.json            what made them, for people
+    FOLDER/<identity>/000000-1f2e3d4c.arrow    the first shard, and so on
 
-A shard is an (m, D) array of numpy's own format, which ``numpy.load`` reads,
-followed by a second one: the bytes of a JSON record with a checksum, the
-images that failed, and a digest of the images' sizes and times of change.
-Nothing is ever unpickled.
+What a shard holds is told in :mod:`.arrow_file`. A shard is never changed:
+new images make new shards, whose numbers are higher.
 
 Shape letters: M images, m images of one shard, D embedding size.
 """
@@ -14,11 +12,8 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import os
-import tokenize
-import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +23,7 @@ import numpy as np
 
 from ...whole_file import lock, remove_leftovers, whole_file
 from ..choices import EMBEDDING_DTYPES, SHARD_SIZE
+from . import arrow_file
 from .changes import what_changed
 
 _ADVICE = 'free some space, or give another folder with --embeddings-dir'
@@ -63,13 +59,11 @@ class ShardStore:
                              f'but is {self.shard_size!r}')
 
     @contextlib.contextmanager
-    def open(self, identity: dict, paths: Sequence[str],
-             lead: bool = True) -> Iterator[Shards]:
+    def open(self, identity: dict, lead: bool = True) -> Iterator[Shards]:
         """Make the shards of one identity ready for writing.
 
         Args:
             identity (dict): From :func:`.identity.identity_of`.
-            paths (Sequence[str]): M images.
             lead (bool): True for the one process that looks after the
                 folder: it must be in here before the others.
 
@@ -83,8 +77,7 @@ class ShardStore:
         text = json.dumps(identity, sort_keys=True)
         name = hashlib.sha256(text.encode()).hexdigest()[:16]
         folder = Path(self.folder) / name
-        shards = Shards(folder, paths, identity['dim'], self.dtype,
-                        self.shard_size)
+        shards = Shards(folder, identity['dim'], self.dtype)
         if not lead:
             yield shards
             return
@@ -107,130 +100,91 @@ class ShardStore:
             yield shards
 
 
-class Shards(Sequence):
-    """The shards of one identity; indexing gives (m, D) memory maps.
-
-    Each map is opened when it is asked for, because every open one holds a
-    file descriptor, of which a process may have only 1,024.
+class Shards:
+    """The shards of one identity.
 
     Args:
-        folder (Path): Of these shards alone.
-        paths (Sequence[str]): M images, in the order of the rows.
+        folder (Path): Of these shards alone; its name stands in each.
         dim (int): D.
         dtype (str): Of the numbers.
-        size (int): Images in every shard but the last.
     """
 
-    def __init__(self, folder: Path, paths: Sequence[str], dim: int,
-                 dtype: str, size: int):
+    def __init__(self, folder: Path, dim: int, dtype: str):
         self.folder = Path(folder)
-        self.paths = paths
         self.dim = dim
         self.dtype = np.dtype(dtype)
-        self.size = size
 
-    def __len__(self) -> int:
-        return -(-len(self.paths) // self.size)
-
-    def __getitem__(self, k: Any) -> Any:
-        if isinstance(k, slice):
-            return [self[i] for i in range(*k.indices(len(self)))]
-        if not -len(self) <= k < len(self):
-            raise IndexError(k)
-        return np.load(
-            self.path(k % len(self)), mmap_mode='r', allow_pickle=False)
-
-    def path(self, k: int) -> Path:
-        """File of shard ``k``."""
-        return self.folder / f'{k:06d}.npy'
-
-    def span(self, k: int) -> tuple[int, int]:
-        """First image of shard ``k``, and the one behind its last."""
-        return k * self.size, min((k + 1) * self.size, len(self.paths))
+    def names(self) -> list[str]:
+        """Files that are called as a shard, by rising number."""
+        try:
+            found = os.listdir(self.folder)
+        except FileNotFoundError:
+            return []
+        numbered = [(arrow_file.file_number(name), name) for name in found]
+        return [name for number, name in sorted(
+            (n, name) for n, name in numbered if n is not None)]
 
     @property
     def nbytes(self) -> int:
         """Bytes on disk."""
-        return sum(
-            self.path(k).stat().st_size for k in range(len(self)))
+        return sum((self.folder / n).stat().st_size for n in self.names())
 
-    def write(self, k: int, embeddings: np.ndarray,
-              failures: list[tuple[int, str]], stamp: str) -> None:
+    def write(self, number: int, images: Sequence[str],
+              stamps: Sequence[str], embeddings: np.ndarray,
+              reasons: Sequence[str | None]) -> str:
         """Save a shard.
 
         Args:
-            k (int): Its number.
+            number (int): Higher than those of the shards that are there.
+            images (Sequence[str]): m names, see :mod:`.names`.
+            stamps (Sequence[str]): m :func:`.names.stamp_of`, from before
+                the images were read.
             embeddings (np.ndarray): (m, D).
-            failures (list[tuple[int, str]]): Row in the shard and reason.
-            stamp (str): :meth:`stamp` from before the images were read.
+            reasons (Sequence[str | None]): m, why there is no embedding.
+
+        Returns:
+            str: Its file's name.
 
         Raises:
             OSError: If it cannot be written.
         """
-        embeddings = np.ascontiguousarray(embeddings, dtype=self.dtype)
-        record = dict(
-            crc32=zlib.crc32(embeddings.data), failures=failures, stamp=stamp)
-        content = _content_of(embeddings, record)
-        with _explained(self.folder), whole_file(self.path(k)) as f:
+        content = arrow_file.to_bytes(
+            images, stamps, np.asarray(embeddings, dtype=self.dtype), reasons,
+            self.folder.name)
+        name = arrow_file.file_name(number, content)
+        with _explained(self.folder), whole_file(self.folder / name) as f:
             f.write(content)
+        return name
 
-    def read(self, k: int) -> dict | None:
-        """The record of a shard, once it has proved to be whole.
-
-        Args:
-            k (int): Its number.
-
-        Returns:
-            dict: ``failures`` and ``stamp`` as they were written; None if
-            the shard is missing or damaged.
-        """
-        first, end = self.span(k)
+    def read(self, name: str) -> arrow_file.Records | None:
+        """What a shard says of its rows; None unless it is whole and ours."""
+        path = self.folder / name
+        if not arrow_file.is_whole(path):
+            return None
         try:
-            embeddings, record = _content_from(self.path(k))
-            if (embeddings.shape != (end - first, self.dim)
-                    or embeddings.dtype != self.dtype
-                    or zlib.crc32(embeddings) != record['crc32']):
-                return None
-            failures = [(int(row), str(why))
-                        for row, why in record['failures']]
-            if not all(0 <= row < end - first for row, _ in failures):
-                return None
-            return dict(record, failures=failures,
-                        stamp=str(record['stamp']))
-        except (OSError, ValueError, EOFError, KeyError, TypeError,
-                AttributeError, MemoryError, OverflowError, SyntaxError,
-                RecursionError, tokenize.TokenError):
-            return None  # cut off, or something else's file
+            return self.records(name)
+        except (ValueError, FileNotFoundError):
+            return None  # another program's, or of another identity
 
-    def stamp(self, k: int) -> str:
-        """Digest of the sizes and times of change of a shard's images."""
-        digest = hashlib.sha256()
-        for path in self.paths[slice(*self.span(k))]:
-            try:
-                stat = os.stat(getattr(path, 'file', path))  # of a Crop
-                line = f'{stat.st_size} {stat.st_mtime_ns};'
-            except (OSError, ValueError):
-                line = 'missing;'
-            digest.update(line.encode())
-        return digest.hexdigest()
+    def records(self, name: str) -> arrow_file.Records:
+        """As :meth:`read`, of a shard that is known to be whole.
 
+        Raises:
+            FileNotFoundError: If it is gone.
+            ValueError: If it is none of these shards.
+        """
+        return arrow_file.read_records(
+            self.folder / name, self.dim, self.dtype, self.folder.name)
 
-def _content_of(embeddings, record):
-    """The bytes of a shard: its array, then its record as another one."""
-    # numpy writing to a file itself would not say that the disk is full
-    content = io.BytesIO()
-    np.save(content, embeddings, allow_pickle=False)
-    np.save(content, np.frombuffer(json.dumps(record).encode(), np.uint8))
-    return content.getvalue()
+    def rows(self, name: str, records: arrow_file.Records) -> np.ndarray:
+        """(m, D) memory map of a shard; holds a file descriptor."""
+        return arrow_file.map_embeddings(
+            self.folder / name, records, self.dim, self.dtype)
 
-
-def _content_from(path):
-    """The array and the record of a shard; damage raises nearly anything."""
-    with open(path, 'rb') as f:
-        # not numpy.load, which would also try a zip archive
-        embeddings = np.lib.format.read_array(f, allow_pickle=False)
-        text = np.lib.format.read_array(f, allow_pickle=False)
-    return embeddings, json.loads(text.tobytes())
+    def remove(self, name: str) -> None:
+        """Remove a shard that is damaged, where that can be done."""
+        with contextlib.suppress(OSError):
+            (self.folder / name).unlink()
 
 
 @contextlib.contextmanager

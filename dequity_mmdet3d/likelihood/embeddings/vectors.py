@@ -4,14 +4,15 @@ Shape letters: N samples, D embedding size.
 """
 from __future__ import annotations
 
-import mmap
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from ...machine import release
 from ...messages import first_five
 
 _BLOCK = 16384  # rows at a time, to bound the memory of large inputs
+_GATHER = 512  # single rows, each with the pages around it
 
 
 class UnitVectors:
@@ -77,7 +78,7 @@ class UnitVectors:
             for start in range(first, end, _BLOCK):
                 yield start, self._read(part, start - first,
                                         min(start + _BLOCK, end) - first)
-                _release(self.parts[part])
+                release(self.parts[part])
 
     def blocks(self) -> Iterator[tuple[int, np.ndarray]]:
         """Yield all rows in order.
@@ -112,7 +113,9 @@ class UnitVectors:
                 inside = rows[a:b] - self._ends[part]
                 if self._keep is not None:
                     inside = self._keep[part][inside]
-                taken.append(self.parts[part][inside])
+                for i in range(0, len(inside), _GATHER):
+                    taken.append(self.parts[part][inside[i:i + _GATHER]])
+                    release(self.parts[part])
         unit, bad = _unit(np.concatenate(taken))
         self._refuse({why: rows[r] for why, r in bad.items()})
         return unit
@@ -168,19 +171,6 @@ def unit_rows(embeddings, names=None):
     for start, block in vectors.blocks():
         unit[start:start + len(block)] = block
     return unit
-
-
-def _release(array):
-    """Give back the memory of a file's pages that were read.
-
-    They would count as this process's, up to the size of the file, and are
-    read again when needed. Only of a file that is mapped for reading: what
-    was changed in memory would be lost.
-    """
-    mapped = getattr(array, '_mmap', None)
-    if (mapped is not None and array.mode == 'r'
-            and hasattr(mmap, 'MADV_DONTNEED')):
-        mapped.madvise(mmap.MADV_DONTNEED)
 
 
 def _unit(rows):

@@ -72,7 +72,8 @@ def embed_samples(samples, encoder, settings, store, skip_bad=False,
     if fitted is not None:
         fitted.check_encoder(about)
     paths = [path for images in samples.images for path in images]
-    encoded = encode_images(paths, encoder, settings, store, team)
+    encoded = encode_images(paths, encoder, settings, store, team,
+                            samples.data_root)
     if encoded.failures:
         if bad_list is not None and (team is None or team.rank == 0):
             write_bad_images(bad_list, encoded.failures)

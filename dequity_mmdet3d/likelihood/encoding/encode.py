@@ -14,8 +14,11 @@ from tqdm import tqdm
 
 from ...machine import usable_cores
 from ...processes import Alone
+from ..embeddings.arrow_file import file_number
+from ..embeddings.names import image_names, names_digest, stamp_of
+from ..embeddings.row_index import NOWHERE, Index, Rows
 from .identity import identity_of
-from .images import ImageError, load_rgb
+from .reuse import earlier_shards, known_rows, written_shard
 from .threads import run_batches
 
 
@@ -55,16 +58,16 @@ class Encoded:
     """Embeddings on disk.
 
     Args:
-        shards (Sequence[np.ndarray]): Memory maps (m, D), float16 or
-            float32, opened one by one when indexed; rows of length 1 in the
-            order of the images, zero for unusable ones.
+        shards (Sequence[np.ndarray]): (m, D) float16 or float32, opened one
+            by one when indexed, see :class:`.row_index.Rows`; rows of length 1
+            in the order of the images, zero for unusable ones.
         usable (np.ndarray): (M,) bool.
         failures (list[tuple[str, str]]): Path and reason of every unusable
             image, in the order of the images.
         rate (float, optional): Images a second of those that were encoded
             now, by all processes together; None if there was none to encode.
         folder (str): Where the shards lie.
-        nbytes (int): Their size on disk.
+        nbytes (int): The folder's size on disk.
     """
     shards: Sequence[np.ndarray]
     usable: np.ndarray
@@ -74,10 +77,10 @@ class Encoded:
     nbytes: int = 0
 
 
-def encode_images(paths, encoder, settings, store, team=None):
+def encode_images(paths, encoder, settings, store, team=None, root=None):
     """Embed images; what an earlier run has embedded is not done again.
 
-    Memory does not grow with M, but for the paths.
+    Memory does not grow with M, but for the paths and names.
 
     Args:
         paths (Sequence[str]): M >= 1 image files.
@@ -87,6 +90,7 @@ def encode_images(paths, encoder, settings, store, team=None):
         team (Alone, optional): The processes that share the work, see
             :mod:`dequity_mmdet3d.processes`; all of them call this, and
             get the same.
+        root (str, optional): See :func:`.names.image_names`.
 
     Returns:
         Encoded: The same bits whatever the number of workers and processes.
@@ -100,39 +104,54 @@ def encode_images(paths, encoder, settings, store, team=None):
     settings = settings or EncodeSettings()
     team = team or Alone()
     batch_size = settings.batch_size or default_batch_size(encoder)
-    identity = identity_of(paths, encoder, batch_size, store.dtype,
-                           store.shard_size)
-    team.agree(identity)
+    identity = identity_of(encoder, batch_size, store.dtype)
+    names = image_names(paths, root)
+    team.agree(dict(identity, shard_size=store.shard_size, images=len(paths),
+                    images_sha256=names_digest(names)))
     start = time.perf_counter()
     # process 0 alone looks after the folder, and before the others
     with contextlib.ExitStack() as stack:
         if team.rank == 0:
-            shards = stack.enter_context(store.open(identity, paths))
+            shards = stack.enter_context(store.open(identity))
         team.gather(None)
         if team.rank != 0:
-            shards = stack.enter_context(store.open(identity, paths, False))
-        mine = range(team.rank, len(shards), team.world)
-        todo = [k for k in mine if not is_fresh(shards, k)]
-        left = sum(team.gather(len(todo)))
-        if left < len(shards) and store.say is not None:
-            store.say(f'{len(shards) - left} of {len(shards)} shards of '
-                      'embeddings are there already')
-        _encode_shards(shards, mine, todo, encoder, settings, batch_size,
-                       team)
-        count = sum(
-            team.gather(
-                sum(len(range(*shards.span(k))) for k in todo)))
-        records = [_record(shards, k, team) for k in range(len(shards))]
+            shards = stack.enter_context(store.open(identity, False))
+        known, number = earlier_shards(shards, team)
+        row = known_rows(known, names, paths, team)
+        missing = np.flatnonzero(row == NOWHERE)
+        if len(missing) < len(paths) and store.say is not None:
+            store.say(f'{len(paths) - len(missing)} of {len(paths)} images '
+                      'were encoded before')
+        # an image that is listed twice is read once
+        todo = [*{names[i]: i for i in reversed(missing.tolist())}.values()]
+        todo.sort()
+        chunks = [todo[a:a + store.shard_size]
+                  for a in range(0, len(todo), store.shard_size)]
+        made = _encode_chunks(
+            shards, [*enumerate(chunks, number)][team.rank::team.world],
+            paths, names, encoder, settings, batch_size, store.shard_size,
+            team)
+        made = [name for some in team.gather(made) for name in some]
+        new = Index(shards, {
+            name: written_shard(shards, name, team)
+            for name in sorted(made, key=file_number)})
+        index = Index(shards, {
+            f: r for i in (known, new)
+            for f, r in zip(reversed(i.files), reversed(i.records))})
     seconds = time.perf_counter() - start
-    failures = [(shards.span(k)[0] + row, why)
-                for k, record in enumerate(records)
-                for row, why in record['failures']]
+    row += len(new)  # the newest come first
+    row[missing] = new.find([names[i] for i in missing])
+    if (row == NOWHERE).any():
+        raise OSError(f'{(row == NOWHERE).sum()} of {len(row)} images were '
+                      'encoded by no process; start all of them with one '
+                      'command, and repeat it')
+    failures = index.reasons(row)
     usable = np.ones(len(paths), dtype=bool)
-    usable[[row for row, _ in failures]] = False
-    return Encoded(shards, usable, [(str(paths[row]), why)
-                                    for row, why in failures],
-                   count / seconds if count else None, shards.folder,
-                   shards.nbytes)
+    usable[[i for i, _ in failures]] = False
+    return Encoded(
+        Rows(index, row, store.shard_size), usable,
+        [(str(paths[i]), why) for i, why in failures],
+        len(todo) / seconds if todo else None, shards.folder, shards.nbytes)
 
 
 def default_batch_size(encoder):
@@ -175,73 +194,46 @@ def default_workers(encoder, team):
     return share if encoder.device.type == 'cpu' else min(16, share)
 
 
-def is_fresh(shards, k):
-    """Whether a shard is whole and its images are those of today.
-
-    Args:
-        shards (Shards): Of this run.
-        k (int): Number of the shard.
-
-    Returns:
-        bool: False also if an image that failed can be read by now.
-    """
-    record = shards.read(k)
-    if record is None or record['stamp'] != shards.stamp(k):
-        return False
-    first = shards.span(k)[0]
-    for row, _ in record['failures']:
-        with contextlib.suppress(ImageError):
-            load_rgb(shards.paths[first + row])
-            return False
-    return True
-
-
-def _encode_shards(shards, mine, todo, encoder, settings, batch_size, team):
-    """Encode and write the shards ``todo`` out of ``mine``."""
-    spans = [shards.span(k) for k in todo]
+def _encode_chunks(shards, chunks, paths, names, encoder, settings,
+                   batch_size, shard_size, team):
+    """Encode and write ``chunks``, (number, places in paths); their names."""
     stamps = {}
 
     def batches():
         # in one stream, so that no thread waits at the end of a shard
-        for k, (first, end) in zip(todo, spans):
+        for number, chunk in chunks:
             # before its images are read: a later change must be noticed
-            stamps[k] = shards.stamp(k)
-            for size in batch_sizes(end - first, batch_size,
-                                    k == len(shards) - 1):
-                yield shards.paths[first:first + size]
+            stamps[number] = [stamp_of(paths[i]) for i in chunk]
+            first = 0
+            # a full shard is cut in one way, whatever is left to do
+            for size in batch_sizes(len(chunk), batch_size,
+                                    len(chunk) < shard_size):
+                yield [paths[i] for i in chunk[first:first + size]]
                 first += size
 
     workers = settings.workers
     if workers is None:
         workers = default_workers(encoder, team)
-    total = sum(len(range(*shards.span(k))) for k in mine)
     disable = None if settings.progress is None else not settings.progress
+    made = []
     with tqdm(
-            total=total,
-            initial=total - sum(end - first for first, end in spans),
+            total=sum(len(chunk) for _, chunk in chunks),
             unit=' images',
             desc=encoder.name,
             disable=True if team.rank else disable) as bar, \
             contextlib.closing(run_batches(batches(), encoder,
                                            workers)) as results:
-        for k, (first, end) in zip(todo, spans):
-            embeddings = np.zeros((end - first, encoder.dim), shards.dtype)
-            failures, row = [], 0
-            while row < end - first:
+        for number, chunk in chunks:
+            embeddings = np.zeros((len(chunk), encoder.dim), shards.dtype)
+            reasons, row = [None] * len(chunk), 0
+            while row < len(chunk):
                 rows, bad = next(results)
                 embeddings[row:row + len(rows)] = rows
-                failures += [(row + i, why) for i, why in bad]
+                for i, why in bad:
+                    reasons[row + i] = why
                 row += len(rows)
                 bar.update(len(rows))
-            shards.write(k, embeddings, failures, stamps[k])
-
-
-def _record(shards, k, team):
-    # a network file system may show another machine's file late
-    for _ in range(60 if team.world > 1 else 1):
-        record = shards.read(k)
-        if record is not None:
-            return record
-        time.sleep(1 if team.world > 1 else 0)
-    raise OSError(f'the shard {shards.path(k)} has vanished or changed while '
-                  'this run was at work; repeat the same command')
+            made.append(shards.write(
+                number, [names[i] for i in chunk], stamps.pop(number),
+                embeddings, reasons))
+    return made

@@ -10,6 +10,7 @@ import numpy as np
 from ...table import LikelihoodTable
 from ..clustering import ClusterSettings, cluster
 from ..clustering.drives import numbered
+from ..clustering.stored_rows import StoredRows
 from ..embeddings.cameras import join_cameras
 from .advice import advise
 from .diagnosis import diagnose
@@ -122,7 +123,8 @@ def make_table(embedded, settings=None, kind='relative', groups=None,
     if all(f.rows is not None for f in found):
         named = [*zip(embedded.views, found)]
         rows = TrainingRows(
-            {v.name: f.rows.astype(np.float16) for v, f in named},
+            {v.name: f.rows if isinstance(f.rows, StoredRows) else
+             f.rows.astype(np.float16) for v, f in named},
             {v.name: v.rows for v, _ in named},
             table.metadata['ids_sha256'], table.metadata['date'])
     return Estimate(table, fitted, rows)

@@ -18,6 +18,7 @@ NEAR = 0.05
 _EXACT = 5000  # samples up to which all pairs are compared
 _ASKED = 30_000  # samples that are looked at, where there are more
 _PROBES = 4
+_INDEXED = 1_000_000  # rows at a time, to bound the memory of an index
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def nearest_other(rows, some):
     """The nearest other row of some rows.
 
     Args:
-        rows (np.ndarray): (N, Q) float32.
+        rows (np.ndarray | StoredRows): (N, Q) float32.
         some (np.ndarray): (M,) int64 rows. With more than 5,000 rows only
             the four nearest cells of each are searched.
 
@@ -99,14 +100,39 @@ def nearest_other(rows, some):
         tuple[np.ndarray, np.ndarray]: (M,) int64 row, -1 for none, and (M,)
         float64 square distance.
     """
-    square, found = index_of(rows).search(
-        np.ascontiguousarray(rows[some], dtype=np.float32), 2)
+    square, found = search(rows, rows[some], 2)
     # among exact copies, itself may come second
     pick = (found[:, 0] == some).astype(np.int64)
     at = np.arange(len(some))
     other = found[at, pick]
     return other, np.where(other < 0, np.inf,
                            square[at, pick].astype(np.float64))
+
+
+def search(rows, queries, count):
+    """The nearest rows of queries; a part of the rows at a time is indexed.
+
+    Args:
+        rows (np.ndarray | StoredRows): (N, Q) numbers.
+        queries (np.ndarray): (M, Q) float32.
+        count (int): C.
+
+    Returns:
+        tuple[np.ndarray, np.ndarray]: (M, C) float32 square distances,
+        rising, and (M, C) int64 rows, -1 for none; see :func:`index_of`.
+    """
+    queries = np.ascontiguousarray(queries, dtype=np.float32)
+    found = []
+    for start in range(0, max(len(rows), 1), _INDEXED):
+        square, row = index_of(rows[start:start + _INDEXED]).search(
+            queries, count)
+        found.append((square, np.where(row < 0, -1, row + start)))
+    if len(found) == 1:
+        return found[0]
+    square, row = (np.concatenate(f, axis=1) for f in zip(*found))
+    order = np.argsort(square, axis=1, kind='stable')[:, :count]
+    return (np.take_along_axis(square, order, axis=1),
+            np.take_along_axis(row, order, axis=1))
 
 
 def index_of(rows):
@@ -130,5 +156,9 @@ def index_of(rows):
 
 
 def spread_of(rows):
-    """float: Mean square distance of two of (N, Q) rows."""
+    """float: Mean square distance of two of (N, Q) rows.
+
+    Of more than a million, every second, third, ... tells it.
+    """
+    rows = rows[::-(-len(rows) // _INDEXED)].astype(np.float32, copy=False)
     return 2 * float(np.einsum('q->', rows.var(axis=0, dtype=np.float64)))

@@ -10,10 +10,11 @@ dimensions.
 """
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -22,8 +23,9 @@ from ...messages import counted
 from ...table import LikelihoodTable
 from ...whole_file import whole_file, write_csv
 from ..beside import rows_path
+from ..clustering.stored_rows import StoredRows
 from .modes_file import FittedModes
-from .near_duplicates import NEAR, index_of, spread_of
+from .near_duplicates import NEAR, search, spread_of
 
 if TYPE_CHECKING:  # its module loads torch
     from ..encoding.embed import Embedded
@@ -36,13 +38,13 @@ class TrainingRows:
     """What training saw, by view; see :class:`.cameras.View`.
 
     Args:
-        rows (dict[str, np.ndarray]): (V, Q) float16 in the subspace of the
-            view, by its name.
+        rows (dict[str, np.ndarray | StoredRows]): (V, Q) float16 in the
+            subspace of the view, by its name.
         samples (dict[str, np.ndarray]): (V,) int64 rows of the table.
         ids_sha256 (str): Of the table.
         date (str): Of the table.
     """
-    rows: dict[str, np.ndarray]
+    rows: dict[str, Any]
     samples: dict[str, np.ndarray]
     ids_sha256: str
     date: str
@@ -70,7 +72,7 @@ class TrainingRows:
             arrays.update({f'{i}_rows': self.rows[name],
                            f'{i}_samples': self.samples[name]})
         with whole_file(path, parents=True) as f:
-            np.savez(f, **arrays)
+            _save(f, arrays)
 
     @classmethod
     def load(cls, table_path: str | Path,
@@ -112,6 +114,21 @@ class TrainingRows:
             raise ValueError(f'{path} is damaged ({e}); make the table '
                              'anew') from e
         return found
+
+
+def _save(file, arrays):
+    """As ``numpy.savez``, with stored rows block by block."""
+    with zipfile.ZipFile(file, 'w') as archive:
+        for name, array in arrays.items():
+            with archive.open(f'{name}.npy', 'w', force_zip64=True) as f:
+                if not isinstance(array, StoredRows):
+                    np.lib.format.write_array(f, np.asanyarray(array),
+                                              allow_pickle=False)
+                    continue
+                np.lib.format.write_array_header_1_0(f, dict(
+                    shape=array.shape, fortran_order=False, descr='<f2'))
+                for _, block in array.blocks():
+                    f.write(block.astype('<f2').tobytes())
 
 
 @dataclass(frozen=True)
@@ -179,9 +196,9 @@ def find_overlap(embedded: Embedded, fitted: FittedModes,
         len(ids), dtype=bool)
     best, pair = np.full(len(ids), np.inf), np.full(len(ids), -1)
     for view in embedded.views:
-        seen = training.rows[view.name].astype(np.float32)
-        square, other = index_of(seen).search(np.ascontiguousarray(
-            fitted.modes[view.name].subspace.project(view.vectors)), 1)
+        seen = training.rows[view.name]
+        square, other = search(
+            seen, fitted.modes[view.name].subspace.project(view.vectors), 1)
         square, other = square[:, 0].astype(np.float64), other[:, 0]
         # a set of nothing but copies has no spread
         square = np.maximum(square, 0) / max(spread_of(seen), 1e-12)

@@ -14,7 +14,7 @@ from ...messages import counted
 from ...table import LikelihoodTable
 from ...tags import Tags
 from ...whole_file import write_csv
-from .near_duplicates import index_of
+from .near_duplicates import search
 from .overlap import TrainingRows
 
 # A tag looks wrong where nearly no neighbour has it and nearly all have
@@ -67,8 +67,7 @@ def suspects(table: LikelihoodTable, rows: TrainingRows, tags: Tags,
     for name, own in rows.rows.items():
         samples = rows.samples[name]
         some = np.flatnonzero(asked[samples])
-        own = np.ascontiguousarray(own, dtype=np.float32)
-        _, near = index_of(own).search(own[some], NEIGHBOURS + 1)
+        _, near = search(own, own[some], NEIGHBOURS + 1)
         # itself, and cells with too few, do not vote
         voters = (near != some[:, None]) & (near >= 0)
         who, place = np.nonzero(voters)

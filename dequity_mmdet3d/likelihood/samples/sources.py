@@ -40,7 +40,8 @@ class Samples:
         notes (list[str]): What the user should be told.
         groups (list[str | None], optional): The drive of each that an info
             file tells; None for one that it does not.
-        data_root (str, optional): Of the config's first data set.
+        data_root (str, optional): What images are named by: the folder, or
+            that of the config's first data set.
         outside (list[str]): Notes on images that lie elsewhere than the data
             set, see :func:`.image_folders.outside_notes`.
         tags (Tags, optional): That info files tell.
@@ -117,7 +118,8 @@ def samples_from_folder(folder):
         notes.append(f'only {", ".join(IMAGE_SUFFIXES)} are taken' +
                      _untaken(others))
     return Samples(ids, images, Provenance('images', 'relative_path'),
-                   notes=notes, outside=outside_notes(images, folder))
+                   notes=notes, outside=outside_notes(images, folder),
+                   data_root=str(folder))
 
 
 def _untaken(others):

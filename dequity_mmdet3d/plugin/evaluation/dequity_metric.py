@@ -27,6 +27,7 @@ def DequityMetric(metric: dict | BaseMetric,
                   by: str | Sequence[str] | None = None,
                   tags: str | None = None,
                   bounds: Sequence[float] = BOUNDS,
+                  objects: str | None = None,
                   **kwargs: Any) -> BaseMetric:
     """Any metric, and beside its stock figures the same on strata.
 
@@ -43,6 +44,8 @@ def DequityMetric(metric: dict | BaseMetric,
         by (str | Sequence[str], optional): See :class:`.parts.Parts`.
         tags (str, optional): Tag file; see :mod:`dequity_mmdet3d.tag_file`.
         bounds (Sequence[float]): See :class:`.parts.Parts`.
+        objects (str, optional): Object table of the validation set, for
+            KITTI's and nuScenes' metrics.
         **kwargs: Of :class:`.parts_metric.PartsMetric`.
 
     Returns:
@@ -69,5 +72,10 @@ def DequityMetric(metric: dict | BaseMetric,
                     'out')
             return METRICS.build(dict(
                 metric, type=_OWN[kind], table=table, by=by, tags=tags,
-                bounds=bounds))
+                bounds=bounds, objects=objects))
+    if objects:
+        raise ValueError(
+            'objects=... needs a KittiMetric or NuScenesMetric: any other is '
+            'run on samples, and cannot ignore some of their objects; leave '
+            'it out')
     return PartsMetric(metric, table, by, tags, bounds, **kwargs)

@@ -14,10 +14,12 @@ from dequity_mmdet3d.strata import BOUNDS
 
 from ..compat import mend_host
 from ..registration import register
+from .kitti_objects import evaluate_objects
 from .kitti_parts import evaluate_parts, judged_once
 from .marks import info_file_of
-from .parts import Parts
-from .report import report
+from .object_strata import ObjectStrata
+from .parts import parts_of
+from .report import report, report_objects
 
 
 @register(METRICS)
@@ -45,16 +47,23 @@ class DequityKittiMetric(KittiMetric):
             :data:`dequity_mmdet3d.strata.BOUNDS`.
         by, tags: What else frames are told apart by; see
             :class:`.parts.Parts`. Strata are named 'weather=rain' then.
+        objects (str, optional): Object table of the validation set, for AP
+            and recall on rare and on common objects, in strata named
+            'object=rare'; see :mod:`.kitti_objects`. No table is needed then.
         **kwargs: Of ``KittiMetric``.
     """
 
     def __init__(self, ann_file: str, table: str | None = None,
                  bounds: Sequence[float] = BOUNDS,
                  by: str | Sequence[str] | None = None,
-                 tags: str | None = None, **kwargs: Any):
+                 tags: str | None = None,
+                 objects: str | None = None, **kwargs: Any):
         mend_host()
         super().__init__(ann_file, **kwargs)
-        self.parts = Parts(table, bounds, by, tags, info_file_of(self))
+        self.objects = (ObjectStrata(objects, ann_file, bounds)
+                        if objects else None)
+        self.parts = parts_of(table, bounds, by, tags, info_file_of(self),
+                              objects)
 
     def compute_metrics(self, results: list[dict]) -> dict:
         """As the host, which loads the annotations in here."""
@@ -68,21 +77,21 @@ class DequityKittiMetric(KittiMetric):
                        classes: Any = None,
                        logger: Any = None) -> dict:
         """The host's figures, then those of the strata."""
-        splits = self.parts.of(
-            [sample_id_of(self.data_infos[row]) for row in self._rows],
-            [[c for c in anno['name'].tolist() if c in classes]
-             for anno in gt_annos])
+        ids = [sample_id_of(self.data_infos[row]) for row in self._rows]
+        splits = self.parts.of(ids, [
+            [c for c in anno['name'].tolist() if c in classes]
+            for anno in gt_annos]) if self.parts else ()
         figures = super().kitti_evaluate(results_dict, gt_annos, metric,
                                          classes, logger)
         judgements: dict = {}
         for name, dt_annos in results_dict.items():
             flat = name == 'pred_instances' or metric == 'img_bbox'
             kind = '2D' if flat else '3D'
+            eval_types = ['bbox'] if flat else ['bbox', 'bev', '3d']
             for split in splits:
                 with judged_once(judgements):
                     found = evaluate_parts(
-                        gt_annos, dt_annos, split.parts, classes,
-                        ['bbox'] if flat else ['bbox', 'bev', '3d'])
+                        gt_annos, dt_annos, split.parts, classes, eval_types)
                 figures.update(
                     {f'{name}/KITTI/{k}': v for k, v in found.items()})
                 print_log(
@@ -93,4 +102,16 @@ class DequityKittiMetric(KittiMetric):
                         for c in classes for d in DIFFICULTIES],
                         list(split.parts)),
                     logger=logger)
+            if self.objects is None:
+                continue
+            with judged_once(judgements):
+                found = evaluate_objects(
+                    gt_annos, dt_annos, [self.objects.of(i) for i in ids],
+                    classes, eval_types)
+            figures.update(
+                {f'{name}/KITTI/{k}': v for k, v in found.items()})
+            print_log(f'{name} by object, {kind}, strict\n' + report_objects(
+                found, [Figure('', c, f'{kind}_{what}', d, 'strict')
+                        for c in classes for d in DIFFICULTIES
+                        for what in ('AP40', 'recall')]), logger=logger)
         return figures

@@ -150,11 +150,20 @@ def ap_on(gt_annos, dt_annos, rows, classes, eval_types):
     if len(rows) >= 200 and not len(rows) % _PARTS and len(rows) % 200:
         gt.append(_EMPTY)
         dt.append(_EMPTY)
-    with stand_in(host, 'get_thresholds', _enough_thresholds):
+    with stand_in(host, 'get_thresholds', enough_thresholds):
         return host.kitti_eval(gt, dt, list(classes), list(eval_types))[1]
 
 
-def _enough_thresholds(scores, num_gt, stock=host.get_thresholds):
+def enough_thresholds(scores, num_gt, stock=host.get_thresholds):
+    """Scores at 41 recalls, also of fewer objects; see :func:`ap_on`.
+
+    Args:
+        scores (np.ndarray): (M,) of the objects that are found.
+        num_gt (int): Objects, found or not.
+
+    Returns:
+        list[float]: At most 41.
+    """
     times = max(1, -(-POSITIONS // num_gt)) if num_gt else 1
     return stock(np.repeat(scores, times), num_gt * times)
 

@@ -134,6 +134,15 @@ class InfoFile:
         except KeyError:  # the data samples may know
             return []
 
+    def names(self, row: int) -> list[str]:
+        """list[str]: Classes of all of an info's instances; '' of those
+        that are to be ignored.
+        """
+        labels = [i.get('bbox_label_3d', i.get('bbox_label', -1))
+                  for i in self.infos[row].get('instances') or ()]
+        return [self._class_of.get(label, '') if label >= 0 else ''
+                for label in labels]
+
     def labels(self, row: int, classes: Collection[str]) -> list[str] | None:
         """list[str], optional: Classes of an info's objects that count."""
         instances = self.infos[row].get('instances')

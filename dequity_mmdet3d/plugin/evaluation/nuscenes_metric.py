@@ -19,8 +19,10 @@ from ..compat import mend_host
 from ..registration import register
 from ..stand_in import stand_in
 from .marks import info_file_of
-from .parts import Parts
-from .report import report
+from .nuscenes_objects import evaluate_objects, strata_of_boxes
+from .object_strata import ObjectStrata
+from .parts import parts_of
+from .report import report, report_objects
 
 
 @register(METRICS)
@@ -47,6 +49,10 @@ class DequityNuScenesMetric(NuScenesMetric):
             :data:`dequity_mmdet3d.strata.BOUNDS`.
         by, tags: What else samples are told apart by; see
             :class:`.parts.Parts`. Strata are named 'weather=rain' then.
+        objects (str, optional): Object table of the validation set, for AP
+            and recall on rare and on common objects, in strata named
+            'object=rare'; see :mod:`.nuscenes_objects`. No table is needed
+            then.
         **kwargs: Of ``NuScenesMetric``.
     """
 
@@ -54,10 +60,14 @@ class DequityNuScenesMetric(NuScenesMetric):
                  table: str | None = None,
                  bounds: Sequence[float] = BOUNDS,
                  by: str | Sequence[str] | None = None,
-                 tags: str | None = None, **kwargs: Any):
+                 tags: str | None = None,
+                 objects: str | None = None, **kwargs: Any):
         mend_host()
         super().__init__(data_root, ann_file, **kwargs)
-        self.parts = Parts(table, bounds, by, tags, info_file_of(self))
+        self.objects = (ObjectStrata(objects, ann_file, bounds)
+                        if objects else None)
+        self.parts = parts_of(table, bounds, by, tags, info_file_of(self),
+                              objects)
 
     def _evaluate_single(self,
                          result_path,
@@ -82,7 +92,8 @@ class DequityNuScenesMetric(NuScenesMetric):
         tokens = np.array(boxes.sample_tokens, dtype=str)
         splits = self.parts.of(tokens.tolist(), [
             [b.detection_name for b in boxes[token]
-             if b.detection_name in classes] for token in tokens])
+             if b.detection_name in classes]
+            for token in tokens]) if self.parts else ()
         prefix = f'{result_name}_NuScenes'
         for split in splits:
             found = evaluate_parts(made[0], split.parts, tokens, classes)
@@ -91,6 +102,17 @@ class DequityNuScenesMetric(NuScenesMetric):
                 f'AP of {result_name} by {split.by}\n' + report(
                     found, [(c, Figure('', c, 'AP')) for c in classes] +
                     [('mean', Figure('', '', 'mAP'))], list(split.parts)),
+                'current')
+        if self.objects is not None:
+            found = evaluate_objects(
+                boxes, made[0].pred_boxes,
+                strata_of_boxes(boxes, self.data_infos, self.objects),
+                classes, self.eval_detection_configs)
+            figures.update({f'{prefix}/{k}': v for k, v in found.items()})
+            print_log(f'{result_name} by object\n' + report_objects(
+                found, [Figure('', c, what) for c in classes
+                        for what in ('AP', 'recall')] +
+                [Figure('', '', 'mAP'), Figure('', '', 'mean_recall')]),
                 'current')
         return figures
 

@@ -175,6 +175,24 @@ class Parts:
         return set().union(*tables, self.tags.ids if self.tags else ())
 
 
+def parts_of(table: str | None, bounds: Sequence[float],
+             by: str | Sequence[str] | None, tags: str | None,
+             ann_file: str | None, objects: str | None) -> Parts | None:
+    """Parts, if there are to be any.
+
+    Args:
+        table, bounds, by, tags, ann_file: See :class:`Parts`.
+        objects (str, optional): Object table; where there is one, samples
+            need not be told apart.
+
+    Returns:
+        Parts, optional: None where objects alone are told apart.
+    """
+    if objects and not (table or by or tags):
+        return None
+    return Parts(table, bounds, by, tags, ann_file)
+
+
 def _by_value(name, values, path):
     """Rows by value of a tag, the most frequent value first."""
     order = sorted(Counter(values).items(), key=lambda item: (-item[1], item))

@@ -10,6 +10,8 @@ from dequity_mmdet3d.figures import (
 )
 from dequity_mmdet3d.strata import COMMON, STRATA
 
+from .object_strata import OBJECT_GAP, OBJECT_STRATA
+
 
 def report(figures, rows, strata=STRATA):
     """AP by stratum with the number of objects behind it.
@@ -44,6 +46,35 @@ def report(figures, rows, strata=STRATA):
         lines.append(line)
     lines.append('f.: frames; in brackets the annotated objects behind a '
                  'figure' + ('; gap: rare less common' if has_gap else ''))
+    return '\n'.join(line.rstrip() for line in lines)
+
+
+def report_objects(figures, rows):
+    """Figures on objects by stratum, with the number of objects behind each.
+
+    Args:
+        figures (dict[str, float]): Of the strata and the gap, by name.
+        rows (list[Figure]): To show, of any stratum.
+
+    Returns:
+        str: Lines, a figure each; '-' where there are no objects.
+    """
+    labels = [' '.join(filter(None, (f.cls, f.difficulty, f.kind)))
+              for f in rows]
+    width = max(map(len, labels))
+    lines = [' ' * width + ''.join(f'{s:>21s}' for s in OBJECT_STRATA) +
+             '      gap']
+    for label, figure in zip(labels, rows):
+        line = f'{label:{width}s}'
+        for stratum in OBJECT_STRATA:
+            here = figure.on(stratum)
+            number = int(figures.get(here.objects().name(), 0))
+            line += f'{_number(figures.get(here.name()), digits=3):>11s}' + (
+                f' ({number})').ljust(10)
+        value = figures.get(figure.on(OBJECT_GAP).name())
+        lines.append(line + f'{_number(value, "+", 3):>9s}')
+    lines.append('in brackets the annotated objects behind a figure; gap: '
+                 'rare less common')
     return '\n'.join(line.rstrip() for line in lines)
 
 

@@ -1,12 +1,14 @@
 """The loop over images: order, bits, failures, resuming."""
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
 torch = pytest.importorskip('torch')
-from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
+from dequity_mmdet3d.likelihood.embeddings.shards import Shards, ShardStore
 from dequity_mmdet3d.likelihood.encoding import encode
 from dequity_mmdet3d.likelihood.encoding.encode import (
     EncodeSettings,
@@ -29,17 +31,24 @@ def naive(path):
     return x / np.linalg.norm(x)
 
 
+def shards_in(folder):
+    """Files by rising number, and when they were written."""
+    return {path: path.stat().st_mtime_ns
+            for path in sorted(folder.glob('*.arrow'))}
+
+
 @pytest.fixture
 def run(tmp_path, fake_encoder):
     """Encode paths with a store of small shards; counts what was encoded."""
 
-    def run(paths, workers=1, batch_size=4, folder='store', **store):
+    def run(paths, workers=1, batch_size=4, folder='store', root=None,
+            **store):
         fake_encoder.batches.clear()
         store = dict(dict(dtype='float32', shard_size=8), **store)
         encoded = encode_images(
             [str(p) for p in paths], fake_encoder,
             EncodeSettings(batch_size, workers, **QUIET),
-            ShardStore(tmp_path / folder, **store))
+            ShardStore(tmp_path / folder, **store), root=root)
         return encoded, sum(fake_encoder.batches)
 
     return run
@@ -75,7 +84,7 @@ def test_workers_do_not_change_a_bit(tmp_path, run):
     paths = write_images(tmp_path / 'images', 13)
     for workers in (0, 1, 4):
         run(paths, workers, folder=str(workers))
-    files = [sorted((tmp_path / str(w)).rglob('0*.npy')) for w in (0, 1, 4)]
+    files = [sorted((tmp_path / str(w)).rglob('0*.arrow')) for w in (0, 1, 4)]
     assert len(files[0]) == 2
     for same in zip(*files):
         assert len({path.read_bytes() for path in same}) == 1
@@ -91,20 +100,25 @@ def test_torch_gets_its_threads_back(tmp_path, run):
 def test_nothing_is_done_twice(tmp_path, run, fake_encoder):
     paths = write_images(tmp_path / 'images', 19)
     first, _ = run(paths)
-    stamps = [first.shards.path(k).stat().st_mtime_ns for k in range(3)]
+    files = shards_in(first.folder)
+    assert len(files) == 3
     again, count = run(paths)
     assert count == 0 and again.rate is None
-    assert stamps == [again.shards.path(k).stat().st_mtime_ns
-                      for k in range(3)]
-    # one image changes: its shard, and no other
+    assert shards_in(first.folder) == files
+    # one image changes: it, and no other
     image = Image.open(paths[9]).copy()
     image.putpixel((0, 0), (0, 0, 0))
     image.save(paths[9])
-    _, count = run(paths)
-    assert count == 8
+    changed, count = run(paths)
+    assert count == 1
+    np.testing.assert_allclose(np.concatenate(changed.shards),
+                               [naive(p) for p in paths], atol=2e-3)
+    # nothing that was there has been written to
+    assert files.items() < shards_in(first.folder).items()
     # only its time changes: it could be another image of the same size
     os.utime(paths[18], (1, 1))
-    assert run(paths)[1] == 3
+    assert run(paths)[1] == 1
+    assert run(paths)[1] == 0
 
 
 def test_the_data_set_may_move(tmp_path, run):
@@ -118,41 +132,131 @@ def test_the_data_set_may_move(tmp_path, run):
 def test_damaged_shards_are_made_anew(tmp_path, run):
     paths = write_images(tmp_path / 'images', 8)
     first, _ = run(paths)
-    path = first.shards.path(0)
+    want = np.concatenate(first.shards).tobytes()
+    path, = shards_in(first.folder)
     whole = path.read_bytes()
-    flipped = bytearray(whole)
-    flipped[200] ^= 1  # within the numbers
-    for damage in (b'', whole[:100], whole[:-1], bytes(flipped),
+    for damage in (b'', whole[:100], whole[:-1],
+                   *(flipped(whole, at) for at in (9, 200, len(whole) - 9)),
                    b'PK\x03\x04' + whole, b'\x80\x04N.', whole * 2):
         path.write_bytes(damage)
-        assert run(paths)[1] == (0 if damage == whole * 2 else 8)
-        assert path.read_bytes() in (whole, whole * 2)
+        again, count = run(paths)
+        assert count == 8 and not path.exists()
+        assert np.concatenate(again.shards).tobytes() == want
+        path, = shards_in(first.folder)
     path.unlink()
     assert run(paths)[1] == 8
+
+
+def flipped(content, at):
+    content = bytearray(content)
+    content[at] ^= 1
+    return bytes(content)
+
+
+def test_of_a_damaged_shard_the_other_shards_stay(tmp_path, run):
+    paths = write_images(tmp_path / 'images', 20)
+    first, _ = run(paths)
+    want = np.concatenate(first.shards).tobytes()
+    _, path, _ = shards_in(first.folder)
+    path.write_bytes(flipped(path.read_bytes(), 300))
+    again, count = run(paths)
+    assert count == 8
+    assert np.concatenate(again.shards).tobytes() == want
+
+
+def test_shards_of_another_identity_are_made_anew(tmp_path, run,
+                                                  fake_encoder):
+    paths = write_images(tmp_path / 'images', 8)
+    first, _ = run(paths)
+    fake_encoder.fingerprint = 'f' * 64
+    second, _ = run(paths)
+    path, = shards_in(first.folder)
+    mine, = shards_in(second.folder)
+    mine.unlink()
+    (second.folder / path.name).write_bytes(path.read_bytes())
+    assert run(paths)[1] == 8
+    assert not (second.folder / path.name).exists()
 
 
 def test_another_identity_is_told_and_kept_apart(tmp_path, run, fake_encoder):
     said = []
     paths = write_images(tmp_path / 'images', 8)
     first, _ = run(paths, say=said.append)
-    before = first.shards.path(0).read_bytes()
+    path, = shards_in(first.folder)
+    before = path.read_bytes()
     assert said == []
     fake_encoder.fingerprint = 'f' * 64
     _, count = run(paths, say=said.append)
     assert count == 8
     assert said.pop() == (f'encoding anew: what is in {first.folder} was made '
                           'with another weights')
-    _, count = run(paths[:7], say=said.append)
-    assert count == 7
-    assert said.pop().endswith('another number of images, list of images')
-    _, count = run(paths[::-1], say=said.append)
-    assert count == 8 and said.pop().endswith('another list of images')
     _, count = run(paths, dtype='float16', say=said.append)
     assert count == 8 and said.pop().endswith('another embedding dtype')
     _, count = run(paths, say=said.append)
     assert count == 0
-    assert said == ['1 of 1 shards of embeddings are there already']
-    assert first.shards.path(0).read_bytes() == before
+    assert said == ['8 of 8 images were encoded before']
+    assert path.read_bytes() == before
+
+
+def test_shards_of_an_earlier_version_are_told(tmp_path, run):
+    import json
+    paths = write_images(tmp_path / 'images', 2)
+    first, _ = run(paths)
+    about = json.loads((first.folder / 'identity.json').read_text())
+    old = tmp_path / 'old' / 'abc'
+    old.mkdir(parents=True)
+    (old / 'identity.json').write_text(json.dumps(dict(
+        about, format=1, shard_size=8, images=2, images_sha256='a')))
+    (old / '000000.npy').write_bytes(b'numbers')
+    said = []
+    _, count = run(paths, folder='old', say=said.append)
+    assert count == 2 and said == [
+        f'encoding anew: what is in {old} was written by an earlier version, '
+        'whose files this one does not read; you may delete that folder']
+    assert (old / '000000.npy').exists()
+
+
+def test_new_images_cost_what_they_cost(tmp_path, run):
+    """Before, between and behind the others; some have gone."""
+    paths = write_images(tmp_path / 'images', 40)
+    said = []
+    first, count = run([*paths[3:20], *paths[22:37]], root=tmp_path / 'images')
+    assert count == 32
+    files = shards_in(first.folder)
+    some = [*paths[:10], *paths[15:]]
+    got, count = run(some, root=tmp_path / 'images', say=said.append)
+    assert count == 8
+    assert said == ['27 of 35 images were encoded before']
+    np.testing.assert_allclose(np.concatenate(got.shards),
+                               [naive(p) for p in some], atol=2e-3)
+    assert files.items() < shards_in(first.folder).items()
+    # in any order, and an image twice
+    again, count = run([*some[::-1], some[3]], root=tmp_path / 'images')
+    assert count == 0
+    assert np.concatenate(again.shards).tobytes() == np.concatenate(
+        [*np.concatenate(got.shards)[::-1], np.concatenate(got.shards)[3]
+         ]).tobytes()
+    assert run([paths[12], paths[38]] * 2, root=tmp_path / 'images',
+               shard_size=3)[1] == 0
+
+
+def test_an_image_that_is_listed_twice_is_read_once(tmp_path, run):
+    paths = write_images(tmp_path / 'images', 3)
+    got, count = run([*paths, paths[1]])
+    assert count == 3
+    rows = np.concatenate(got.shards)
+    assert rows[3].tobytes() == rows[1].tobytes()
+
+
+def test_another_root_is_another_name(tmp_path, run):
+    """With the root of the data set new folders beside do not matter."""
+    old = write_images(tmp_path / 'images' / 'monday', 3)
+    run(old)
+    run(old, folder='rooted', root=tmp_path / 'images')
+    new = write_images(tmp_path / 'images' / 'tuesday', 2, seed=1)
+    assert run([*old, *new], folder='rooted', root=tmp_path / 'images')[1] == 2
+    # without it the deepest common folder is now another
+    assert run([*old, *new])[1] == 5
 
 
 @pytest.mark.parametrize('workers', [0, 2])
@@ -187,7 +291,7 @@ def test_failures_of_finished_shards_are_listed_again(tmp_path, run):
     paths[12].write_bytes(good)
     os.utime(paths[12], ns=(stat.st_atime_ns, stat.st_mtime_ns))
     repaired, count = run(paths)
-    assert count == 8
+    assert count == 1 and run(paths)[1] == 0
     assert [p for p, _ in repaired.failures] == [str(paths[3])]
 
 
@@ -238,38 +342,91 @@ def test_too_large_batches_are_explained(tmp_path, run, fake_encoder,
 
 
 class OneOfTwo(Alone):
-    """Process `rank` of two, which run one after the other here."""
+    """Process `rank` of two, each a thread of this test."""
     world = 2
 
-    def __init__(self, rank):
-        self.rank = rank
+    def __init__(self, rank, said, meet):
+        self.rank, self.said, self.meet = rank, said, meet
 
     def gather(self, value):
-        return [value, value]
+        self.said[self.rank] = value
+        self.meet.wait(timeout=60)
+        said = list(self.said)
+        self.meet.wait(timeout=60)  # all have read it
+        return said
 
 
-def test_processes_share_the_shards(tmp_path, run, fake_encoder, monkeypatch):
+def both(call):
+    """What a function of the team gives in two processes."""
+    said, meet = [None, None], threading.Barrier(2)
+
+    def process(rank):
+        try:
+            return call(OneOfTwo(rank, said, meet))
+        except BaseException:
+            meet.abort()
+            raise
+
+    with ThreadPoolExecutor(2) as pool:
+        return [f.result() for f in [
+            pool.submit(process, rank) for rank in (0, 1)]]
+
+
+def test_processes_share_the_shards(tmp_path, run, fake_encoder):
     """Each does every second one, and the files are those of one alone."""
-    paths = [str(p) for p in write_images(tmp_path / 'images', 20)]
-    alone, _ = run(paths)
-    store = ShardStore(tmp_path / 'two', 'float32', 8)
+    paths = [str(p) for p in write_images(tmp_path / 'images', 23)]
+    open(paths[20], 'w').close()
+    alone, _ = run(paths[:21])
     settings = EncodeSettings(4, 1, **QUIET)
     fake_encoder.batches.clear()
-    monkeypatch.setattr(encode.time, 'sleep', lambda s: None)
-    # process 0 of this test cannot wait for shard 1: it gives up
-    with pytest.raises(OSError, match='000001.npy has vanished'):
-        encode_images(paths, fake_encoder, settings, store, OneOfTwo(0))
-    assert sum(fake_encoder.batches) == 12  # shards 0 and 2
-    both = encode_images(paths, fake_encoder, settings, store, OneOfTwo(1))
-    assert sum(fake_encoder.batches) == 20
-    for k in range(3):
-        assert (both.shards.path(k).read_bytes() == alone.shards.path(
-            k).read_bytes())
+
+    def encode_some(paths):
+        store = ShardStore(tmp_path / 'two', 'float32', 8)
+        return both(lambda team: encode_images(
+            paths, fake_encoder, settings, store, team,
+            str(tmp_path / 'images')))
+
+    two = encode_some(paths[:21])
+    assert sum(fake_encoder.batches) == 20  # the bad one is all of a batch
+    for got in two:
+        assert np.concatenate(got.shards).tobytes() == np.concatenate(
+            alone.shards).tobytes()
+        assert got.failures == alone.failures and len(got.failures) == 1
+    files = [[p.read_bytes() for p in shards_in(e.folder)]
+             for e in (*two, alone)]
+    assert files[0] == files[1] == files[2]
+    # of a damaged shard and new images each does a part, and the next no more
+    path = [*shards_in(two[0].folder)][0]
+    path.write_bytes(b'')
+    fake_encoder.batches.clear()
+    two = encode_some(paths)
+    assert sum(fake_encoder.batches) == 8 + 2
+    alone, _ = run(paths)
+    for got in two:
+        assert np.concatenate(got.shards).tobytes() == np.concatenate(
+            alone.shards).tobytes()
+        assert got.failures == alone.failures
+    fake_encoder.batches.clear()
+    encode_some(paths)
+    assert fake_encoder.batches == []
+
+
+def test_a_shard_that_vanishes_is_told(tmp_path, run, monkeypatch):
+    good = Shards.write
+
+    def write(shards, *args):
+        name = good(shards, *args)
+        (shards.folder / name).unlink()
+        return name
+
+    monkeypatch.setattr(Shards, 'write', write)
+    with pytest.raises(OSError, match='000000-.*arrow has vanished'):
+        run(write_images(tmp_path / 'images', 3))
 
 
 def test_processes_that_disagree(tmp_path, fake_encoder):
 
-    class Other(OneOfTwo):
+    class Other(Alone):
 
         def gather(self, value):
             return [value, dict(value, precision='bfloat16')]
@@ -277,7 +434,7 @@ def test_processes_that_disagree(tmp_path, fake_encoder):
     with pytest.raises(ValueError, match="same precision, but process 0 has "
                        "'float32' and process 1 'bfloat16'"):
         encode_images([str(p) for p in write_images(tmp_path / 'i', 1)],
-                      fake_encoder, None, ShardStore(tmp_path / 's'), Other(0))
+                      fake_encoder, None, ShardStore(tmp_path / 's'), Other())
     assert not (tmp_path / 's').exists()
 
 

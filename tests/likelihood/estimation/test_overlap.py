@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from dequity_mmdet3d.likelihood.beside import rows_path
+from dequity_mmdet3d.likelihood.clustering import ClusterSettings
 from dequity_mmdet3d.likelihood.embeddings.cameras import View
 from dequity_mmdet3d.likelihood.embeddings.vectors import UnitVectors
 from dequity_mmdet3d.likelihood.encoding.embed import Embedded
+from dequity_mmdet3d.likelihood.estimation import near_duplicates
 from dequity_mmdet3d.likelihood.estimation.make_table import (
     apply_table,
     make_table,
@@ -114,3 +116,23 @@ def test_rows_of_another_table_are_not_taken(made):
     with pytest.raises(ValueError, match='damaged.*make the table anew'):
         TrainingRows.load(path, table)
     assert TrainingRows.load(path.with_name('no.parquet'), table) is None
+
+
+def test_stored_rows_are_written_as_others_are(tmp_path, monkeypatch):
+    """And near duplicates are the same, a part of the rows at a time."""
+    x = drawn(300, 0)
+    x[200:210] = x[:10]
+    found = embedded(names(300, 's'), ('', range(300), x))
+    few = make_table(found, ClusterSettings())
+    monkeypatch.setattr(near_duplicates, '_INDEXED', 64)
+    many = make_table(found, ClusterSettings(exact=299))
+    assert many.table.metadata['near_duplicates'] == (
+        few.table.metadata['near_duplicates'])
+    assert many.table.metadata['near_duplicates']['near'] == 20
+    for i, made in enumerate((few, many)):
+        made.table.save(tmp_path / f'{i}.parquet')
+        made.rows.save(rows_path(str(tmp_path / f'{i}.parquet')))
+    a, b = (TrainingRows.load(path, LikelihoodTable.load(path))
+            for path in sorted(tmp_path.glob('*.parquet')))
+    np.testing.assert_array_equal(a.rows[''], b.rows[''])
+    np.testing.assert_array_equal(a.samples[''], b.samples[''])
