@@ -55,7 +55,7 @@ class Provenance:
             whose clusters these samples were assigned to.
         cluster_info (dict, optional): ``file`` and ``sha256`` of the
             authors' table.
-        objects (dict, optional): How the likelihoods were made of objects',
+        objects (dict, optional): How the likelihoods were made of objects,
             see :mod:`.likelihood.objects.run`.
         notes (list[str], optional): What the user should be told.
         skipped (list[str], optional): Ids of samples without a usable

@@ -69,19 +69,42 @@ def run(args, team):
                                   by, args.kind, say)
         return
     groups = None if args.apply else groups_of(samples, args)
-    runner.compute_likelihoods(
+    compute, more = runner.compute_likelihoods, dict(
+        embeddings=embeddings, cameras=args.cameras or DEFAULT_CAMERAS,
+        apply=args.apply, groups=groups, tags=tags_of(samples, args), by=by,
+        names=args.names)
+    if args.objects:
+        compute, more = with_objects(args, more)
+    compute(
         samples, args.out,
-        embeddings=embeddings,
         encoding=runner.Encoding(
             args.encoder, args.pretrained, args.device, args.precision,
             args.features, args.batch_size, args.workers, args.skip_bad,
             args.embeddings_dir, args.embedding_dtype, args.shard_size),
-        cameras=args.cameras or DEFAULT_CAMERAS,
         clustering=ClusterSettings(args.method, args.clusters, args.seed,
                                    noise, args.count),
-        kind=args.kind, apply=args.apply, groups=groups,
-        tags=tags_of(samples, args), by=by, names=args.names, team=team,
-        say=say)
+        kind=args.kind, team=team, say=say, **more)
+
+
+def with_objects(args, more):
+    """The function that looks at objects as well, and what it takes."""
+    from functools import partial
+
+    from ..likelihood.objects.read import objects_from_config
+    from ..likelihood.objects.run import (
+        ObjectSettings,
+        compute_object_likelihoods,
+    )
+    given = dict(rule=args.object_rule, margin=args.object_margin,
+                 min_size=args.object_min_size, features=args.object_features)
+    settings = ObjectSettings(
+        **{k: v for k, v in given.items() if v is not None})
+    objects = objects_from_config(
+        args.config, args.cfg_options, args.split,
+        settings.features == 'points', settings.margin, settings.min_size)
+    return partial(compute_object_likelihoods, objects=objects,
+                   settings=settings), (
+        more if settings.rule == 'product' else {})
 
 
 def samples_of(args):
@@ -92,7 +115,9 @@ def samples_of(args):
     if args.images is not None:
         return sources.samples_from_folder(args.images), None
     return host_config.samples_from_config(args.config, args.cfg_options,
-                                           args.split), None
+                                           args.split,
+                                           args.object_features != 'points',
+                                           ), None
 
 
 def groups_of(samples, args):
