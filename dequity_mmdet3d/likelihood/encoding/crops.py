@@ -33,6 +33,7 @@ class Crop(str):
     box: tuple[float, float, float, float]
 
     def __new__(cls, file: str, box: Any) -> Crop:
+        """See the class."""
         self = super().__new__(
             cls, f'{file}#{",".join(f"{round(v, 2):g}" for v in box)}')
         self.file = file
