@@ -35,6 +35,30 @@ def column(values: Iterable, dtype: type, name: str) -> np.ndarray:
     return values.astype(dtype)  # a copy: the caller keeps his own
 
 
+class Estimated:
+    """What a table of likelihoods and clusters is, whatever its rows are."""
+
+    sample_id: np.ndarray
+    likelihood: np.ndarray
+    cluster_id: np.ndarray
+    cluster_size: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.sample_id)
+
+    @property
+    def n_clusters(self) -> int:
+        """Number of clusters; rows without one are not counted."""
+        return len(np.unique(self.cluster_id[self.cluster_id >= 0]))
+
+    def _estimate(self) -> dict[str, np.ndarray]:
+        """The columns of numbers that all such tables have, as copies."""
+        return {name: column(getattr(self, name), dtype, name)
+                for name, dtype in (('likelihood', np.float64),
+                                    ('cluster_id', np.int64),
+                                    ('cluster_size', np.int64))}
+
+
 def set_columns(table: Any, rows: str,
                 columns: dict[str, np.ndarray]) -> None:
     """Give a frozen table its columns, which nobody can write to.

@@ -29,7 +29,13 @@ from pathlib import Path
 
 import numpy as np
 
-from .columns import check_estimate, column, refuse, set_columns
+from .columns import (
+    Estimated,
+    check_estimate,
+    column,
+    refuse,
+    set_columns,
+)
 from .messages import first_five
 from .sample_ids import checked_id
 from .table_file import Schema, read_table, write_table
@@ -41,7 +47,7 @@ OBJECTS = Schema(
 
 
 @dataclass(frozen=True, eq=False)
-class ObjectTable:
+class ObjectTable(Estimated):
     """Likelihood and cluster of every object; valid once it exists.
 
     Args:
@@ -74,9 +80,7 @@ class ObjectTable:
             sample_id=_strings(self.sample_id, checked_id),
             object_index=column(self.object_index, np.int64, 'object_index'),
             class_name=_strings(self.class_name, _checked_class),
-            likelihood=column(self.likelihood, np.float64, 'likelihood'),
-            cluster_id=column(self.cluster_id, np.int64, 'cluster_id'),
-            cluster_size=column(self.cluster_size, np.int64, 'cluster_size')))
+            **self._estimate()))
         if not len(self):
             raise ValueError('at least one object is needed, but there is '
                              'none')
@@ -107,14 +111,6 @@ class ObjectTable:
             raise ValueError(
                 f'a cluster must be of one class, but {len(mixed)} are of '
                 f'several: cluster_id {first_five(sorted(mixed))}')
-
-    def __len__(self) -> int:
-        return len(self.sample_id)
-
-    @property
-    def n_clusters(self) -> int:
-        """Number of clusters; objects without one are not counted."""
-        return len(np.unique(self.cluster_id[self.cluster_id >= 0]))
 
     @cached_property
     def classes(self) -> dict[str, int]:

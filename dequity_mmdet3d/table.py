@@ -24,14 +24,14 @@ from pathlib import Path
 
 import numpy as np
 
-from .columns import check_estimate, column, set_columns
+from .columns import Estimated, check_estimate, set_columns
 from .sample_ids import check_ids, checked_id
 from .table_digest import columns_sha256
 from .table_file import COLUMNS, read_table, write_table
 
 
 @dataclass(frozen=True, eq=False)
-class LikelihoodTable:
+class LikelihoodTable(Estimated):
     """Likelihood and cluster of every sample; valid once it exists.
 
     Args:
@@ -58,18 +58,8 @@ class LikelihoodTable:
         ids[:] = check_ids(self.sample_id)
         set_columns(self, 'samples', dict(
             sample_id=ids,
-            likelihood=column(self.likelihood, np.float64, 'likelihood'),
-            cluster_id=column(self.cluster_id, np.int64, 'cluster_id'),
-            cluster_size=column(self.cluster_size, np.int64, 'cluster_size')))
+            **self._estimate()))
         check_estimate(self, 'samples', lambda row: repr(self.sample_id[row]))
-
-    def __len__(self) -> int:
-        return len(self.sample_id)
-
-    @property
-    def n_clusters(self) -> int:
-        """Number of clusters; samples without one are not counted."""
-        return len(np.unique(self.cluster_id[self.cluster_id >= 0]))
 
     @cached_property
     def sha256(self) -> str:

@@ -2,9 +2,9 @@
 
 A checkpoint may be anybody's. PyTorch loads tensors and containers, and what
 is named here: the log history, whose arrays of numbers are checked by their
-values, and ConfigDicts. Numpy's own functions are not among it, as they trust
-the types and sizes that a file gives, so that a crafted one crashes the
-process.
+values, ConfigDicts, and texts of numpy's, which names of KITTI's classes are.
+Numpy's own functions are not among it, as they trust the types and sizes that
+a file gives, so that a crafted one crashes the process.
 """
 import re
 
@@ -27,6 +27,20 @@ class _ArrayName:
                          "history does not; it is not mmengine's")
 
 
+class _Text:
+    """Stands for numpy's type of a text, whose size a file could forge.
+
+    Args:
+        length (int): In characters.
+    """
+
+    def __init__(self, length):
+        self.length = length
+
+    def __setstate__(self, state):
+        """What else numpy would take from the file."""
+
+
 def allow_checkpoints():
     """Let ``torch.load`` take what mmengine's checkpoints hold.
 
@@ -36,6 +50,7 @@ def allow_checkpoints():
     allowed = [HistoryBuffer, ConfigDict]
     allowed += {type(np.dtype(code)) for code in _CODES}
     allowed += [(np.ndarray, _UNSAID), (_ArrayName, 'numpy.ndarray'),
+                (_Text, _UNSAID + _UNSAID),
                 (_dtype, 'numpy.dtype')]
     for module in ('numpy.core.multiarray', 'numpy._core.multiarray'):
         allowed += [(_empty_array, f'{module}._reconstruct'),
@@ -58,6 +73,8 @@ def refuses_checkpoints():
 
 def _dtype(code, *_):
     """The one that numpy has for a kind of number; its size is fixed."""
+    if isinstance(code, str) and re.fullmatch(r'U\d{1,4}', code):
+        return _Text(int(code[1:]))
     # one letter, and bytes: no list of fields, no text that numpy parses
     dtype = (np.dtype(code) if isinstance(code, str)
              and re.fullmatch(r'b1|[iuf][1248]', code) else None)
@@ -72,11 +89,25 @@ def _empty_array(*_):
 
 
 def _scalar(dtype, raw):
+    if isinstance(dtype, _Text):
+        return _text(dtype.length, raw)
     if not isinstance(dtype, np.dtype) or not isinstance(raw, bytes) or (
             len(raw) != dtype.itemsize or dtype.char not in _CODES):
         raise ValueError('the checkpoint has a number whose size is not that '
                          "of its type; it is not mmengine's")
     return np.frombuffer(raw, dtype)[0]
+
+
+def _text(length, raw):
+    """A text of numpy's, from characters of four bytes each."""
+    try:
+        if len(raw) != 4 * length:
+            raise ValueError
+        # an ordinary string: equal to numpy's, and found by it in a dict
+        return raw.decode('utf-32-le').rstrip('\0')
+    except (AttributeError, TypeError, ValueError) as e:
+        raise ValueError('the checkpoint has a text whose size is not that '
+                         "of its type; it is not mmengine's") from e
 
 
 def _history_method(owner, name):

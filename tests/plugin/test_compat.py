@@ -225,7 +225,7 @@ def _values(code, size):
 
 @pytest.mark.parametrize('which', [0, 1])
 @pytest.mark.parametrize('code, size', [
-    ('f8', 2**30), ('U1', 2**30), ('S8', 2**30), ('V8', 2**30), ('O8', 8)])
+    ('f8', 2**30), ('S8', 2**30), ('V8', 2**30), ('O8', 8)])
 def test_forged_numbers_in_a_checkpoint_are_refused(
         tmp_path, code, size, which):
     """They crashed the process: numpy trusts the size that a file gives."""
@@ -236,6 +236,27 @@ def test_forged_numbers_in_a_checkpoint_are_refused(
         assert np.ravel(found).tobytes() == b'x' * 8
         return
     with pytest.raises(ValueError, match=f'{code!r}, but a log history'):
+        torch.load(path, weights_only=True)
+
+
+def test_names_of_classes_in_a_checkpoint(tmp_path):
+    """KITTI's info files call them by numpy's texts."""
+    names = {np.str_('DontCare'): -1, np.str_('Größe'): 1, 'Car': 2}
+    path = tmp_path / 'a.pth'
+    torch.save(dict(categories=names), path)
+    found = torch.load(path, weights_only=True)['categories']
+    assert found == {'DontCare': -1, 'Größe': 1, 'Car': 2}
+    assert found[np.str_('DontCare')] == -1
+
+
+@pytest.mark.parametrize('which, error, text', [
+    (0, ValueError, 'a text whose size is not that of its type'),
+    (1, TypeError, '__setstate__')])  # numpy's own, of an array's type
+def test_forged_texts_in_a_checkpoint_are_refused(
+        tmp_path, which, error, text):
+    path = tmp_path / 'a.pth'
+    torch.save(dict(name=_values('U1', 2**30)[which]), path)
+    with pytest.raises(error, match=text):
         torch.load(path, weights_only=True)
 
 

@@ -246,7 +246,7 @@ def test_tables_of_other_sets_are_refused_at_the_start(
         ann_file, tmp_path):  # noqa: F811
     rows = object_rows(ann_file)
     for change, message in (
-            (rows[1:], r"lacks 1 of the 135 .*\('1200', 0\).*--split val"),
+            (rows[1:], r"lacks 1 of the 135 .*\('1200', 0\).*validation set"),
             ([*rows, ('7', 0, 'Car', 1.)],
              r"has 1 of its 136 .*\('7', 0\)"),
             ([*rows, ('1200', 9, 'Car', 1.)], r"\('1200', 9\)"),

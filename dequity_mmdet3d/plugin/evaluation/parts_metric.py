@@ -229,9 +229,8 @@ def _add_gap(here: dict[str, dict[str, float]]) -> None:
         common = beside(stratum, COMMON)
         if stratum == beside(stratum, RARE) and common in here:
             here[beside(stratum, GAP)] = {
-                key: value - here[common][key]
-                for key, value in here[stratum].items()
-                if key in here[common]}
+                key: value - here[common][key] for key, value in
+                here[stratum].items() if key in here[common]}
 
 
 def _counts(stratum, rows, labels, stock) -> Iterator[tuple[str, float]]:
