@@ -41,7 +41,7 @@ from .sample_ids import checked_id
 from .table_file import Schema, read_table, write_table
 
 OBJECTS = Schema(
-    'objects', 'object table', 'ObjectTable(...).save(path)',
+    'objects', 'object table', 'dequity likelihoods CONFIG --objects',
     dict(sample_id='string', object_index='int64', class_name='string',
          likelihood='double', cluster_id='int64', cluster_size='int64'))
 

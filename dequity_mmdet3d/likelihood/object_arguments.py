@@ -1,5 +1,6 @@
 """The arguments of dequity likelihoods that are about objects."""
 from .choices import (
+    NAMES,
     OBJECT_FEATURES,
     OBJECT_MARGIN,
     OBJECT_MIN_SIZE,
@@ -47,22 +48,29 @@ def check_object_arguments(parser, args):
     given = [name for name in ('rule', 'margin', 'min_size', 'features')
              if getattr(args, f'object_{name}') is not None]
     if given and not args.objects:
-        parser.error(f'--object-{given[0].replace("_", "-")} belongs to '
-                     '--objects')
+        parser.error(f'{_option(given[0])} belongs to --objects')
     if not args.objects:
         return
     if args.config is None or args.method == TAGS:
         parser.error('--objects needs the annotations of CONFIG: leave out '
                      '--images, --embeddings, --cluster-info and --method '
                      'tags')
-    if args.apply is not None:
-        parser.error('--objects cannot be applied to other samples yet: '
-                     'leave out --apply')
-    if args.object_features == 'points' and args.object_rule == 'product':
+    if given and args.apply is not None:
+        parser.error(f'{_option(given[0])} is as for the table of --apply: '
+                     'leave it out')
+    scenes = args.object_rule == 'product'
+    if args.object_features == 'points' and scenes:
         parser.error('--object-rule product looks at images: leave out '
                      '--object-features points')
+    if args.apply is None and not scenes and (
+            args.cameras is not None or args.names not in NAMES):
+        parser.error('--cameras and --names are about scenes: they go with '
+                     '--object-rule product')
     for name in ('margin', 'min_size'):
         value = getattr(args, f'object_{name}')
         if value is not None and not 0 <= value < 2**31:
-            parser.error(f'--object-{name.replace("_", "-")} must be 0 or '
-                         f'more, but is {value}')
+            parser.error(f'{_option(name)} must be 0 or more, but is {value}')
+
+
+def _option(name):
+    return f'--object-{name.replace("_", "-")}'

@@ -7,7 +7,6 @@ import numpy as np
 from ..tag_file import keep_tags
 from .beside import (
     modes_path,
-    objects_path,
     pairs_path,
     rows_path,
     suspects_path,
@@ -33,11 +32,37 @@ def forget(*paths):
 def forget_earlier(out):
     """Remove what lies beside an earlier table and is of no other."""
     forget(modes_path(out), rows_path(out), pairs_path(out),
-           suspects_path(out), objects_path(out))
+           suspects_path(out))
 
 
 def nothing(line):
     """For whom nothing is said."""
+
+
+def beside_tags(table, out, tags, by, rows=None):
+    """How a table agrees with tags; suspicious ones are listed beside it.
+
+    Args:
+        table (LikelihoodTable): Any.
+        out (str | Path): Where it will be.
+        tags (Tags, optional): Of its samples.
+        by (Sequence[str]): Names of tags.
+        rows (TrainingRows, optional): See :func:`.tag_agreement.with_tags`.
+
+    Returns:
+        tuple[LikelihoodTable, list[str]]: With what was found in its
+        metadata, and lines for people.
+    """
+    from .estimation import tag_agreement, tag_suspects
+    if tags is None:
+        return table, []
+    path = suspects_path(out)
+    table, lines, found = tag_agreement.with_tags(table, tags, by, rows)
+    if found is not None:
+        lines.append(tag_suspects.suspects_line(found, path))
+        if found:
+            tag_suspects.save_suspects(path, found)
+    return table, lines
 
 
 def write_table(table, out, lines, say, tags=None):

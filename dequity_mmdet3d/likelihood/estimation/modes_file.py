@@ -222,11 +222,15 @@ def _soft_of(modes, numbers, viewpoint, size, spread):
     return modes, SoftFit(soft, numbers['top'])
 
 
-def load_modes(table_path):
+def load_modes(table_path, kind=LikelihoodTable, of_objects=False):
     """What a table was made with.
 
     Args:
-        table_path (str | Path): A likelihood table.
+        table_path (str | Path): A table.
+        kind (type): Its class, with ``load``. Defaults to the likelihood
+            table's.
+        of_objects (bool): Whether a likelihood table may be made of its
+            scenes and their objects.
 
     Returns:
         FittedModes: From the file beside it.
@@ -235,7 +239,11 @@ def load_modes(table_path):
         FileNotFoundError: If one of the files does not exist.
         ValueError: If one is damaged, or they do not belong together.
     """
-    table = LikelihoodTable.load(table_path)
+    table = kind.load(table_path)
+    if kind is LikelihoodTable and not of_objects and (
+            table.metadata.get('objects')):
+        raise ValueError(f'{table_path} was made with --objects; give '
+                         '--objects here, too')
     fitted = FittedModes.load(modes_path(table_path))
     if fitted.about['ids_sha256'] != table.metadata.get('ids_sha256') or (
             fitted.about['date'] != table.metadata.get('date')):

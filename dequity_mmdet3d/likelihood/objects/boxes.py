@@ -4,7 +4,9 @@ Shape letters: N boxes.
 """
 import numpy as np
 
-NEAR = 0.1  # metres; a corner nearer to the camera's plane has no image
+NEAR = 0.1  # metres before the camera's plane, from where on it sees
+# the 12 edges of a box: pairs of corners that differ in one of three bits
+_EDGES = [(i, i | bit) for i in range(8) for bit in (1, 2, 4) if not i & bit]
 
 
 def corners_of(box, bottom=False):
@@ -17,7 +19,8 @@ def corners_of(box, bottom=False):
             not its own.
 
     Returns:
-        np.ndarray: (8, 3) float64.
+        np.ndarray: (8, 3) float64; the bits of a row's number say front or
+        back, left or right, up or down.
     """
     x, y, z, length, width, height, yaw = box[:7]
     half = np.array([[i, j, k] for i in (-.5, .5) for j in (-.5, .5)
@@ -62,18 +65,24 @@ def project(corners, lidar2img):
     """The upright rectangle around the image of a box.
 
     Args:
-        corners (np.ndarray): (8, 3) in lidar coordinates.
+        corners (np.ndarray): (8, 3) of :func:`corners_of`.
         lidar2img (np.ndarray): (4, 4).
 
     Returns:
-        tuple[float, float, float, float]: x1, y1, x2, y2 in pixels, of the
-        corners in front of the camera; None where there are none.
+        tuple[float, float, float, float]: x1, y1, x2, y2 in pixels, which
+        may lie outside the image. Of a box beside the camera, the part
+        before it; None where there is none.
     """
-    points = np.c_[corners, np.ones(len(corners))] @ lidar2img.T
-    points = points[points[:, 2] > NEAR]
-    if not len(points):
+    seen = (np.c_[corners, np.ones(8)] @ lidar2img.T)[:, :3]
+    front = seen[:, 2] >= NEAR
+    kept = [*seen[front]]
+    for a, b in _EDGES:
+        if front[a] != front[b]:
+            share = (NEAR - seen[a, 2]) / (seen[b, 2] - seen[a, 2])
+            kept.append(seen[a] + share * (seen[b] - seen[a]))
+    if not kept:
         return None
-    pixels = points[:, :2] / points[:, 2:3]
+    pixels = np.array(kept)[:, :2] / np.array(kept)[:, 2:]
     return (*pixels.min(axis=0).tolist(), *pixels.max(axis=0).tolist())
 
 

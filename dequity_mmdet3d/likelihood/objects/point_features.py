@@ -66,3 +66,33 @@ def directions(features, mean, deviation):
     z = np.clip((features - mean) / deviation, -LARGEST, LARGEST)
     rest = np.full((len(z), 1), 2 * np.sqrt(z.shape[1]))
     return np.hstack([z, rest]).astype(np.float32)
+
+
+def check_standard(found, classes):
+    """Means and deviations that a file told.
+
+    Args:
+        found (object): By class, two lists of six numbers.
+        classes (Sequence[str]): That it must have.
+
+    Returns:
+        dict[str, list]: The same.
+
+    Raises:
+        ValueError: If it is something else.
+    """
+    if not isinstance(found, dict) or not all(
+            _is_standard(found.get(name)) for name in classes):
+        raise ValueError("its 'standard' must have mean and deviation of "
+                         f'{len(NAMES)} numbers for each class')
+    return found
+
+
+def _is_standard(pair):
+    try:
+        mean, deviation = np.array(pair, dtype=np.float64)
+    except (TypeError, ValueError):
+        return False
+    return (mean.shape == deviation.shape == (len(NAMES), )
+            and np.isfinite([mean, deviation]).all()
+            and (deviation > 0).all())

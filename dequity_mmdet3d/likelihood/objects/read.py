@@ -5,26 +5,16 @@ Shape letters: M objects.
 from collections import Counter
 from dataclasses import dataclass, field
 
-from PIL import Image
-
-from ...sample_ids import sample_id_of
+from ...messages import counted
 from ..encoding.crops import Crop
-from ..samples import host_config
-from ..samples.image_folders import image_paths
-from .boxes import (
-    area,
-    clipped,
-    corners_of,
-    lidar2img_of,
-    project,
-    widened,
-)
+from ..samples.instances import is_ignored
+from .boxes import widened
 from .point_features import raw_features
+from .seen import NO_BOX, numbers, scenes_of, seen_box
 
 # KITTI: 2 is largely occluded, 3 unknown; nuScenes: '1' is 0 to 40 % visible
 OCCLUDED, TRUNCATED, VISIBILITY = 2, 0.5, '1'
 HIDDEN, SMALL = 'occluded or truncated', 'too small'
-NO_BOX, OUTSIDE = 'without a box', 'outside the images'
 
 
 @dataclass(frozen=True)
@@ -49,9 +39,9 @@ class Objects:
 
     def lines(self):
         """list[str]: What is not looked at, and why."""
-        out = [f'{n} objects of {name} are not looked at: {why}; their rows '
-               'are neutral' for (name, why), n in self.unused.items()]
-        return out + [f'{n} annotations are left out: {why}'
+        out = [f'{counted(n, "object")} of class {name} not looked at: {why}'
+               for (name, why), n in sorted(self.unused.items())]
+        return out + [f'{counted(n, "annotation")} left out: {why}'
                       for why, n in self.left_out.items()]
 
 
@@ -72,106 +62,50 @@ def objects_from_config(path, cfg_options=None, split='train', points=False,
     Raises:
         ValueError: If there is no object.
     """
-    found, known, sizes = Objects(), set(), {}
-    for base in host_config._bases_of_split(path, cfg_options, split)[0]:
-        infos, metainfo, _ = host_config._training_infos(base, path)
-        names = [()] * len(infos)
-        files = names
-        if not points:
-            files, names, _ = image_paths(
-                infos, base.get('data_root') or '', base.get('data_prefix'))
-        trained = (base.get('metainfo') or {}).get('classes')
-        of = {label: name for name, label in (
-            metainfo.get('categories') or {}).items()}
-        folder = host_config._points_folder(base)
-        for info, paths, cameras in zip(infos, files, names):
-            name = sample_id_of(info, folder)
-            if name in known:
+    found = Objects()
+    for scene in scenes_of(path, cfg_options, split, not points):
+        for i, instance in enumerate(scene.instances):
+            name = scene.classes.of(instance)
+            if name is None:
+                found.left_out['to be ignored' if is_ignored(instance) else
+                               'of classes that are not trained'] += 1
                 continue
-            known.add(name)
-            views = [(p, info['images'][c]) for p, c in zip(paths, cameras)]
-            for i, instance in enumerate(info.get('instances') or ()):
-                label = instance.get('bbox_label_3d',
-                                     instance.get('bbox_label', -1))
-                kind = of.get(label) if label >= 0 else None
-                if kind is None or trained and kind not in trained:
-                    found.left_out['to be ignored' if kind is None else
-                                   'of classes that are not trained'] += 1
-                    continue
-                if points:
-                    look = raw_features(instance)
-                    why = NO_BOX if look is None else None
-                else:
-                    look, why = _look(instance, views, sizes, margin,
-                                      min_size, metainfo.get('dataset'))
-                if why is not None:
-                    look = None
-                    found.unused[kind, why] += 1
-                found.sample.append(name)
-                found.index.append(i)
-                found.classes.append(kind)
-                found.looks.append(look)
+            if points:
+                look = raw_features(instance)
+                why = NO_BOX if look is None else None
+            else:
+                look, why = _crop(instance, scene, margin, min_size)
+            if why is not None:
+                found.unused[name, why] += 1
+            found.sample.append(scene.sample_id)
+            found.index.append(i)
+            found.classes.append(name)
+            found.looks.append(look)
     if not found.sample:
-        raise ValueError(f'{path}: no sample has an annotated object of a '
-                         'trained class; leave out --objects')
+        raise ValueError(
+            f"{path}: no sample has an annotated object ('instances' of the "
+            "info file, with labels that its metainfo's 'categories' name) of "
+            'a trained class; leave out --objects')
     return found
 
 
-def _look(instance, views, sizes, margin, min_size, dataset):
+def _crop(instance, scene, margin, min_size):
     """A crop, or None and the reason."""
-    box, path, part = None, None, 1.0
-    told = _numbers(instance.get('bbox'), 4)
-    if told and told[0] < told[2] and told[1] < told[3] and len(views) == 1:
-        path, image = views[0]
-        box = clipped(told, _size(path, image, sizes))
-    else:
-        # KITTI's boxes in space are the camera's
-        solid = _numbers(instance.get('bbox_3d'), 7)
-        if not solid or min(solid[3:6]) <= 0 or dataset == 'kitti':
-            return None, NO_BOX
-        corners = corners_of(solid, bottom=dataset == 'waymo')
-        for p, image in views:
-            matrix = lidar2img_of(image)
-            seen = None if matrix is None else project(corners, matrix)
-            inside = seen and clipped(seen, _size(p, image, sizes))
-            if inside and (box is None or area(inside) > area(box)):
-                box, path, part = inside, p, area(inside) / area(seen)
-    if box is None:
-        return None, OUTSIDE
-    if part < 1 - TRUNCATED or _hidden(instance):
+    seen, why = seen_box(instance, scene)
+    if seen is None:
+        return None, why
+    if seen.part < 1 - TRUNCATED or _hidden(instance):
         return None, HIDDEN
-    if min(box[2] - box[0], box[3] - box[1]) < min_size:
+    x1, y1, x2, y2 = seen.box
+    if min(x2 - x1, y2 - y1) < min_size:
         return None, SMALL
-    return Crop(path, widened(box, margin)), None
+    return Crop(seen.path, widened(seen.box, margin)), None
 
 
 def _hidden(instance):
-    occluded, truncated = (_numbers([instance.get(k)], 1) or [0]
+    occluded, truncated = (numbers([instance.get(k)], 1) or [0]
                            for k in ('occluded', 'truncated'))
     visible = str(instance.get('visibility', '')).removeprefix('v0-')
     return (occluded[0] >= OCCLUDED or truncated[0] > TRUNCATED
             or visible in (VISIBILITY, '40')
-            or instance.get('bbox_3d_isvalid') is False)
-
-
-def _numbers(values, least):
-    """list[float]: None unless there are enough, all of them finite."""
-    try:
-        found = [float(v) for v in values]
-    except (TypeError, ValueError):
-        return None
-    good = len(found) >= least and all(abs(v) < 1e9 for v in found)
-    return found if good else None
-
-
-def _size(path, image, sizes):
-    """Width and height of an image, as told or of its first file's camera."""
-    if image.get('width') and image.get('height'):
-        return image['width'], image['height']
-    if path not in sizes:
-        try:
-            with Image.open(path) as file:
-                sizes[path] = file.size
-        except OSError:  # said when it is encoded
-            return 1e9, 1e9
-    return sizes[path]
+            or not instance.get('bbox_3d_isvalid', True))

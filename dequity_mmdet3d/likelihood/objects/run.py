@@ -2,193 +2,195 @@
 
 Shape letters: N samples, M objects.
 """
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
+from ...columns import neutral_of
+from ...json_files import NUMBER, fields_of
 from ...object_table import ObjectTable
 from ...processes import Alone
 from ...table import LikelihoodTable
 from ...table_file import check_writable
+from ...tag_file import check_place
 from .. import runner
-from ..beside import embeddings_folder, objects_path
-from ..choices import OBJECT_MARGIN, OBJECT_MIN_SIZE, OBJECT_RULES
-from ..embeddings.cameras import View
-from ..embeddings.vectors import UnitVectors
-from ..encoding.embed import Embedded
-from ..estimation.make_table import make_table, versions
+from ..beside import embeddings_folder, modes_path, objects_path
+from ..encoding.bad_images import forget_bad_images
+from ..encoding.encode_samples import Encoding, encode_samples
+from ..estimation.modes_file import load_modes
 from ..samples.sources import Samples
-from ..write_table import forget_earlier, nothing, place_of, write_table
-from .point_features import directions, standard_of
+from ..write_table import (
+    beside_tags,
+    forget,
+    forget_earlier,
+    nothing,
+    place_of,
+    write_table,
+)
+from .estimate import (
+    Crops,
+    PointFeatures,
+    apply_objects,
+    fit_objects,
+    names_of,
+)
+from .point_features import check_standard
 from .rules import sample_likelihood
 
 
-@dataclass(frozen=True)
-class ObjectSettings:
-    """How objects are looked at, and what they say of a sample.
-
-    Args:
-        rule (str): One of ``OBJECT_RULES``, see :mod:`.rules`.
-        margin (float): See :func:`.boxes.widened`.
-        min_size (float): Pixels; smaller boxes are not looked at.
-        features (str): One of ``OBJECT_FEATURES``.
-    """
-    rule: str = OBJECT_RULES[0]
-    margin: float = OBJECT_MARGIN
-    min_size: float = OBJECT_MIN_SIZE
-    features: str = 'images'
-
-
 def compute_object_likelihoods(samples, out=None, *, objects, settings,
-                               encoding=None, clustering=None,
-                               kind='relative', team=None, say=None, **more):
+                               apply=None, encoding=None, clustering=None,
+                               kind='relative', groups=None, tags=None,
+                               by=None, team=None, say=None, **more):
     """Write down how common every object and, by them, every sample is.
 
     Args:
         samples (Samples): N of them.
         objects (Objects): M of them, see :mod:`.read`.
         settings (ObjectSettings): Those that the objects were read with.
-        out, encoding, clustering, kind, team, say: See
+        apply (str | Path, optional): A finished table with objects.
+        out, encoding, clustering, kind, groups, tags, by, team, say: See
             :func:`.runner.compute_likelihoods`, and its errors.
         more: Further arguments of it, by the rule 'product'.
 
     Returns:
         LikelihoodTable: That was written, last of all; None in all
         processes but 0.
+
+    Raises:
+        ValueError: If no object can be looked at.
     """
     team = team or Alone()
     say = say if say is not None and team.rank == 0 else nothing
     out = place_of(samples, out)
+    source = fitted = without = None
+    if apply is not None:
+        source, fitted, without = _finished(apply, settings)
+    by = [] if tags is None else list(by or tags.columns)
+    for tag in by:
+        tags.values(tag, samples.ids)  # before the long work, not after it
     if team.rank == 0:
-        check_writable(out)
-        check_writable(objects_path(out))
+        for path in (out, objects_path(out)):
+            check_writable(path)
+            forget_bad_images(path)
+        check_place(out, tags)
     for line in objects.lines():
         say(line)
-    encoding = encoding or runner.Encoding()
-    vectors, seen, about = _vectors(objects, samples, out, encoding,
-                                    settings.features == 'points', team, say)
+    encoding = encoding or Encoding()
+    seen, vectors, about = _vectors(objects, samples, out, encoding, settings,
+                                    fitted, team, say)
     found = None
     if team.rank == 0:
-        found, lines = _by_class(objects, samples, vectors, seen, about,
-                                 clustering, kind, settings)
-        for line in lines:
+        provenance = replace(samples.provenance, encoder=about,
+                             objects=settings.as_dict())
+        given = objects, seen, vectors, provenance, samples.ids
+        found = (fit_objects(*given, clustering, kind, groups)
+                 if fitted is None else
+                 apply_objects(*given, fitted, source))
+        if settings.features == 'points' and found.fitted is not None:
+            found.fitted.about['standard'] = vectors.standard
+        for line in found.lines:
             say(line)
 
     def joined(table):
-        made = _joined(table, found, settings)
-        found[0].save(objects_path(out))
+        made = _joined(table, found.table, settings, without)
+        forget(modes_path(objects_path(out)))
+        if found.fitted is not None:
+            found.fitted.save(modes_path(objects_path(out)))
+        found.table.save(objects_path(out))
         say(f'object table: {objects_path(out)}')
         return made
 
-    if settings.rule == 'product':
+    if settings.looks_at_scenes:
         return runner.compute_likelihoods(
             samples, out, encoding=encoding, clustering=clustering,
-            kind=kind, team=team, say=say, remake=joined, **more)
+            kind=kind, apply=apply, groups=groups, tags=tags, by=by,
+            team=team, say=say, remake=joined, **more)
     table = None
     if team.rank == 0:
-        provenance = replace(samples.provenance, encoder=about, kind=kind)
-        provenance = provenance.completed(samples.ids, versions(about))
-        n = len(samples)
-        table = LikelihoodTable(samples.ids, np.ones(n), np.full(n, -1),
-                                np.ones(n, int), provenance.as_dict())
+        table = _of_objects(samples.ids, found.table)
         forget_earlier(out)
-        table = write_table(joined(table), out, [], say)
+        table, lines = beside_tags(joined(table), out, tags, by)
+        write_table(table, out, lines, say, tags)
     team.gather(None)
     return table
 
 
-def _vectors(objects, samples, out, encoding, points, team, say):
-    """(of rows: UnitVectors, (M,) bool which are seen, the encoder)."""
+def _vectors(objects, samples, out, encoding, settings, fitted, team, say):
+    """Which objects are seen, (M,) bool; what is seen; by which encoder."""
     seen = np.array([look is not None for look in objects.looks])
     if not seen.any():
         raise ValueError('no object can be looked at (' + '; '.join(
             objects.lines()) + '); a smaller --object-min-size helps small '
             'ones')
+    if settings.features == 'points':
+        standard = {} if fitted is None else fitted.about['standard']
+        return seen, PointFeatures(objects.looks, standard), None
     rows = np.flatnonzero(seen)
-    if points:
-        raw = np.array([objects.looks[i] for i in rows])
-
-        def of_points(keep):
-            some = raw[keep[rows]]
-            return UnitVectors(directions(some, *standard_of(some)))
-        return of_points, seen, None
-    crops = Samples(
-        [f'{objects.sample[i]} {objects.index[i]}' for i in rows],
-        [(objects.looks[i], ) for i in rows], samples.provenance,
-        data_root=samples.data_root)
-    say(f'objects: {len(crops)} crops')
-    embedded, _ = runner._encode(
+    crops = Samples(names_of(objects, rows),
+                    [(objects.looks[i], ) for i in rows], samples.provenance,
+                    data_root=samples.data_root)
+    say(f'{len(crops)} objects to look at')
+    embedded, _ = encode_samples(
         crops, objects_path(out), replace(
             encoding, embeddings_dir=encoding.embeddings_dir or
-            embeddings_folder(out)), 'mean', None, None, team, say)
+            embeddings_folder(out)), 'mean', fitted, None, team, say)
     encoded = embedded.encoded
+    row = np.full(len(seen), -1)
+    row[rows] = np.arange(len(rows))
     seen[rows[~encoded.usable]] = False
-
-    def of_crops(keep):
-        return UnitVectors(encoded.shards, keep=(keep & seen)[rows])
-    return of_crops, seen, embedded.provenance.encoder
+    return seen, Crops(encoded, row), embedded.provenance.encoder
 
 
-def _by_class(objects, samples, vectors, seen, about, clustering, kind,
-              settings):
-    """The object table with which rows were seen, and lines for people."""
-    m = len(objects.sample)
-    likelihood, cluster = np.ones(m), np.full(m, -1)
-    size, first, lines, told = np.ones(m, int), 0, [], {}
-    classes = np.array(objects.classes, dtype=object)
-    for name in dict.fromkeys(objects.classes):
-        own = classes == name
-        rows = np.flatnonzero(own & seen)
-        if len(rows) > 1:
-            of = Embedded(
-                [f'{objects.sample[i]} {objects.index[i]}' for i in rows],
-                [View('', vectors(own & seen), np.arange(len(rows)))],
-                replace(samples.provenance, encoder=about))
-            try:
-                table = make_table(of, clustering, kind).table
-            except ValueError as e:
-                raise ValueError(f'objects of class {name!r}: {e}') from e
-            likelihood[rows], size[rows] = table.likelihood, table.cluster_size
-            cluster[rows] = np.where(
-                table.cluster_id < 0, -1, table.cluster_id + first)
-            first = max(first, int(cluster.max()) + 1)
-        if len(rows):  # a single object has nothing to be compared with: 1
-            likelihood[own & ~seen] = np.median(likelihood[rows])
-        rare = float((likelihood[rows] < 0.1).mean()) if len(rows) else 0.0
-        told[name] = dict(
-            objects=int(own.sum()), seen=len(rows),
-            clusters=len(np.unique(cluster[rows][cluster[rows] >= 0])),
-            rare=rare)
-        lines.append(
-            f'{name}: {told[name]["objects"]} objects, {len(rows)} looked at, '
-            f'{told[name]["clusters"]} clusters, {rare:.1%} rare (likelihood '
-            'below 0.1)')
-    provenance = replace(
-        samples.provenance, encoder=about, kind=kind,
-        objects=dict(asdict(settings), classes=told))
-    provenance = provenance.completed(samples.ids, versions(about))
-    unseen = np.flatnonzero(~seen).tolist()
-    table = ObjectTable(objects.sample, np.array(objects.index), classes,
-                        likelihood, cluster, size,
-                        dict(provenance.as_dict(), neutral=unseen))
-    return (table, seen), lines
+def _of_objects(ids, objects):
+    """A table of all samples, that knows of their objects alone."""
+    n = len(ids)
+    about = {k: v for k, v in objects.metadata.items() if k != 'neutral'}
+    return LikelihoodTable(ids, np.ones(n), np.full(n, -1), np.ones(n, int),
+                           about)
 
 
-def _joined(table, found, settings):
+def _joined(table, objects, settings, without=None):
     """The samples' table by their objects'."""
-    objects, seen = found
     rows = table.index(objects.sample_id.tolist())
-    known = rows >= 0
-    where = np.flatnonzero(known)
+    known = np.flatnonzero(rows >= 0)
     likelihood, rarest = sample_likelihood(
-        settings.rule, rows[known], objects.likelihood[known], seen[known],
-        len(table), scene=table.likelihood)
+        settings.rule, rows[known], objects.likelihood[known],
+        ~neutral_of(objects)[known], len(table), scene=table.likelihood,
+        without=without)
     cluster, size = table.cluster_id, table.cluster_size
-    if settings.rule != 'product':
+    about = settings.as_dict()
+    if not settings.looks_at_scenes:
         some = rarest >= 0
         cluster, size = cluster.copy(), size.copy()
-        cluster[some] = objects.cluster_id[where[rarest[some]]]
-        size[some] = objects.cluster_size[where[rarest[some]]]
+        cluster[some] = objects.cluster_id[known[rarest[some]]]
+        size[some] = objects.cluster_size[known[rarest[some]]]
+        about['without'] = float(likelihood.max() if without is None else
+                                 without)
     return replace(
         table, likelihood=likelihood, cluster_id=cluster, cluster_size=size,
-        metadata=dict(table.metadata, objects=objects.metadata['objects']))
+        metadata=dict(table.metadata, objects=about))
+
+
+def _finished(path, settings):
+    """What is applied: object table, its modes, see :func:`_joined`."""
+    table, beside = LikelihoodTable.load(path), objects_path(path)
+    source = ObjectTable.load(beside)
+    if source.metadata.get('ids_sha256') != table.metadata.get('ids_sha256'):
+        raise ValueError(f'{beside} was made with another table than {path}; '
+                         'make the table anew')
+    fitted = load_modes(beside, ObjectTable)
+    try:
+        if settings.features == 'points':
+            check_standard(fitted.about.get('standard'), fitted.modes)
+        if settings.looks_at_scenes:
+            return source, fitted, None
+        without = fields_of(table.metadata['objects'],
+                            dict(without=NUMBER))['without']
+        if not 0 < without <= 1:
+            raise ValueError("its 'without' must be in (0, 1], but is "
+                             f'{without}')
+    except ValueError as e:
+        raise ValueError(f'{path} is damaged ({e}); make the table '
+                         'anew') from e
+    return source, fitted, without

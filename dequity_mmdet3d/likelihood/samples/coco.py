@@ -58,7 +58,9 @@ def coco_infos(data, path):
         dict(img_id=image['id'], width=image.get('width'),
              height=image.get('height'), instances=instances[image['id']],
              labels=labels[image['id']],
-             images={CAMERA: dict(img_path=image['file_name'])})
+             images={CAMERA: dict(
+                img_path=image['file_name'], width=image.get('width'),
+                height=image.get('height'))})
         for image in images
     ]
     names = {c['name']: label_of[c['id']] for c in categories}
