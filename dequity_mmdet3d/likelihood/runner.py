@@ -60,7 +60,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
             :func:`.processes.connect`. All of them call this.
         say (Callable, optional): Takes lines for people, in process 0.
         remake (Callable, optional): Makes of the table that which is
-            written, see :mod:`.objects`.
+            written, see :mod:`.objects.run`.
 
     Returns:
         LikelihoodTable: That was written; None in all processes but 0.

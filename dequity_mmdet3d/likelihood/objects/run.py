@@ -27,7 +27,7 @@ from ..write_table import (
     place_of,
     write_table,
 )
-from .estimate import (
+from .by_class import (
     Crops,
     PointFeatures,
     apply_objects,

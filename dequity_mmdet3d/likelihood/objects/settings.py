@@ -12,7 +12,7 @@ from ..choices import (
 
 @dataclass(frozen=True)
 class ObjectSettings:
-    """See :mod:`.objects`.
+    """See :mod:`dequity_mmdet3d.likelihood.objects`.
 
     Args:
         rule (str): One of ``OBJECT_RULES``, see :mod:`.rules`.

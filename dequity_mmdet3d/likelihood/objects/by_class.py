@@ -1,7 +1,7 @@
 """Likelihoods of objects within their classes: plain values in, table out.
 
 Each class is estimated as a set of samples is, see
-:mod:`..estimation.make_table`, and is kept as a view of its own, see
+:mod:`.make_table`, and is kept as a view of its own, see
 :class:`.modes_file.FittedModes`.
 
 Shape letters: N samples, M objects.
