@@ -9,6 +9,7 @@ Shape letters: N samples, D embedding size.
 """
 import os
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ..messages import counted
 from ..processes import Alone
@@ -32,7 +33,7 @@ from .choices import (
     SHARD_SIZE,
 )
 from .prompts import prompts_for, texts_for
-from .write_table import forget_earlier, nothing, place_of, write_table
+from .write_table import nothing, place_of, write_table
 
 
 @dataclass(frozen=True)
@@ -193,14 +194,12 @@ def _fit(embedded, out, clustering, kind, groups, tags, by, texts, say):
         clustering = replace(clustering,
                              folder=os.path.dirname(os.path.abspath(out)))
     made = make_table(embedded, clustering, kind, groups, texts)
-    forget_earlier(out)
-    if made.fitted is not None:
-        made.fitted.save(modes_path(out))
-    if made.rows is not None:
-        made.rows.save(rows_path(out))
-    table, lines = _tagged(made.table, out, tags, by, made.rows)
-    return write_table(
-        table, out, [*diagnosis_lines(table.metadata), *lines], say, tags)
+    table, lines, beside = _tagged(made.table, out, tags, by, made.rows)
+    for what, path in ((made.fitted, modes_path), (made.rows, rows_path)):
+        if what is not None:
+            beside.append(partial(what.of(table).save, path(out)))
+    return write_table(table, out, [*diagnosis_lines(table.metadata), *lines],
+                       say, tags, beside)
 
 
 def _apply(embedded, out, fitted, source, tags, by, say):
@@ -216,29 +215,29 @@ def _apply(embedded, out, fitted, source, tags, by, say):
     if 'names' in of.metadata:  # of the same clusters
         table = replace(table, metadata=dict(
             table.metadata, names=of.metadata['names']))
-    forget_earlier(out)
     lines = [applied_line(table, of, source)]
+    table, more, beside = _tagged(table, out, tags, by)
     if overlap is None:
         lines.append(f'near duplicates of training samples are not known: '
                      f'{rows_path(source)} of this table is not there; make '
                      'the table anew')
     else:
         if overlap.pairs:
-            overlap.save(pairs_path(out))
+            beside.append(partial(overlap.save, pairs_path(out)))
         lines.append(overlap.line(pairs_path(out)))
-    table, more = _tagged(table, out, tags, by)
-    return write_table(table, out, lines + more, say, tags)
+    return write_table(table, out, lines + more, say, tags, beside)
 
 
 def _tagged(table, out, tags, by, rows=None):
-    """The table beside tags, and what to say of it."""
+    """The table beside tags, what to say of it, and what to write."""
     from .estimation import tag_agreement, tag_suspects
     if tags is None:
-        return table, []
+        return table, [], []
+    beside = []
     path = suspects_path(out)
     table, lines, found = tag_agreement.with_tags(table, tags, by, rows)
     if found is not None:
         lines.append(tag_suspects.suspects_line(found, path))
         if found:
-            tag_suspects.save_suspects(path, found)
-    return table, lines
+            beside.append(partial(tag_suspects.save_suspects, path, found))
+    return table, lines, beside
