@@ -9,6 +9,7 @@ Shape letters: N samples, D embedding size.
 """
 import os
 from dataclasses import replace
+from functools import partial
 
 from ..processes import Alone
 from ..table_file import check_writable
@@ -17,13 +18,7 @@ from .beside import modes_path, pairs_path, rows_path
 from .choices import DEFAULT_CAMERAS, KINDS, NAMES
 from .encoding.encode_samples import Encoding, encode_samples
 from .prompts import prompts_for
-from .write_table import (
-    beside_tags,
-    forget_earlier,
-    nothing,
-    place_of,
-    write_table,
-)
+from .write_table import beside_tags, nothing, place_of, write_table
 
 
 def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
@@ -60,7 +55,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
             :func:`.processes.connect`. All of them call this.
         say (Callable, optional): Takes lines for people, in process 0.
         remake (Callable, optional): Makes of the table that which is
-            written, see :mod:`.objects.run`.
+            written, and what to write beside it, see :mod:`.objects.run`.
 
     Returns:
         LikelihoodTable: That was written; None in all processes but 0.
@@ -127,15 +122,13 @@ def _fit(embedded, out, clustering, kind, groups, tags, by, texts, say,
         clustering = replace(clustering,
                              folder=os.path.dirname(os.path.abspath(out)))
     made = make_table(embedded, clustering, kind, groups, texts)
-    forget_earlier(out)
-    if made.fitted is not None:
-        made.fitted.save(modes_path(out))
-    if made.rows is not None:
-        made.rows.save(rows_path(out))
-    table = made.table if remake is None else remake(made.table)
-    table, lines = beside_tags(table, out, tags, by, made.rows)
-    return write_table(
-        table, out, [*diagnosis_lines(table.metadata), *lines], say, tags)
+    table, beside = (made.table, []) if remake is None else remake(made.table)
+    table, lines, suspects = beside_tags(table, out, tags, by, made.rows)
+    for what, path in ((made.fitted, modes_path), (made.rows, rows_path)):
+        if what is not None:
+            beside.append(partial(what.of(table).save, path(out)))
+    return write_table(table, out, [*diagnosis_lines(table.metadata), *lines],
+                       say, tags, beside + suspects)
 
 
 def _apply(embedded, out, fitted, source, tags, by, say, remake):
@@ -151,7 +144,7 @@ def _apply(embedded, out, fitted, source, tags, by, say, remake):
     if 'names' in of.metadata:  # of the same clusters
         table = replace(table, metadata=dict(
             table.metadata, names=of.metadata['names']))
-    forget_earlier(out)
+    table, beside = (table, []) if remake is None else remake(table)
     lines = [applied_line(table, of, source)]
     if overlap is None:
         lines.append(f'near duplicates of training samples are not known: '
@@ -159,8 +152,7 @@ def _apply(embedded, out, fitted, source, tags, by, say, remake):
                      'the table anew')
     else:
         if overlap.pairs:
-            overlap.save(pairs_path(out))
+            beside.append(partial(overlap.save, pairs_path(out)))
         lines.append(overlap.line(pairs_path(out)))
-    table = table if remake is None else remake(table)
-    table, more = beside_tags(table, out, tags, by)
-    return write_table(table, out, lines + more, say, tags)
+    table, more, suspects = beside_tags(table, out, tags, by)
+    return write_table(table, out, lines + more, say, tags, beside + suspects)

@@ -3,6 +3,7 @@
 Shape letters: N samples, M objects.
 """
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -13,20 +14,14 @@ from ...processes import Alone
 from ...table import LikelihoodTable
 from ...table_file import check_writable
 from ...tag_file import check_place
+from ...whole_file import remove_file
 from .. import runner
 from ..beside import embeddings_folder, modes_path, objects_path
 from ..encoding.bad_images import forget_bad_images
 from ..encoding.encode_samples import Encoding, encode_samples
 from ..estimation.modes_file import load_modes
 from ..samples.sources import Samples
-from ..write_table import (
-    beside_tags,
-    forget,
-    forget_earlier,
-    nothing,
-    place_of,
-    write_table,
-)
+from ..write_table import beside_tags, nothing, place_of, write_table
 from .by_class import (
     Crops,
     PointFeatures,
@@ -93,13 +88,14 @@ def compute_object_likelihoods(samples, out=None, *, objects, settings,
             say(line)
 
     def joined(table):
-        made = _joined(table, found.table, settings, without)
-        forget(modes_path(objects_path(out)))
+        place = objects_path(out)
+        beside = [partial(remove_file, modes_path(place)),
+                  partial(found.table.save, place)]
         if found.fitted is not None:
-            found.fitted.save(modes_path(objects_path(out)))
-        found.table.save(objects_path(out))
-        say(f'object table: {objects_path(out)}')
-        return made
+            beside.append(partial(found.fitted.of(found.table).save,
+                                  modes_path(place)))
+        say(f'object table: {place}')
+        return _joined(table, found.table, settings, without), beside
 
     if settings.looks_at_scenes:
         return runner.compute_likelihoods(
@@ -108,10 +104,9 @@ def compute_object_likelihoods(samples, out=None, *, objects, settings,
             team=team, say=say, remake=joined, **more)
     table = None
     if team.rank == 0:
-        table = _of_objects(samples.ids, found.table)
-        forget_earlier(out)
-        table, lines = beside_tags(joined(table), out, tags, by)
-        write_table(table, out, lines, say, tags)
+        table, beside = joined(_of_objects(samples.ids, found.table))
+        table, lines, suspects = beside_tags(table, out, tags, by)
+        write_table(table, out, lines, say, tags, beside + suspects)
     team.gather(None)
     return table
 
@@ -159,7 +154,7 @@ def _joined(table, objects, settings, without=None):
         ~neutral_of(objects)[known], len(table), scene=table.likelihood,
         without=without)
     cluster, size = table.cluster_id, table.cluster_size
-    about = settings.as_dict()
+    about = dict(settings.as_dict(), sha256=objects.sha256)
     if not settings.looks_at_scenes:
         some = rarest >= 0
         cluster, size = cluster.copy(), size.copy()
@@ -176,9 +171,9 @@ def _finished(path, settings):
     """What is applied: object table, its modes, see :func:`_joined`."""
     table, beside = LikelihoodTable.load(path), objects_path(path)
     source = ObjectTable.load(beside)
-    if source.metadata.get('ids_sha256') != table.metadata.get('ids_sha256'):
+    if table.metadata['objects'].get('sha256') != source.sha256:
         raise ValueError(f'{beside} was made with another table than {path}; '
-                         'make the table anew')
+                         'make the table anew, its embeddings are kept')
     fitted = load_modes(beside, ObjectTable)
     try:
         if settings.features == 'points':
