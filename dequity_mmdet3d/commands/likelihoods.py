@@ -13,6 +13,7 @@ with --method tags --tags FILE they look at no image, but at what it tells.
 The arguments, and what the exit status says: dequity likelihoods --help.
 """
 import contextlib
+from importlib.util import find_spec
 
 from ..likelihood.arguments import parse_args
 from ..likelihood.choices import DEFAULT_CAMERAS, NOISE, TAGS
@@ -30,7 +31,9 @@ def main(argv=None):
         args.config is not None or args.images is not None)
     tune_for_cpu(threads=encodes)
     ranks = find_ranks(args.launcher)
-    if not encodes:
+    shares = args.method != TAGS and args.cluster_info is None and (
+        encodes or find_spec('torch') is not None)
+    if not shares:
         if ranks.rank > 0:
             return 0  # there is nothing to share
         ranks = find_ranks('none')
@@ -47,7 +50,7 @@ def main(argv=None):
 
 
 def run(args, team):
-    """One process's part; process 0 clusters and writes the table."""
+    """One process's part; process 0 estimates and writes the table."""
     # after the arguments, because these imports take seconds
     from ..likelihood import conversions, runner
     from ..likelihood.clustering import ClusterSettings

@@ -51,8 +51,9 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
         names (str | Path): 'auto' names clusters by texts where there are
             no tags and the encoder knows texts; 'none', or a file of texts,
             see :func:`.prompts.read_prompts`.
-        team (Alone, optional): The processes that share the encoding, see
-            :func:`.processes.connect`. All of them call this.
+        team (Alone, optional): The processes that share the encoding, and
+            the estimate of large sets, see :func:`.processes.connect`. All
+            of them call this.
         say (Callable, optional): Takes lines for people, in process 0.
         remake (Callable, optional): Makes of the table that which is
             written, and what to write beside it, see :mod:`.objects.run`.
@@ -70,6 +71,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
             missing.
         OSError: If something cannot be written.
     """
+    from .clustering.shares import serve
     from .encoding.bad_images import forget_bad_images
     from .encoding.embed import embed_given
     from .estimation.modes_file import load_modes
@@ -90,7 +92,8 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
         forget_bad_images(out)
     texts = None
     if embeddings is not None:
-        embedded = embed_given(samples, embeddings)
+        embedded = (embed_given(samples, embeddings) if team.rank == 0 else
+                    None)
     else:
         embedded, texts = encode_samples(
             samples, out, encoding or Encoding(), cameras, fitted, names,
@@ -98,6 +101,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     table = None
     if team.rank == 0:
         if fitted is None:
+            clustering = in_the_room_of(out, clustering, team)
             table = _fit(embedded, out, clustering, kind, groups, tags, by,
                          texts, say, remake)
         else:
@@ -107,20 +111,35 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
             say(f'embeddings: {embedded.encoded.folder} '
                 f'({embedded.encoded.nbytes / 1e6:.2f} MB), kept for the '
                 'next run')
-    # the others end only with process 0, and as it does
-    team.gather(None)
+        # the others end only with process 0, and as it does
+        team.gather(None)
+    else:
+        serve(team)
     return table
+
+
+def in_the_room_of(out, clustering=None, team=None):
+    """Settings whose rows lie beside the table, where there is room for them.
+
+    Args:
+        out (str | Path): The table.
+        clustering (ClusterSettings, optional): With a room of its own, or
+            not. Defaults to the class's.
+        team (Alone, optional): Who helps.
+
+    Returns:
+        ClusterSettings: As they were, but for the room.
+    """
+    from .clustering import ClusterSettings, Room
+    clustering = clustering or ClusterSettings()
+    folder = clustering.room.folder or os.path.dirname(os.path.abspath(out))
+    return replace(clustering, room=Room(folder, team or Alone()))
 
 
 def _fit(embedded, out, clustering, kind, groups, tags, by, texts, say,
          remake):
-    from .clustering import ClusterSettings
     from .estimation.advice import diagnosis_lines
     from .estimation.make_table import make_table
-    clustering = clustering or ClusterSettings()
-    if clustering.folder is None:  # beside the table is room for its rows
-        clustering = replace(clustering,
-                             folder=os.path.dirname(os.path.abspath(out)))
     made = make_table(embedded, clustering, kind, groups, texts)
     table, beside = (made.table, []) if remake is None else remake(made.table)
     table, lines, suspects = beside_tags(table, out, tags, by, made.rows)
