@@ -77,7 +77,7 @@ def run(args, team):
     compute, more = runner.compute_likelihoods, dict(
         embeddings=embeddings, cameras=args.cameras or DEFAULT_CAMERAS,
         apply=args.apply, groups=groups, tags=tags_of(samples, args), by=by,
-        names=args.names)
+        names=args.names, update=args.update)
     if settings is not None:
         compute, more = with_objects(args, settings, more)
     compute(
@@ -102,7 +102,7 @@ def with_objects(args, settings, more):
         settings.features == 'points', settings.margin, settings.min_size)
     if not settings.looks_at_scenes:
         more = {k: v for k, v in more.items()
-                if k not in ('embeddings', 'cameras', 'names')}
+                if k not in ('embeddings', 'cameras', 'names', 'update')}
     return partial(compute_object_likelihoods, objects=objects,
                    settings=settings), more
 

@@ -24,8 +24,8 @@ from .write_table import beside_tags, nothing, place_of, write_table
 def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
                         cameras=DEFAULT_CAMERAS, clustering=None,
                         kind=KINDS[0], apply=None, groups=None, tags=None,
-                        by=None, names=NAMES[0], team=None, say=None,
-                        remake=None):
+                        by=None, names=NAMES[0], update=False, team=None,
+                        say=None, remake=None):
     """Write down how common every sample looks.
 
     What lies beside the table, see :mod:`.beside`, is written with it.
@@ -51,6 +51,8 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
         names (str | Path): 'auto' names clusters by texts where there are
             no tags and the encoder knows texts; 'none', or a file of texts,
             see :func:`.prompts.read_prompts`.
+        update (bool): Compare with the table that ``out`` is now, and keep
+            the ids of its clusters, see :mod:`.update`.
         team (Alone, optional): The processes that share the encoding, and
             the estimate of large sets, see :func:`.processes.connect`. All
             of them call this.
@@ -80,6 +82,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     out = place_of(samples, out)
     fitted = None if apply is None else load_modes(
         apply, of_objects=remake is not None)
+    before = _earlier(out) if update and team.rank == 0 else None
     by = [] if tags is None else list(by or tags.columns)
     for tag in by:
         tags.values(tag, samples.ids)  # before the long work, not after it
@@ -103,7 +106,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
         if fitted is None:
             clustering = in_the_room_of(out, clustering, team)
             table = _fit(embedded, out, clustering, kind, groups, tags, by,
-                         texts, say, remake)
+                         texts, say, remake, before)
         else:
             table = _apply(embedded, out, fitted, apply, tags, by, say,
                            remake)
@@ -136,18 +139,33 @@ def in_the_room_of(out, clustering=None, team=None):
     return replace(clustering, room=Room(folder, team or Alone()))
 
 
+def _earlier(out):
+    """The table that is updated, if it can be."""
+    from ..table import LikelihoodTable
+    before = LikelihoodTable.load(out)
+    for key, how in (('objects', '--objects'), ('applied', '--apply')):
+        if before.metadata.get(key):
+            raise ValueError(f'{out} was made with {how}, which --update '
+                             'cannot do; make it anew')
+    return before
+
+
 def _fit(embedded, out, clustering, kind, groups, tags, by, texts, say,
-         remake):
+         remake, before):
     from .estimation.advice import diagnosis_lines
     from .estimation.make_table import make_table
-    made = make_table(embedded, clustering, kind, groups, texts)
+    from .estimation.update import updated
+    made, moved = make_table(embedded, clustering, kind, groups, texts), []
+    if before is not None:
+        made, moved = updated(made, before)
     table, beside = (made.table, []) if remake is None else remake(made.table)
     table, lines, suspects = beside_tags(table, out, tags, by, made.rows)
     for what, path in ((made.fitted, modes_path), (made.rows, rows_path)):
         if what is not None:
             beside.append(partial(what.of(table).save, path(out)))
-    return write_table(table, out, [*diagnosis_lines(table.metadata), *lines],
-                       say, tags, beside + suspects)
+    return write_table(
+        table, out, [*diagnosis_lines(table.metadata), *lines, *moved], say,
+        tags, beside + suspects)
 
 
 def _apply(embedded, out, fitted, source, tags, by, say, remake):
