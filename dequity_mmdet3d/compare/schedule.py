@@ -4,6 +4,8 @@ import sys
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 
+from .run_folder import DamagedRun
+
 
 def share_of(runs, rank, world):
     """The runs of one of several processes.
@@ -44,6 +46,26 @@ def environment(jobs, cores, slot=None, gpus=0, env=None):
     return env
 
 
+def unfinished(runs):
+    """Which runs are to be finished.
+
+    Args:
+        runs (Sequence[Run]): Prepared.
+
+    Returns:
+        tuple[list[Run], list[str]]: These, and a line for each whose result
+        is damaged.
+    """
+    todo, damaged = [], []
+    for run in runs:
+        try:
+            if run.result() is None:
+                todo.append(run)
+        except DamagedRun as e:
+            damaged.append(str(e))
+    return todo, damaged
+
+
 def finish_all(runs, finish, stop, jobs=1, out=sys.stdout):
     """Finish runs, several at once, and say how each of them ended.
 
@@ -58,7 +80,7 @@ def finish_all(runs, finish, stop, jobs=1, out=sys.stdout):
     Returns:
         list[str]: What went wrong, a line a run that failed.
     """
-    failed = []
+    todo, failed = unfinished(runs)
     places = list(range(jobs))
 
     def one(run):
@@ -69,9 +91,9 @@ def finish_all(runs, finish, stop, jobs=1, out=sys.stdout):
         finally:
             places.append(place)
 
-    todo = [run for run in runs if run.result() is None]
-    if len(todo) < len(runs):
-        print(f'{len(runs) - len(todo)} of {len(runs)} runs are finished',
+    finished = len(runs) - len(todo) - len(failed)
+    if finished:
+        print(f'{finished} of {len(runs)} runs are finished',
               file=out, flush=True)
     with ThreadPoolExecutor(jobs) as pool:
         futures = {pool.submit(one, run): run for run in todo}

@@ -20,9 +20,10 @@ from .estimate import (
     neutral_likelihood,
     refuse_degenerate,
 )
-from .modes_file import FittedModes, SoftFit
+from .modes_file import FittedModes
 from .near_duplicates import near_duplicates
 from .overlap import Overlap, TrainingRows
+from .soft_fit import SoftFit
 from .stability import repeat
 from .text_names import MAX_NAMED, name_clusters
 from .weight_effect import weight_effect
