@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,12 +129,13 @@ def _sha256(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def package_tools(processes=1):
+def package_tools(processes=1, **options):
     """The commands of this package.
 
     Args:
         processes (int): Of each run; several are started by torchrun, on a
             port of their own.
+        **options: See :class:`Tools`.
 
     Returns:
         Tools: That train and evaluate with them.
@@ -144,7 +145,8 @@ def package_tools(processes=1):
         start = ['-m', 'torch.distributed.run', '--standalone',
                  '--nproc-per-node', str(processes), *start]
         flags = ['--launcher', 'pytorch']
-    return Tools([*start, 'train', *flags], [*start, 'test', *flags])
+    return Tools(
+        [*start, 'train', *flags], [*start, 'test', *flags], **options)
 
 
 class Tools:
@@ -154,10 +156,14 @@ class Tools:
         train (Sequence[str]): What follows ``python`` before a config:
             ``-m dequity_mmdet3d train``, or a script of its arguments.
         test (Sequence[str]): Likewise.
+        preexec_fn (Callable, optional): Called in each process before it
+            becomes the command.
     """
 
-    def __init__(self, train: Sequence[str], test: Sequence[str]):
+    def __init__(self, train: Sequence[str], test: Sequence[str],
+                 preexec_fn: Callable[[], object] | None = None):
         self.train, self.test = train, test
+        self._preexec_fn = preexec_fn
         self._processes: set = set()
         self._stopped = False
 
@@ -237,6 +243,7 @@ class Tools:
                 stdin=subprocess.DEVNULL,
                 stdout=f,
                 stderr=subprocess.STDOUT,
+                preexec_fn=self._preexec_fn,
                 **process_options)
         self._processes.add(process)
         status = process.wait()

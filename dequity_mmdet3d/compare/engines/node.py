@@ -7,10 +7,13 @@ of its own for the run::
 
 That one holds the run's lock and starts the training. It ends, and the
 training before it, as soon as the engine's process is gone, however that
-ended: nothing of a run stays on a machine that its scheduler holds for free.
+ended, and the training if only that one is killed, as by Ray, which kills the
+children of its processes: nothing of a run stays on a machine that its
+scheduler takes for free.
 """
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -39,6 +42,7 @@ GRACE = 60
 # seconds until a file of another machine's must be seen: Linux asks a server
 # for a folder that it knows after 60 s at most (nfs(5), acdirmax)
 SEEN = 90.0
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _STOPPED = 128 + signal.SIGTERM  # exit status
 # What belongs to the machine of the command, not to that of the run.
 _OF_MACHINE = ('CUDA_VISIBLE_DEVICES', 'HIP_VISIBLE_DEVICES', 'HOSTNAME',
@@ -208,6 +212,21 @@ def wait_and_finish(tools, run, stopped, patience=PATIENCE):
                 raise
 
 
+def _end_with_parent():
+    """Callable, optional: Has Linux end a process with its parent."""
+    prctl = getattr(ctypes.CDLL(None), 'prctl', None)
+    if prctl is None:
+        return None
+    parent = os.getpid()
+
+    def end_with_parent():
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it was faster
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return end_with_parent
+
+
 def main():
     """Do the run that the arguments name.
 
@@ -215,7 +234,8 @@ def main():
         int: Exit status; 143 if a signal has ended it.
     """
     folder, arm, seed, processes = sys.argv[1:]
-    tools, stopped = package_tools(int(processes)), threading.Event()
+    tools = package_tools(int(processes), preexec_fn=_end_with_parent())
+    stopped = threading.Event()
 
     def stop(*_):
         if not stopped.is_set():

@@ -59,20 +59,18 @@ def parameters_of(options, gpus, name):
         dict: Parameters of ``submitit.SlurmExecutor``.
 
     Raises:
-        ValueError: If the time is missing or no number.
+        ValueError: If the time is missing, or no whole number of minutes.
     """
     given = {key.replace('-', '_'): value
              for key, value in options.slurm.items()}
-    minutes = given.pop('time', None)
-    try:
-        found = dict(job_name=name, time=int(minutes), wckey=None)
-    except (TypeError, ValueError) as e:
+    if 'time' not in given:
         raise ValueError(
-            '--engine slurm needs --slurm time=MINUTES, a whole number '
-            f'(got {minutes!r}); a run that takes longer is requeued, and '
-            'goes on from its last checkpoint') from e
-    if 'array_parallelism' in given:
-        found['array_parallelism'] = int(given.pop('array_parallelism'))
+            '--engine slurm needs --slurm time=MINUTES; a run that takes '
+            'longer is requeued, and goes on from its last checkpoint')
+    found = dict(job_name=name, wckey=None)
+    for key in ('time', 'array_parallelism'):  # what submitit counts with
+        if key in given:
+            found[key] = _whole(key, given.pop(key))
     if 'cpus_per_task' in given:
         # srun does not take it from its job since Slurm 22.05
         found['srun_args'] = [f'--cpus-per-task={given["cpus_per_task"]}']
@@ -80,6 +78,14 @@ def parameters_of(options, gpus, name):
         given['gpus_per_node'] = gpus
     found['additional_parameters'] = dict(requeue=True, **given)
     return found
+
+
+def _whole(key, value):
+    try:
+        return int(str(value))
+    except ValueError as e:
+        raise ValueError(f'--slurm {key}=N is a whole number, but got '
+                         f'{value!r}') from e
 
 
 def finish(runs, options):
