@@ -243,6 +243,8 @@ def main():
             signal.alarm(GRACE)
             tools.stop()
 
+    # Ray blocks the interrupt in its processes, and so in their children
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
     signal.signal(signal.SIGTERM, stop)
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGALRM, lambda *_: os.killpg(0, signal.SIGKILL))

@@ -65,10 +65,12 @@ def job_of(run):
     return node.job_of(run, Options(), {'SENT': ' sent '})
 
 
-def begin(run):
+def begin(run, blocked=()):
     """An engine's process, that has the run on its way."""
     (run.folder / 'slow').write_text('')
     engine = subprocess.Popen([sys.executable, '-c', (
+        'import signal\n'
+        f'signal.pthread_sigmask(signal.SIG_BLOCK, {blocked})\n'
         'from tests.compare.engines.test_node import command\n'
         'from dequity_mmdet3d.compare.engines import node\n'
         'from dequity_mmdet3d.compare.engines.node import Job\n'
@@ -120,9 +122,11 @@ def test_the_folder_is_not_seen(run, tmp_path):
     assert end.error.startswith('equity:eta=1 seed 3: finished on there, but')
 
 
-@pytest.mark.parametrize('number', [signal.SIGKILL, signal.SIGINT])
-def test_it_ends_with_its_engine(run, number):
-    engine = begin(run)
+@pytest.mark.parametrize('number, blocked', [
+    (signal.SIGKILL, [int(signal.SIGINT)]),  # as in Ray's processes
+    (signal.SIGINT, [])])
+def test_it_ends_with_its_engine(run, number, blocked):
+    engine = begin(run, blocked)
     engine.send_signal(number)
     assert engine.wait(30) != 0
     assert nothing_runs(run) and run.result() is None
