@@ -27,7 +27,7 @@ _PLACE = 12  # characters for the place of a thumbnail, about
 
 def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
                gamma=5.0, projection='tsne', max_samples=30_000, size=50e6,
-               seed=0, progress=None, tags=None, objects=None, boxes=None):
+               seed=0, progress=None, tags=None, objects=None, place=None):
     """Write ``index.html``; it is whole or not there at all.
 
     Args:
@@ -46,7 +46,7 @@ def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
         progress (Callable, optional): See :func:`.thumbnails.thumbnails`.
         tags (Tags, optional): Of the samples.
         objects (ObjectTable, optional): Of their objects.
-        boxes (dict[str, list], optional): See :func:`.objects.rarest_objects`.
+        place (Callable, optional): See :func:`.objects.rarest_objects`.
 
     Returns:
         tuple[Path, dict]: The file, and 'shown', 'embedded' and 'linked',
@@ -73,7 +73,7 @@ def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
         words = _words(table, Path(table_path), catalog, rows, runs, xy, tags)
         words['notes'] += notes
         words['objects'], words['more_classes'] = _objects(
-            objects, table, catalog, boxes)
+            objects, table, catalog, place)
         words.update(version=__version__, projection=projection, eta=eta,
                      gamma=gamma, plotly=plotly, style=_file('page.css'),
                      script=_file('tags.js') + _file('page.js'))
@@ -142,7 +142,7 @@ def _words(table, table_path, catalog, rows, runs, xy, tags):
         provenance=content.provenance(table.metadata))
 
 
-def _objects(objects, table, catalog, boxes):
+def _objects(objects, table, catalog, place):
     if objects is None:
         return [], 0
     if not set(objects.sample_id) & set(table.sample_id):
@@ -154,7 +154,11 @@ def _objects(objects, table, catalog, boxes):
     images = {} if catalog.images is None else {
         i: path for i, path in zip(table.sample_id.tolist(), catalog.images)
         if path is not None}
-    return rarest_objects(objects, images, boxes or {})
+    return rarest_objects(objects, images, place or _nowhere)
+
+
+def _nowhere(sample, index):
+    return None
 
 
 def _images(catalog, rows, out):

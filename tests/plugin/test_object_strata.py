@@ -261,7 +261,7 @@ def test_tables_of_other_sets_are_refused_at_the_start(
                             dict(neutral=neutral))
         with pytest.raises(ValueError, match='neutral objects by number'):
             ObjectStrata(path, ann_file)
-    with pytest.raises(FileNotFoundError, match='object table .*ObjectTable'):
+    with pytest.raises(FileNotFoundError, match='object table .*--objects'):
         ObjectStrata(str(tmp_path / 'no.parquet'), ann_file)
     with pytest.raises(ValueError, match='objects=... needs a KittiMetric'):
         DequityMetric(dict(type='IndoorMetric'), objects=path)

@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dequity_mmdet3d.cli import run_cli
-from dequity_mmdet3d.whole_file import Busy
+from dequity_mmdet3d.locks import Busy
 
 from .. import run_folder
 from ..runs import Run, package_tools

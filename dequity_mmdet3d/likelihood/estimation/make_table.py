@@ -118,7 +118,7 @@ def make_table(embedded, settings=None, kind='relative', groups=None,
                    for k in ('ids_sha256', 'split', 'date')}),
             soft={v.name: SoftFit(f.soft, float(f.likelihood.max()))
                   for v, f in zip(embedded.views, found)
-                  if f.soft is not None})
+                  if f.soft is not None}).of(table)
     rows = None
     if all(f.rows is not None for f in found):
         named = [*zip(embedded.views, found)]
@@ -126,7 +126,7 @@ def make_table(embedded, settings=None, kind='relative', groups=None,
             {v.name: f.rows if isinstance(f.rows, StoredRows) else
              f.rows.astype(np.float16) for v, f in named},
             {v.name: v.rows for v, _ in named},
-            table.metadata['ids_sha256'], table.metadata['date'])
+            table.metadata['ids_sha256'], table.metadata['date']).of(table)
     return Estimate(table, fitted, rows)
 
 

@@ -22,8 +22,9 @@ from ..clustering.kernel_count import KernelCount
 from ..clustering.soft_count import SoftCount
 from ..clustering.subspace import Subspace
 from ..embeddings.vectors import UnitVectors
+from .array_file import write_arrays
 from .estimate import Columns
-from .modes_check import about_of, check_modes
+from .modes_check import about_of, belongs, check_modes
 
 if TYPE_CHECKING:  # its module loads torch
     from ..encoding.embed import Embedded
@@ -71,7 +72,7 @@ class FittedModes:
         modes (dict[str, Modes]): By the view's name.
         sizes (dict[str, np.ndarray]): (modes,) int64 samples in each.
         about (dict): ``encoder``, ``how``, ``kind``, ``n`` (samples), and
-            ``ids_sha256``, ``split`` and ``date`` of the table.
+            ``ids_sha256``, ``split``, ``date`` and digest of the table.
         soft (dict[str, SoftFit]): By the view's name; empty for the method
             'modes'.
     """
@@ -151,6 +152,11 @@ class FittedModes:
         return Columns(
             np.minimum(size / whole, 1.0), labels, size, len(sizes))
 
+    def of(self, table: LikelihoodTable) -> FittedModes:
+        """FittedModes: The same, as those of a table that was made of it."""
+        about = dict(self.about, table_sha256=table.sha256)
+        return replace(self, about=about)
+
     def save(self, path: str | Path) -> None:
         """Write to ``path``, whole or not at all.
 
@@ -172,7 +178,7 @@ class FittedModes:
             about['soft'] = [self.soft[name].numbers() for name in self.modes]
         text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
         with whole_file(path, parents=True) as f:
-            np.savez(f, about=text, **arrays)
+            write_arrays(f, dict(about=text, **arrays))
 
     @classmethod
     def load(cls, path: str | Path) -> FittedModes:
@@ -222,24 +228,32 @@ def _soft_of(modes, numbers, viewpoint, size, spread):
     return modes, SoftFit(soft, numbers['top'])
 
 
-def load_modes(table_path):
+def load_modes(table_path, kind=LikelihoodTable, of_objects=False):
     """What a table was made with.
 
     Args:
-        table_path (str | Path): A likelihood table.
+        table_path (str | Path): A table.
+        kind (type): Its class, with ``load``. Defaults to the likelihood
+            table's.
+        of_objects (bool): Whether a likelihood table may be made of its
+            scenes and their objects.
 
     Returns:
         FittedModes: From the file beside it.
 
     Raises:
         FileNotFoundError: If one of the files does not exist.
-        ValueError: If one is damaged, or they do not belong together.
+        ValueError: If one is damaged, or they belong to different tables.
     """
-    table = LikelihoodTable.load(table_path)
+    table = kind.load(table_path)
+    if kind is LikelihoodTable and not of_objects and (
+            table.metadata.get('objects')):
+        raise ValueError(f'{table_path} was made with --objects; give '
+                         '--objects here, too')
     fitted = FittedModes.load(modes_path(table_path))
-    if fitted.about['ids_sha256'] != table.metadata.get('ids_sha256') or (
-            fitted.about['date'] != table.metadata.get('date')):
+    if not belongs(fitted.about, table):
         raise ValueError(
             f'{modes_path(table_path)} was made with another table than '
-            f'{table_path}; make the table anew')
+            f'{table_path}: one was copied alone, or a run was killed as it '
+            'replaced both; make the table anew, its embeddings are kept')
     return fitted

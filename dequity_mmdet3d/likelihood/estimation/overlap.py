@@ -10,9 +10,8 @@ dimensions.
 """
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +22,8 @@ from ...messages import counted
 from ...table import LikelihoodTable
 from ...whole_file import whole_file, write_csv
 from ..beside import rows_path
-from ..clustering.stored_rows import StoredRows
+from .array_file import write_arrays
+from .modes_check import belongs
 from .modes_file import FittedModes
 from .near_duplicates import NEAR, search, spread_of
 
@@ -43,11 +43,17 @@ class TrainingRows:
         samples (dict[str, np.ndarray]): (V,) int64 rows of the table.
         ids_sha256 (str): Of the table.
         date (str): Of the table.
+        table_sha256 (str, optional): Its digest; files before 0.2 have none.
     """
     rows: dict[str, Any]
     samples: dict[str, np.ndarray]
     ids_sha256: str
     date: str
+    table_sha256: str | None = None
+
+    def of(self, table: LikelihoodTable) -> TrainingRows:
+        """TrainingRows: The same, as those of a table made of them."""
+        return replace(self, table_sha256=table.sha256)
 
     def _check(self, n: int) -> None:
         """Raise ValueError unless the arrays fit a table of n samples."""
@@ -68,11 +74,13 @@ class TrainingRows:
         """
         arrays = {'of': np.array([self.ids_sha256, self.date]),
                   'views': np.array([*self.rows])}
+        if self.table_sha256 is not None:
+            arrays['table'] = np.array([self.table_sha256])
         for i, name in enumerate(self.rows):
             arrays.update({f'{i}_rows': self.rows[name],
                            f'{i}_samples': self.samples[name]})
         with whole_file(path, parents=True) as f:
-            _save(f, arrays)
+            write_arrays(f, arrays)
 
     @classmethod
     def load(cls, table_path: str | Path,
@@ -98,15 +106,16 @@ class TrainingRows:
             file = read_arrays(path)
             ids, date = file['of'].tolist()
             names = file['views'].tolist()
+            sha256, = file['table'].tolist() if 'table' in file else [None]
             found = cls(
                 {n: file[f'{i}_rows'] for i, n in enumerate(names)},
                 {n: file[f'{i}_samples'] for i, n in enumerate(names)},
-                ids, date)
+                ids, date, sha256)
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise ValueError(f'{path} is damaged ({e}); make the table '
                              'anew') from e
-        if (ids, date) != (table.metadata.get('ids_sha256'),
-                           table.metadata.get('date')):
+        if not belongs(dict(ids_sha256=ids, date=date, table_sha256=sha256),
+                       table):
             return None
         try:
             found._check(len(table))
@@ -114,21 +123,6 @@ class TrainingRows:
             raise ValueError(f'{path} is damaged ({e}); make the table '
                              'anew') from e
         return found
-
-
-def _save(file, arrays):
-    """As ``numpy.savez``, with stored rows block by block."""
-    with zipfile.ZipFile(file, 'w') as archive:
-        for name, array in arrays.items():
-            with archive.open(f'{name}.npy', 'w', force_zip64=True) as f:
-                if not isinstance(array, StoredRows):
-                    np.lib.format.write_array(f, np.asanyarray(array),
-                                              allow_pickle=False)
-                    continue
-                np.lib.format.write_array_header_1_0(f, dict(
-                    shape=array.shape, fortran_order=False, descr='<f2'))
-                for _, block in array.blocks():
-                    f.write(block.astype('<f2').tobytes())
 
 
 @dataclass(frozen=True)

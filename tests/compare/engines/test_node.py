@@ -13,7 +13,7 @@ import pytest
 from dequity_mmdet3d.compare import run_folder
 from dequity_mmdet3d.compare.engines import Options, node
 from dequity_mmdet3d.compare.runs import Run
-from dequity_mmdet3d.whole_file import Busy, lock
+from dequity_mmdet3d.locks import Busy, lock
 
 from .clusters import parent_of, processes_of, wait_for
 
