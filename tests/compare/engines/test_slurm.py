@@ -140,7 +140,8 @@ class Cluster:
 
     def __init__(self, folder):
         self.folder, self.config = folder, folder / 'slurm.conf'
-        self.env = dict(os.environ, SLURM_CONF=str(self.config))
+        self.variables = dict(SLURM_CONF=str(self.config))
+        self.env = dict(os.environ, **self.variables)
         self.daemons = {}
         (folder / 'state').mkdir()
         key = folder / 'munge.key'
@@ -207,7 +208,7 @@ def variables_of(pid):
 @pytest.mark.slow
 def test_a_node_is_killed_in_mid_run(cluster, mini_kitti, tmp_path):
     trial = Trial(tmp_path, mini_kitti, (
-        '--engine', 'slurm', '--slurm', 'time=60'), cluster.env)
+        '--engine', 'slurm', '--slurm', 'time=60'), cluster.variables)
     trial.start()
     lost = trial.runs[1]
     seen = variables_of(min(processes_of(lost)))
@@ -226,6 +227,6 @@ def test_a_node_is_killed_in_mid_run(cluster, mini_kitti, tmp_path):
 @pytest.mark.slow
 def test_interrupted_then_repeated(cluster, mini_kitti, tmp_path):
     trial = Trial(tmp_path, mini_kitti, (
-        '--engine', 'slurm', '--slurm', 'time=60'), cluster.env)
+        '--engine', 'slurm', '--slurm', 'time=60'), cluster.variables)
     trial.interrupt()
     assert not cluster.ask('squeue', '-h')
