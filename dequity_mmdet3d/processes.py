@@ -13,11 +13,12 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from .machine import cores_of_process
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LAUNCHERS = ('auto', 'none', 'pytorch', 'slurm')
 # All must have started within the first, or one of them never will; the
@@ -186,6 +187,7 @@ class Team(Alone):
 
     def join(self, rows: np.ndarray, bounds: Sequence[int]) -> np.ndarray:
         """See :class:`Alone`."""
+        import numpy as np
         import torch
         with self._together():
             if self.rank > 0:
@@ -202,6 +204,7 @@ class Team(Alone):
 
     def add(self, values: np.ndarray) -> np.ndarray:
         """See :class:`Alone`."""
+        import numpy as np
         import torch
         with self._together():
             self._large = torch.from_numpy(np.ascontiguousarray(values))
