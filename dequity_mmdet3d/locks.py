@@ -12,6 +12,10 @@ except ImportError:  # Windows: no lock, whose place the atomic rename takes
     fcntl = None  # type: ignore[assignment]
 
 
+class Busy(OSError):
+    """Another process holds a lock."""
+
+
 @contextlib.contextmanager
 def lock(path: Path, busy: str) -> Iterator[int | None]:
     """Hold a lock that the system takes back when the process dies.
@@ -26,7 +30,8 @@ def lock(path: Path, busy: str) -> Iterator[int | None]:
         systems have none.
 
     Raises:
-        OSError: If another process holds it, or the file cannot be made.
+        Busy: If another process holds it.
+        OSError: If the file cannot be made.
     """
     if fcntl is None:
         yield None
@@ -36,7 +41,7 @@ def lock(path: Path, busy: str) -> Iterator[int | None]:
             fcntl.flock(f, fcntl.LOCK_EX | fcntl.LOCK_NB)
             held = f.fileno()
         except BlockingIOError as e:
-            raise OSError(busy) from e
+            raise Busy(busy) from e
         except OSError:
             held = None
         yield held

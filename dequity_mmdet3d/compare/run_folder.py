@@ -4,6 +4,7 @@
 
     OUT/comparison.json          its arms and seeds
         comparison.md, .csv      its table
+        .slurm/                  jobs of --engine slurm, with their logs
     OUT/ARM/seed_K.py            what a run was made with
     OUT/ARM/seed_K/              work dir of its training
                    trained       the checkpoint, once training is over
@@ -135,6 +136,11 @@ class Comparison:
         return {key: result for key, result in found.items() if result}
 
 
+def slurm_folder(folder):
+    """Path: For jobs that do runs, of the comparison that a run belongs to."""
+    return folder.parent.parent / '.slurm'
+
+
 def config_path(folder):
     """Path: What a run was made with; beside its folder, into which mmengine
     writes a copy of its own.
@@ -230,5 +236,10 @@ def read_evaluation(folder):
 
 def last_line(log):
     """str: The last line of a log, for a message."""
-    lines = log.read_text(errors='replace').strip().splitlines()
+    return last_words(log.read_bytes())
+
+
+def last_words(said):
+    """str: The last line of what a process said, as bytes."""
+    lines = said.decode(errors='replace').strip().splitlines()
     return lines[-1].strip()[:300] if lines else 'it said nothing'

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,14 +76,17 @@ def make_run(folder, arm, config, seed):
     return Run(arm, seed, Path(folder), config)
 
 
-def prepare(run):
+def prepare(run, processes=1):
     """Write the run's config, or see that it is the one that is there.
 
     Args:
         run (Run): Of this comparison.
+        processes (int): That train it together: its batch is as many times
+            larger.
 
     Raises:
-        ValueError: If the run was begun with another config or table.
+        ValueError: If the run was begun with another config, table or
+            number of processes.
     """
     text = run.config.pretty_text
     path = run_folder.config_path(run.folder)
@@ -93,6 +96,8 @@ def prepare(run):
         for name in sorted(_tables(dict(run.config.items())))
     }
     text += ''.join(f'# {name} sha256 {sha}\n' for name, sha in tables.items())
+    if processes > 1:
+        text += f'# {processes} processes\n'
     if path.exists() and path.read_text(encoding='utf-8') != text:
         old = path.read_text(encoding='utf-8').splitlines()
         new = text.splitlines()
@@ -124,6 +129,26 @@ def _sha256(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
+def package_tools(processes=1, **options):
+    """The commands of this package.
+
+    Args:
+        processes (int): Of each run; several are started by torchrun, on a
+            port of their own.
+        **options: See :class:`Tools`.
+
+    Returns:
+        Tools: That train and evaluate with them.
+    """
+    start, flags = ['-m', 'dequity_mmdet3d'], []
+    if processes > 1:
+        start = ['-m', 'torch.distributed.run', '--standalone',
+                 '--nproc-per-node', str(processes), *start]
+        flags = ['--launcher', 'pytorch']
+    return Tools(
+        [*start, 'train', *flags], [*start, 'test', *flags], **options)
+
+
 class Tools:
     """Trains and evaluates with the command line tools.
 
@@ -131,10 +156,14 @@ class Tools:
         train (Sequence[str]): What follows ``python`` before a config:
             ``-m dequity_mmdet3d train``, or a script of its arguments.
         test (Sequence[str]): Likewise.
+        preexec_fn (Callable, optional): Called in each process before it
+            becomes the command.
     """
 
-    def __init__(self, train: Sequence[str], test: Sequence[str]):
+    def __init__(self, train: Sequence[str], test: Sequence[str],
+                 preexec_fn: Callable[[], object] | None = None):
         self.train, self.test = train, test
+        self._preexec_fn = preexec_fn
         self._processes: set = set()
         self._stopped = False
 
@@ -157,7 +186,8 @@ class Tools:
             clock, of the last process where training was interrupted.
 
         Raises:
-            OSError: If a process failed, or another one has the run.
+            Busy: If another process has the run.
+            OSError: If a process failed.
         """
         with lock(run.folder / '.lock',
                   f'{run.name} is in progress in another process') as held:
@@ -213,6 +243,7 @@ class Tools:
                 stdin=subprocess.DEVNULL,
                 stdout=f,
                 stderr=subprocess.STDOUT,
+                preexec_fn=self._preexec_fn,
                 **process_options)
         self._processes.add(process)
         status = process.wait()

@@ -16,8 +16,9 @@ Config = pytest.importorskip(
     'mmengine.config', reason='mmengine reads the config files').Config
 
 from dequity_mmdet3d.compare import run_folder
+from dequity_mmdet3d.compare.engines import Options, pool
 from dequity_mmdet3d.compare.runs import Tools, make_run, prepare
-from dequity_mmdet3d.compare.schedule import environment, finish_all, share_of
+from dequity_mmdet3d.compare.schedule import finish_all
 
 TRAIN = '''
 import json, os, pathlib, sys, time
@@ -204,18 +205,13 @@ def test_all_runs_and_what_went_wrong(tools, tmp_path):
     tools.finish(runs[0])
     (tmp_path / 'out/b/seed_0/time').mkdir()  # which train.py cannot make
     (tmp_path / 'out/b/seed_0/time/vis_data').write_text('')
-    places, out = [], io.StringIO()
-
-    def finish(r, place):
-        places.append(place)
-        return tools.finish(r)
-
-    failed = finish_all(runs, finish, tools.stop, 2, out)
+    out = io.StringIO()
+    failed = finish_all(
+        runs, lambda todo: pool.finish(todo, Options(jobs=2), tools), out)
     text = out.getvalue()
     assert '1 of 3 runs are finished' in text
     assert 'b seed 0: FAILED' in text and 'c seed 0: 20 steps' in text
     assert len(failed) == 1 and failed[0].startswith('b seed 0: train ended')
-    assert sorted(places) == [0, 1]
     assert json.loads((tmp_path / 'out/c/seed_0/result.json').read_text())
 
 
@@ -236,27 +232,10 @@ def test_damage_stops_its_own_run_alone(tools, tmp_path):
     log.parent.mkdir(parents=True)
     log.write_text('{"loss": 1}')
     out = io.StringIO()
-    failed = finish_all(runs, lambda r, place: tools.finish(r), tools.stop, 1,
-                        out)
+    failed = finish_all(
+        runs, lambda todo: pool.finish(todo, Options(), tools), out)
     assert [re.search(r'/([a-d])/seed_0/(.*?) is damaged', line).groups()
             for line in sorted(failed)] == [
         ('a', 'result.json'), ('b', 'trained'),
         ('c', 'time/vis_data/scalars.json, line 1,')]
     assert 'd seed 0: 0 steps' in out.getvalue()
-
-
-def test_each_process_has_its_share():
-    runs = list('abcdefg')
-    shares = [share_of(runs, rank, 3) for rank in range(3)]
-    assert shares == [list('adg'), list('be'), list('cf')]
-
-
-def test_environment():
-    assert environment(1, 8, env={}) == {}
-    assert environment(3, 8, env={}) == {'OMP_NUM_THREADS': '2'}
-    assert environment(3, 2, env={}) == {'OMP_NUM_THREADS': '1'}
-    user = {'OMP_NUM_THREADS': '5', 'CUDA_VISIBLE_DEVICES': '2,5'}
-    assert environment(2, 8, 3, 2, user) == dict(
-        user, CUDA_VISIBLE_DEVICES='5')
-    assert environment(1, 8, 5, 4, {}) == {'CUDA_VISIBLE_DEVICES': '1'}
-    assert environment(1, 8, 5, 1, {}) == {}

@@ -22,8 +22,8 @@ from ..clustering.subspace import Subspace
 from ..embeddings.vectors import UnitVectors
 from .array_file import write_arrays
 from .estimate import Columns
-from .modes_check import about_of, belongs, check_modes
-from .soft_fit import SOFT_ARRAYS, SoftFit, soft_of
+from .modes_check import about_of, belongs, check_ids_of, check_modes
+from .soft_fit import SOFT_ARRAYS, SoftFit, soft_fit_of
 
 if TYPE_CHECKING:  # its module loads torch
     from ..encoding.embed import Embedded
@@ -42,11 +42,15 @@ class FittedModes:
             ``ids_sha256``, ``split``, ``date`` and digest of the table.
         soft (dict[str, SoftFit]): By the view's name; empty for the method
             'modes'.
+        ids (np.ndarray, optional): (G,) int64, the ids of the modes of all
+            views one after another, where they are those of an earlier
+            table, see :mod:`.update`.
     """
     modes: dict[str, Modes]
     sizes: dict[str, np.ndarray]
     about: dict
     soft: dict[str, SoftFit] = field(default_factory=dict)
+    ids: np.ndarray | None = None
 
     def check(self, embedded: Embedded) -> None:
         """Raise ValueError unless these embeddings can be compared."""
@@ -143,6 +147,8 @@ class FittedModes:
                      levels=[m.level for m in self.modes.values()])
         if self.soft:
             about['soft'] = [self.soft[name].numbers() for name in self.modes]
+        if self.ids is not None:
+            arrays['ids'] = self.ids
         text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
         with whole_file(path, parents=True) as f:
             write_arrays(f, dict(about=text, **arrays))
@@ -175,12 +181,13 @@ class FittedModes:
                     file[f'{i}_{key}'] for key in SOFT_ARRAYS]
                 check_modes(modes[name], size, *more)
                 if numbers is not None:
-                    modes[name], soft[name] = soft_of(
+                    modes[name], soft[name] = soft_fit_of(
                         modes[name], numbers[i], *more)
+            ids = check_ids_of(file.get('ids'), sizes)
         except (OSError, ValueError, KeyError) as e:
             raise ValueError(f'{path} is damaged ({e}); make the table '
                              'anew') from e
-        return cls(modes, sizes, about, soft)
+        return cls(modes, sizes, about, soft, ids)
 
 
 def load_modes(table_path, kind=LikelihoodTable, of_objects=False):

@@ -1,4 +1,4 @@
-"""What the method 'soft' found in a view, as numbers and arrays of a file.
+"""What the method 'soft' found, as it is kept beside a table.
 
 Shape letters: Q dimensions, K cells.
 """
@@ -12,7 +12,7 @@ from ..clustering import Modes, Soft
 from ..clustering.kernel_count import KernelCount
 from ..clustering.soft_count import SoftCount
 
-# (Q,), (K,) and (K,), beside the arrays of the modes
+# arrays beside those of modes; the rest is numbers
 SOFT_ARRAYS = ('viewpoint', 'cell_size', 'cell_spread')
 
 
@@ -46,9 +46,18 @@ class SoftFit:
                 if value is not None}
 
 
-def soft_of(modes: Modes, numbers: dict, viewpoint: np.ndarray,
-            size: np.ndarray, spread: np.ndarray) -> tuple[Modes, SoftFit]:
-    """What was saved of a view by the method 'soft'."""
+def soft_fit_of(modes: Modes, numbers: dict, viewpoint: np.ndarray,
+                size: np.ndarray, spread: np.ndarray) -> tuple[Modes, SoftFit]:
+    """What was saved of a view by the method 'soft'.
+
+    Args:
+        modes (Modes): Of the view, without the viewpoint.
+        numbers (dict): Of :meth:`SoftFit.numbers`.
+        viewpoint, size, spread (np.ndarray): Of :meth:`SoftFit.arrays`.
+
+    Returns:
+        tuple[Modes, SoftFit]: With the viewpoint, and the estimate.
+    """
     modes = replace(modes, viewpoint=viewpoint)
     count = KernelCount(size, modes.cells, spread, numbers['bandwidth'],
                         numbers['floor'])
