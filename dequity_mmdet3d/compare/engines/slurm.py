@@ -1,7 +1,6 @@
 """The runs as an array of jobs of Slurm's, submitted by submitit."""
 from __future__ import annotations
 
-import getpass
 import hashlib
 import subprocess
 import sys
@@ -168,9 +167,9 @@ def jobs_there(name):
     Returns:
         set[str], optional: 'JOB' or 'JOB_INDEX'; None if Slurm does not say.
     """
-    done = _ask('squeue', '--noheader', '--array', '--format=%i',
-                f'--name={name}', f'--user={getpass.getuser()}')
-    return None if done is None else {*done.split()}
+    said = _ask('squeue', '--me', '--noheader', '--array', '--format=%i',
+                f'--name={name}')
+    return None if said is None else {*said.split()}
 
 
 def has_gpus(partition=None):
