@@ -13,6 +13,7 @@ with --method tags --tags FILE they look at no image, but at what it tells.
 The arguments, and what the exit status says: dequity likelihoods --help.
 """
 import contextlib
+from importlib.util import find_spec
 
 from ..likelihood.arguments import parse_args
 from ..likelihood.choices import DEFAULT_CAMERAS, NOISE, TAGS
@@ -30,7 +31,9 @@ def main(argv=None):
         args.config is not None or args.images is not None)
     tune_for_cpu(threads=encodes)
     ranks = find_ranks(args.launcher)
-    if not encodes:
+    shares = args.method != TAGS and args.cluster_info is None and (
+        encodes or find_spec('torch') is not None)
+    if not shares:
         if ranks.rank > 0:
             return 0  # there is nothing to share
         ranks = find_ranks('none')
@@ -47,7 +50,7 @@ def main(argv=None):
 
 
 def run(args, team):
-    """One process's part; process 0 clusters and writes the table."""
+    """One process's part; process 0 estimates and writes the table."""
     # after the arguments, because these imports take seconds
     from ..likelihood import conversions, runner
     from ..likelihood.clustering import ClusterSettings
@@ -74,7 +77,7 @@ def run(args, team):
     compute, more = runner.compute_likelihoods, dict(
         embeddings=embeddings, cameras=args.cameras or DEFAULT_CAMERAS,
         apply=args.apply, groups=groups, tags=tags_of(samples, args), by=by,
-        names=args.names)
+        names=args.names, update=args.update)
     if settings is not None:
         compute, more = with_objects(args, settings, more)
     compute(
@@ -99,7 +102,7 @@ def with_objects(args, settings, more):
         settings.features == 'points', settings.margin, settings.min_size)
     if not settings.looks_at_scenes:
         more = {k: v for k, v in more.items()
-                if k not in ('embeddings', 'cameras', 'names')}
+                if k not in ('embeddings', 'cameras', 'names', 'update')}
     return partial(compute_object_likelihoods, objects=objects,
                    settings=settings), more
 

@@ -123,7 +123,8 @@ def main(argv=None):
         table, args.table, config=args.config, split=args.split,
         cfg_options=args.cfg_options, images=args.images, camera=args.camera,
         embeddings=args.embeddings, objects=True)
-    for note in catalog.notes:
+    for note in [*catalog.notes, *(
+            f'{run.name}: {note}' for run in runs for note in run.notes)]:
         print(f'note: {printable(note)}')
     print(f'{counted(len(table), "sample")}; map and images follow',
           flush=True)

@@ -2,6 +2,28 @@
 import contextlib
 import sys
 
+from .run_folder import DamagedRun
+
+
+def unfinished(runs):
+    """Which runs are to be finished.
+
+    Args:
+        runs (Sequence[Run]): Prepared.
+
+    Returns:
+        tuple[list[Run], list[str]]: These, and a line for each whose result
+        is damaged.
+    """
+    todo, damaged = [], []
+    for run in runs:
+        try:
+            if run.result() is None:
+                todo.append(run)
+        except DamagedRun as e:
+            damaged.append(str(e))
+    return todo, damaged
+
 
 def finish_all(runs, engine, out=sys.stdout):
     """Finish runs, and say how each of them ended.
@@ -15,10 +37,10 @@ def finish_all(runs, engine, out=sys.stdout):
     Returns:
         list[str]: What went wrong, a line a run that failed.
     """
-    failed = []
-    todo = [run for run in runs if run.result() is None]
-    if len(todo) < len(runs):
-        print(f'{len(runs) - len(todo)} of {len(runs)} runs are finished',
+    todo, failed = unfinished(runs)
+    finished = len(runs) - len(todo) - len(failed)
+    if finished:
+        print(f'{finished} of {len(runs)} runs are finished',
               file=out, flush=True)
     if not todo:
         return failed

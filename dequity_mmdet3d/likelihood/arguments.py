@@ -209,6 +209,11 @@ def parse_args(argv=None):
         default=0,
         help='of the clustering (default: %(default)s)')
     add_object_arguments(parser)
+    parser.add_argument(
+        '--update',
+        action='store_true',
+        help='the table is there already: make it anew for the samples of '
+        'today, say what moved, and keep the ids of clusters that stay')
     other = parser.add_argument_group('other samples under a finished table')
     other.add_argument(
         '--apply',

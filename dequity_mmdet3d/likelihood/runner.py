@@ -24,8 +24,8 @@ from .write_table import beside_tags, nothing, place_of, write_table
 def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
                         cameras=DEFAULT_CAMERAS, clustering=None,
                         kind=KINDS[0], apply=None, groups=None, tags=None,
-                        by=None, names=NAMES[0], team=None, say=None,
-                        remake=None):
+                        by=None, names=NAMES[0], update=False, team=None,
+                        say=None, remake=None):
     """Write down how common every sample looks.
 
     What lies beside the table, see :mod:`.beside`, is written with it.
@@ -51,8 +51,11 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
         names (str | Path): 'auto' names clusters by texts where there are
             no tags and the encoder knows texts; 'none', or a file of texts,
             see :func:`.prompts.read_prompts`.
-        team (Alone, optional): The processes that share the encoding, see
-            :func:`.processes.connect`. All of them call this.
+        update (bool): Compare with the table that ``out`` is now, and keep
+            the ids of its clusters, see :mod:`.update`.
+        team (Alone, optional): The processes that share the encoding, and
+            the estimate of large sets, see :func:`.processes.connect`. All
+            of them call this.
         say (Callable, optional): Takes lines for people, in process 0.
         remake (Callable, optional): Makes of the table that which is
             written, and what to write beside it, see :mod:`.objects.run`.
@@ -70,6 +73,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
             missing.
         OSError: If something cannot be written.
     """
+    from .clustering.shares import serve
     from .encoding.bad_images import forget_bad_images
     from .encoding.embed import embed_given
     from .estimation.modes_file import load_modes
@@ -78,6 +82,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     out = place_of(samples, out)
     fitted = None if apply is None else load_modes(
         apply, of_objects=remake is not None)
+    before = _earlier(out) if update and team.rank == 0 else None
     by = [] if tags is None else list(by or tags.columns)
     for tag in by:
         tags.values(tag, samples.ids)  # before the long work, not after it
@@ -90,7 +95,8 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
         forget_bad_images(out)
     texts = None
     if embeddings is not None:
-        embedded = embed_given(samples, embeddings)
+        embedded = (embed_given(samples, embeddings) if team.rank == 0 else
+                    None)
     else:
         embedded, texts = encode_samples(
             samples, out, encoding or Encoding(), cameras, fitted, names,
@@ -98,8 +104,9 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     table = None
     if team.rank == 0:
         if fitted is None:
+            clustering = in_the_room_of(out, clustering, team)
             table = _fit(embedded, out, clustering, kind, groups, tags, by,
-                         texts, say, remake)
+                         texts, say, remake, before)
         else:
             table = _apply(embedded, out, fitted, apply, tags, by, say,
                            remake)
@@ -107,28 +114,58 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
             say(f'embeddings: {embedded.encoded.folder} '
                 f'({embedded.encoded.nbytes / 1e6:.2f} MB), kept for the '
                 'next run')
-    # the others end only with process 0, and as it does
-    team.gather(None)
+        # the others end only with process 0, and as it does
+        team.gather(None)
+    else:
+        serve(team)
     return table
 
 
+def in_the_room_of(out, clustering=None, team=None):
+    """Settings whose rows lie beside the table, where there is room for them.
+
+    Args:
+        out (str | Path): The table.
+        clustering (ClusterSettings, optional): With a room of its own, or
+            not. Defaults to the class's.
+        team (Alone, optional): Who helps.
+
+    Returns:
+        ClusterSettings: As they were, but for the room.
+    """
+    from .clustering import ClusterSettings, Room
+    clustering = clustering or ClusterSettings()
+    folder = clustering.room.folder or os.path.dirname(os.path.abspath(out))
+    return replace(clustering, room=Room(folder, team or Alone()))
+
+
+def _earlier(out):
+    """The table that is updated, if it can be."""
+    from ..table import LikelihoodTable
+    before = LikelihoodTable.load(out)
+    for key, how in (('objects', '--objects'), ('applied', '--apply')):
+        if before.metadata.get(key):
+            raise ValueError(f'{out} was made with {how}, which --update '
+                             'cannot do; make it anew')
+    return before
+
+
 def _fit(embedded, out, clustering, kind, groups, tags, by, texts, say,
-         remake):
-    from .clustering import ClusterSettings
+         remake, before):
     from .estimation.advice import diagnosis_lines
     from .estimation.make_table import make_table
-    clustering = clustering or ClusterSettings()
-    if clustering.folder is None:  # beside the table is room for its rows
-        clustering = replace(clustering,
-                             folder=os.path.dirname(os.path.abspath(out)))
-    made = make_table(embedded, clustering, kind, groups, texts)
+    from .estimation.update import updated
+    made, moved = make_table(embedded, clustering, kind, groups, texts), []
+    if before is not None:
+        made, moved = updated(made, before)
     table, beside = (made.table, []) if remake is None else remake(made.table)
     table, lines, suspects = beside_tags(table, out, tags, by, made.rows)
     for what, path in ((made.fitted, modes_path), (made.rows, rows_path)):
         if what is not None:
             beside.append(partial(what.of(table).save, path(out)))
-    return write_table(table, out, [*diagnosis_lines(table.metadata), *lines],
-                       say, tags, beside + suspects)
+    return write_table(
+        table, out, [*diagnosis_lines(table.metadata), *lines, *moved], say,
+        tags, beside + suspects)
 
 
 def _apply(embedded, out, fitted, source, tags, by, say, remake):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dequity_mmdet3d import __version__
+from dequity_mmdet3d.json_files import refuse_nan
 from dequity_mmdet3d.weight import dequity_weight
 from dequity_mmdet3d.whole_file import whole_file
 
@@ -81,6 +82,7 @@ def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
         data['curves'] = [run.curves for run in runs]
         data['results'] = [
             dict(arms=run.arms, rows=run.rows) for run in runs]
+        refuse_nan(data, 'page')
         images = _images(catalog, rows, out)
         data['image'] = images
         page = template.render(words, data=data, unreadable=[])
@@ -128,7 +130,8 @@ def _words(table, table_path, catalog, rows, runs, xy, tags):
                    for g in rare + common for r in g.rows
                    if catalog.images[r] is not None}
     count, bad = content.bad_images(table_path)
-    notes = list(catalog.notes)
+    notes = list(catalog.notes) + [
+        f'{run.name}: {note}' for run in runs for note in run.notes]
     if not catalog.objects:
         notes.append('No classes: they come from the info files that --config '
                      'names, which have no objects or were not given.')

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from dequity_mmdet3d.compare import run_folder
+from dequity_mmdet3d.compare.logs import DamagedRun
 from dequity_mmdet3d.compare.run_folder import Comparison, folder_of
 
 
@@ -62,6 +63,29 @@ def test_trained(tmp_path):
     (tmp_path / 'last_checkpoint').write_text('/else/where/iter_9.pth\n')
     run_folder.write_trained(tmp_path, 12.34)
     assert run_folder.read_trained(tmp_path) == (tmp_path / 'iter_9.pth', 12.3)
+
+
+@pytest.mark.parametrize('text', [
+    b'', b'x', b'iter_9.pth', b'iter_9.pth x', b'iter_9.pth nan', b' 3.0',
+    b'../../iter_9.pth 3.0', b'/iter_9.pth 3.0', b'.. 3', b'\xff\xfe',
+    'iter_9.pth \u0663'.encode(), b'9' * 5000])
+def test_damaged_trained(tmp_path, text):
+    (tmp_path / 'trained').write_bytes(text)
+    with pytest.raises(DamagedRun, match='/trained is damaged .*a checkpoint '
+                       'and seconds.*remove it, and the training goes on'):
+        run_folder.read_trained(tmp_path)
+
+
+@pytest.mark.parametrize('line, says', [
+    ('{"loss": 1}', "has no 'step'"),
+    ('{"loss": 1, "step": "x"}', "'step' must be int, but is str"),
+    ('{"loss": 1, "step": NaN}', "'step' must be int, but is float")])
+def test_a_loss_without_its_step(tmp_path, line, says):
+    log = tmp_path / '1' / 'vis_data' / 'scalars.json'
+    log.parent.mkdir(parents=True)
+    log.write_text(f'{{"loss": 1, "step": 10}}\n{line}\n')
+    with pytest.raises(DamagedRun, match=f'scalars.json, line 2, .*{says}'):
+        run_folder.last_step(tmp_path)
 
 
 def test_scalars_of_a_resumed_and_killed_training(tmp_path):

@@ -3,6 +3,7 @@ host's, so that each of them can be killed or fail."""
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import pytest
 Config = pytest.importorskip(
     'mmengine.config', reason='mmengine reads the config files').Config
 
+from dequity_mmdet3d.compare import run_folder
 from dequity_mmdet3d.compare.engines import Options, pool
 from dequity_mmdet3d.compare.runs import Tools, make_run, prepare
 from dequity_mmdet3d.compare.schedule import finish_all
@@ -211,3 +213,29 @@ def test_all_runs_and_what_went_wrong(tools, tmp_path):
     assert 'b seed 0: FAILED' in text and 'c seed 0: 20 steps' in text
     assert len(failed) == 1 and failed[0].startswith('b seed 0: train ended')
     assert json.loads((tmp_path / 'out/c/seed_0/result.json').read_text())
+
+
+def test_damage_stops_its_own_run_alone(tools, tmp_path):
+    """Of a result, of what says that training is over, of a log."""
+    runs = [make_run(tmp_path / f'{name}/seed_0', name, config(), 0)
+            for name in 'abcd']
+    for r in runs:
+        prepare(r)
+        (r.folder / 'iter_20.pth').touch()
+        run_folder.write_result(r.folder, dict(metrics={}, steps=1, seconds=1))
+        (r.folder / 'trained').write_text('iter_20.pth 1.0')
+    (runs[0].folder / 'result.json').write_text('{')
+    for r in runs[1:]:
+        (r.folder / 'result.json').unlink()
+    (runs[1].folder / 'trained').write_text('x')
+    log = runs[2].folder / 'time/vis_data/scalars.json'
+    log.parent.mkdir(parents=True)
+    log.write_text('{"loss": 1}')
+    out = io.StringIO()
+    failed = finish_all(
+        runs, lambda todo: pool.finish(todo, Options(), tools), out)
+    assert [re.search(r'/([a-d])/seed_0/(.*?) is damaged', line).groups()
+            for line in sorted(failed)] == [
+        ('a', 'result.json'), ('b', 'trained'),
+        ('c', 'time/vis_data/scalars.json, line 1,')]
+    assert 'd seed 0: 0 steps' in out.getvalue()

@@ -20,9 +20,10 @@ from .estimate import (
     neutral_likelihood,
     refuse_degenerate,
 )
-from .modes_file import FittedModes, SoftFit
+from .modes_file import FittedModes
 from .near_duplicates import near_duplicates
 from .overlap import Overlap, TrainingRows
+from .soft_fit import SoftFit
 from .stability import repeat
 from .text_names import MAX_NAMED, name_clusters
 from .weight_effect import weight_effect
@@ -155,7 +156,24 @@ def apply_table(embedded, fitted, overlap: Overlap | None = None):
         applied['near_duplicates'] = overlap.as_dict()
     provenance = replace(
         embedded.provenance, kind=fitted.about['kind'], applied=applied)
-    return _table(embedded, _joined(embedded, columns), provenance)
+    joined = _joined(embedded, columns)
+    if fitted.ids is not None:
+        joined = replace(joined, cluster_id=renumbered(joined.cluster_id,
+                                                       fitted.ids))
+    return _table(embedded, joined, provenance)
+
+
+def renumbered(cluster_id, ids):
+    """Clusters by other numbers.
+
+    Args:
+        cluster_id (np.ndarray): (N,) int64 from 0 to K - 1, -1 for none.
+        ids (np.ndarray): (K,) int64.
+
+    Returns:
+        np.ndarray: (N,) int64.
+    """
+    return np.append(ids, -1)[cluster_id]
 
 
 def _columns(clustering, kind):

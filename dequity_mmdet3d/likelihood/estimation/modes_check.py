@@ -111,3 +111,24 @@ def check_modes(modes: Modes, sizes: np.ndarray, *soft: np.ndarray) -> None:
             sizes.min() < 0 or sizes.max() < 1):
         raise ValueError(f"its 'cell_mode' must be below {len(sizes)}, and "
                          "its 'sizes' 1 or more somewhere")
+
+
+def check_ids_of(ids: np.ndarray | None,
+                 sizes: dict[str, np.ndarray]) -> np.ndarray | None:
+    """Ids of modes as a file tells them, if it does.
+
+    Args:
+        ids (np.ndarray, optional): What it tells.
+        sizes (dict[str, np.ndarray]): Of the modes of each view.
+
+    Raises:
+        ValueError: If they are no different integers, one a mode.
+    """
+    if ids is None:
+        return None
+    modes = sum(len(size) for size in sizes.values())
+    if ids.shape != (modes, ) or ids.dtype.kind not in 'iu' or (
+            ids.min() < 0 or len(np.unique(ids)) < modes):
+        raise ValueError(f"its 'ids' must be {modes} different integers of 0 "
+                         'or more')
+    return ids.astype(np.int64)

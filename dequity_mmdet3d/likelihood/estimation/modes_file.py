@@ -17,51 +17,18 @@ from ...bounds import read_arrays
 from ...table import LikelihoodTable
 from ...whole_file import whole_file
 from ..beside import modes_path
-from ..clustering import Modes, Soft
-from ..clustering.kernel_count import KernelCount
-from ..clustering.soft_count import SoftCount
+from ..clustering import Modes
 from ..clustering.subspace import Subspace
 from ..embeddings.vectors import UnitVectors
 from .array_file import write_arrays
 from .estimate import Columns
-from .modes_check import about_of, belongs, check_modes
+from .modes_check import about_of, belongs, check_ids_of, check_modes
+from .soft_fit import SOFT_ARRAYS, SoftFit, soft_fit_of
 
 if TYPE_CHECKING:  # its module loads torch
     from ..encoding.embed import Embedded
 
 _ARRAYS = ('centre', 'axes', 'cells', 'cell_mode', 'reach', 'sizes')
-# By the method 'soft' also these, and numbers in `about`
-_SOFT_ARRAYS = ('viewpoint', 'cell_size', 'cell_spread')
-
-
-@dataclass(frozen=True)
-class SoftFit:
-    """What the method 'soft' found in a view.
-
-    Args:
-        soft (Soft): The estimate.
-        top (float): The largest share of a training sample, in (0, 1].
-    """
-    soft: Soft
-    top: float
-
-    def numbers(self) -> dict:
-        """dict: JSON-able, all that is no array."""
-        counts = self.soft.counts
-        return dict(bandwidth=counts.count.bandwidth,
-                    floor=counts.count.floor, near=counts.near,
-                    level=counts.level, slope=counts.slope,
-                    noise=counts.noise,
-                    weight=self.soft.weight, clear=self.soft.clear,
-                    n=self.soft.n, top=self.top)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """dict[str, np.ndarray]: All that is not the modes'."""
-        counts = self.soft.counts.count
-        viewpoint = self.soft.modes.viewpoint
-        values = (viewpoint, counts.size, counts.spread)
-        return {name: value for name, value in zip(_SOFT_ARRAYS, values)
-                if value is not None}
 
 
 @dataclass(frozen=True)
@@ -75,11 +42,15 @@ class FittedModes:
             ``ids_sha256``, ``split``, ``date`` and digest of the table.
         soft (dict[str, SoftFit]): By the view's name; empty for the method
             'modes'.
+        ids (np.ndarray, optional): (G,) int64, the ids of the modes of all
+            views one after another, where they are those of an earlier
+            table, see :mod:`.update`.
     """
     modes: dict[str, Modes]
     sizes: dict[str, np.ndarray]
     about: dict
     soft: dict[str, SoftFit] = field(default_factory=dict)
+    ids: np.ndarray | None = None
 
     def check(self, embedded: Embedded) -> None:
         """Raise ValueError unless these embeddings can be compared."""
@@ -176,6 +147,8 @@ class FittedModes:
                      levels=[m.level for m in self.modes.values()])
         if self.soft:
             about['soft'] = [self.soft[name].numbers() for name in self.modes]
+        if self.ids is not None:
+            arrays['ids'] = self.ids
         text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
         with whole_file(path, parents=True) as f:
             write_arrays(f, dict(about=text, **arrays))
@@ -205,27 +178,16 @@ class FittedModes:
                     Subspace(centre, axes), cells, mode, reach, level)
                 sizes[name] = size
                 more = [] if numbers is None else [
-                    file[f'{i}_{key}'] for key in _SOFT_ARRAYS]
+                    file[f'{i}_{key}'] for key in SOFT_ARRAYS]
                 check_modes(modes[name], size, *more)
                 if numbers is not None:
-                    modes[name], soft[name] = _soft_of(
+                    modes[name], soft[name] = soft_fit_of(
                         modes[name], numbers[i], *more)
+            ids = check_ids_of(file.get('ids'), sizes)
         except (OSError, ValueError, KeyError) as e:
             raise ValueError(f'{path} is damaged ({e}); make the table '
                              'anew') from e
-        return cls(modes, sizes, about, soft)
-
-
-def _soft_of(modes, numbers, viewpoint, size, spread):
-    """What was saved of a view by the method 'soft'."""
-    modes = replace(modes, viewpoint=viewpoint)
-    count = KernelCount(size, modes.cells, spread, numbers['bandwidth'],
-                        numbers['floor'])
-    counts = SoftCount(
-        count, *(numbers[key] for key in ('near', 'level', 'slope', 'noise')))
-    soft = Soft(modes, counts, numbers['weight'], numbers['clear'],
-                numbers['n'])
-    return modes, SoftFit(soft, numbers['top'])
+        return cls(modes, sizes, about, soft, ids)
 
 
 def load_modes(table_path, kind=LikelihoodTable, of_objects=False):

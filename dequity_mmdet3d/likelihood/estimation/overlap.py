@@ -22,6 +22,7 @@ from ...messages import counted
 from ...table import LikelihoodTable
 from ...whole_file import whole_file, write_csv
 from ..beside import rows_path
+from ..clustering.stored_rows import BLOCK, StoredRows
 from .array_file import write_arrays
 from .modes_check import belongs
 from .modes_file import FittedModes
@@ -30,6 +31,7 @@ from .near_duplicates import NEAR, search, spread_of
 if TYPE_CHECKING:  # its module loads torch
     from ..encoding.embed import Embedded
 
+_MAPPED = 2**27  # bytes: rows of half a million samples stay on the disk
 _COLUMNS = ('sample_id', 'training_sample_id', 'distance')
 
 
@@ -59,9 +61,9 @@ class TrainingRows:
         """Raise ValueError unless the arrays fit a table of n samples."""
         for name, rows in self.rows.items():
             at = self.samples[name]
-            if rows.ndim != 2 or rows.dtype.kind != 'f' or 0 in rows.shape or (
+            if len(rows.shape) != 2 or 0 in rows.shape or (
                     at.shape != rows.shape[:1] or at.dtype.kind not in 'iu'
-                    or not np.isfinite(rows).all()
+                    or not _are_numbers(rows)
                     or at.min() < 0 or at.max() >= n):
                 raise ValueError(f'its rows of view {name!r} must be finite '
                                  f'numbers, with one of {n} samples each')
@@ -103,12 +105,12 @@ class TrainingRows:
         if not Path(path).is_file():
             return None
         try:
-            file = read_arrays(path)
+            file = read_arrays(path, _MAPPED)
             ids, date = file['of'].tolist()
             names = file['views'].tolist()
             sha256, = file['table'].tolist() if 'table' in file else [None]
             found = cls(
-                {n: file[f'{i}_rows'] for i, n in enumerate(names)},
+                {n: _stored(file[f'{i}_rows']) for i, n in enumerate(names)},
                 {n: file[f'{i}_samples'] for i, n in enumerate(names)},
                 ids, date, sha256)
         except (OSError, ValueError, KeyError, TypeError) as e:
@@ -123,6 +125,18 @@ class TrainingRows:
             raise ValueError(f'{path} is damaged ({e}); make the table '
                              'anew') from e
         return found
+
+
+def _stored(rows):
+    """Rows that are left on the disk, where they are many."""
+    return StoredRows(rows) if isinstance(rows, np.memmap) and (
+        rows.ndim == 2 and rows.dtype == np.float16) else rows
+
+
+def _are_numbers(rows):
+    return rows[:1].dtype.kind == 'f' and all(
+        np.isfinite(rows[i:i + BLOCK]).all()
+        for i in range(0, len(rows), BLOCK))
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,8 @@ def compute_object_likelihoods(samples, out=None, *, objects, settings,
         provenance = replace(samples.provenance, encoder=about,
                              objects=settings.as_dict())
         given = objects, seen, vectors, provenance, samples.ids
-        found = (fit_objects(*given, clustering, kind, groups)
+        found = (fit_objects(*given, runner.in_the_room_of(out, clustering),
+                             kind, groups)
                  if fitted is None else
                  apply_objects(*given, fitted, source))
         if settings.features == 'points' and found.fitted is not None:
