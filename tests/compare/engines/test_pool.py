@@ -6,8 +6,14 @@ import time
 
 import pytest
 
-from dequity_mmdet3d.compare.engines import ENGINES, Options, engine_of, pool
-from dequity_mmdet3d.compare.runs import Run, package_tools
+from dequity_mmdet3d.compare.engines import (
+    ENGINES,
+    Options,
+    engine_of,
+    package_tools,
+    pool,
+)
+from dequity_mmdet3d.compare.runs import Run
 
 
 def test_environment():
