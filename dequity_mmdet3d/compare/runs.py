@@ -129,26 +129,6 @@ def _sha256(path):
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
 
 
-def package_tools(processes=1, **options):
-    """The commands of this package.
-
-    Args:
-        processes (int): Of each run; several are started by torchrun, on a
-            port of their own.
-        **options: See :class:`Tools`.
-
-    Returns:
-        Tools: That train and evaluate with them.
-    """
-    start, flags = ['-m', 'dequity_mmdet3d'], []
-    if processes > 1:
-        start = ['-m', 'torch.distributed.run', '--standalone',
-                 '--nproc-per-node', str(processes), *start]
-        flags = ['--launcher', 'pytorch']
-    return Tools(
-        [*start, 'train', *flags], [*start, 'test', *flags], **options)
-
-
 class Tools:
     """Trains and evaluates with the command line tools.
 

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ..runs import Run
+from ..runs import Run, Tools
 
 ENGINES = ('pool', 'ray', 'slurm')
 # How often a run may lose its node or its time. It goes on from its last
@@ -82,3 +82,23 @@ def engine_of(name: str) -> Callable:
         imported when it is called.
     """
     return importlib.import_module(f'.{name}', __name__).finish
+
+
+def package_tools(processes=1, **options):
+    """The commands of this package.
+
+    Args:
+        processes (int): Of each run; several are started by torchrun, on a
+            port of their own.
+        **options: See :class:`.runs.Tools`.
+
+    Returns:
+        Tools: That train and evaluate with them.
+    """
+    start, flags = ['-m', 'dequity_mmdet3d'], []
+    if processes > 1:
+        start = ['-m', 'torch.distributed.run', '--standalone',
+                 '--nproc-per-node', str(processes), *start]
+        flags = ['--launcher', 'pytorch']
+    return Tools(
+        [*start, 'train', *flags], [*start, 'test', *flags], **options)

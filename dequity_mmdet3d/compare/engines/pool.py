@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from dequity_mmdet3d.machine import usable_cores
 
-from ..runs import package_tools
-from . import Ended
+from . import Ended, package_tools
 
 
 def environment(jobs, cores, slot=None, gpus=0, env=None, gpus_per_run=1):

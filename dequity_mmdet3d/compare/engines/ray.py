@@ -6,7 +6,8 @@ import os
 from dequity_mmdet3d.messages import counted, error_line
 
 from . import MAX_RETRIES, Ended
-from .node import GRACE, Stopped, ended, finish_here, job_of, portable
+from .jobs import Stopped, ended, job_of, portable
+from .node import GRACE, finish_here
 
 
 def needs_of_run(nodes, gpus_per_run=None, jobs=1):

@@ -1,7 +1,6 @@
 """The runs as an array of jobs of Slurm's, submitted by submitit."""
 from __future__ import annotations
 
-import getpass
 import hashlib
 import subprocess
 import sys
@@ -11,7 +10,8 @@ from dequity_mmdet3d.messages import error_line
 
 from .. import run_folder
 from . import MAX_RETRIES, Ended
-from .node import GRACE, SEEN, Job, Stopped, finish_here, job_of
+from .jobs import SEEN, Job, Stopped, job_of, seen
+from .node import GRACE, finish_here
 
 # options of sbatch that ask for GPUs in the user's own way
 _GPUS = {'gpus', 'gpus_per_node', 'gpus_per_task', 'gres', 'tres_per_task'}
@@ -145,9 +145,9 @@ def end_of(run, log, seconds, patience=SEEN):
     Returns:
         Ended, optional: None where files may still come.
     """
-    result = run.result()
-    if result is not None:
-        return Ended(run, result)
+    end = seen(run)
+    if end is not None:
+        return end
     line = run_folder.last_line(log) if log.exists() else ''
     if line.startswith('error: '):
         return Ended(run, error=line.removeprefix('error: '))
@@ -168,9 +168,9 @@ def jobs_there(name):
     Returns:
         set[str], optional: 'JOB' or 'JOB_INDEX'; None if Slurm does not say.
     """
-    done = _ask('squeue', '--noheader', '--array', '--format=%i',
-                f'--name={name}', f'--user={getpass.getuser()}')
-    return None if done is None else {*done.split()}
+    said = _ask('squeue', '--me', '--noheader', '--array', '--format=%i',
+                f'--name={name}')
+    return None if said is None else {*said.split()}
 
 
 def has_gpus(partition=None):

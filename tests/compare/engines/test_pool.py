@@ -1,11 +1,19 @@
 """The plain pool: places, cores and GPUs."""
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
-from dequity_mmdet3d.compare.engines import ENGINES, Options, engine_of, pool
-from dequity_mmdet3d.compare.runs import Run, package_tools
+from dequity_mmdet3d.compare.engines import (
+    ENGINES,
+    Options,
+    engine_of,
+    package_tools,
+    pool,
+)
+from dequity_mmdet3d.compare.runs import Run
 
 
 def test_environment():
@@ -85,6 +93,23 @@ def test_commands_of_several_processes():
     assert tools.test == [
         '-m', 'torch.distributed.run', '--standalone', '--nproc-per-node',
         '4', '-m', 'dequity_mmdet3d', 'test', '--launcher', 'pytorch']
+
+
+def test_torchrun_starts_them(tmp_path):
+    """On a port of its own, with the flags before the config."""
+    (tmp_path / 'tool.py').write_text(
+        'import os, sys\n'
+        'name = os.environ["RANK"] + os.environ["WORLD_SIZE"]\n'
+        f'open(rf"{tmp_path}/{{name}}", "w").write(" ".join(sys.argv[1:]))')
+    train = package_tools(2).train
+    at = len(train) - train[::-1].index('-m') - 1  # -m dequity_mmdet3d
+    train[at:at + 2] = [str(tmp_path / 'tool.py')]
+    done = subprocess.run([sys.executable, *train, 'config.py', '--resume'],
+                          stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stderr
+    assert {path.name: path.read_text() for path in tmp_path.glob('??')} == (
+        dict.fromkeys(('02', '12'),
+                      'train --launcher pytorch config.py --resume'))
 
 
 def test_every_engine_has_its_function():
