@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from .locks import lock as lock  # for folders of whole files
 from .temporary_file import (
@@ -19,6 +19,9 @@ from .temporary_file import (
     sweep,
 )
 from .temporary_file import remove_leftovers as remove_leftovers
+
+# How spreadsheets tell a formula (OWASP, "CSV Injection"), and its escape.
+_FORMULA = ('=', '+', '-', '@', '\t', '\r', '\n', "'")
 
 
 class UnwritableFile(OSError):
@@ -178,12 +181,49 @@ def together() -> Iterator[None]:
             temporary.close()
 
 
+def plain_text(cell: Any) -> Any:
+    """A cell of a CSV file that no spreadsheet takes for a formula.
+
+    Args:
+        cell (object): Text of any origin, or a number.
+
+    Returns:
+        object: Text that begins as a formula, or with ``'``, has a ``'``
+        before it, which is all there is to take off again; anything else is
+        as it was.
+
+    Example:
+        >>> plain_text('=1+1'), plain_text('a=1'), plain_text(-0.5)
+        ("'=1+1", 'a=1', -0.5)
+    """
+    starts = isinstance(cell, str) and cell.startswith(_FORMULA)
+    return f"'{cell}" if starts else cell
+
+
+class _Lines(io.StringIO):
+    """Takes lines of csv, which quotes what is in its own end of line: a
+    lone carriage return would be the end of a row to most readers.
+    """
+
+    def write(self, line: str) -> int:
+        return super().write(line.removesuffix('\r\n') + '\n')
+
+
 def csv_text(columns: Sequence[str], rows: Iterable[Sequence]) -> str:
-    """CSV with a header line, then a line a row."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator='\n')
+    """CSV with a header line, then a line a row.
+
+    Args:
+        columns (Sequence[str]): Their names.
+        rows (Iterable[Sequence]): Of numbers, and of text, which becomes
+            :func:`plain_text`.
+
+    Returns:
+        str: The file's content.
+    """
+    text = _Lines()
+    writer = csv.writer(text)
     writer.writerow(columns)
-    writer.writerows(rows)
+    writer.writerows([plain_text(cell) for cell in row] for row in rows)
     return text.getvalue()
 
 

@@ -10,6 +10,7 @@ from dequity_mmdet3d.figures import (
     shared_prefix,
 )
 from dequity_mmdet3d.messages import counted, first_five
+from dequity_mmdet3d.whole_file import plain_text
 
 from .statistics import summarize
 
@@ -74,7 +75,7 @@ def as_csv(rows):
     for row in rows:
         writer.writerow({
             key: '' if value is None or value != value else
-            f'{value:.6g}' if isinstance(value, float) else value
+            f'{value:.6g}' if isinstance(value, float) else plain_text(value)
             for key, value in row.items()
         })
     return text.getvalue()
