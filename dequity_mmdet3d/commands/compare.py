@@ -153,21 +153,21 @@ def main(argv=None):
     # seed by seed, so that pairs are complete early
     runs = [make_run(comparison.folder(name, seed), name, config, seed)
             for seed in args.seeds for name, (_, config) in arms.items()]
+    engine, options = engine_of(args.engine), Options(
+        args.jobs or 1, args.gpus_per_run, address=args.address or 'auto',
+        gpus=device_count() if args.engine == 'pool' else 0,
+        slurm=sbatch_options(args.slurm))
+    if not args.table_only:
+        engine.check(options)
     if args.dry_run:
         wrong = rehearse(runs, out)
         if wrong:
             raise OSError('; '.join(wrong))
         return
     for run in runs:
-        prepare(run, args.gpus_per_run or 1)
-    failed = []
-    if not args.table_only:
-        options = Options(
-            args.jobs or 1, args.gpus_per_run, address=args.address or 'auto',
-            gpus=device_count() if args.engine == 'pool' else 0,
-            slurm=sbatch_options(args.slurm))
-        finish = engine_of(args.engine)
-        failed = finish_all(runs, lambda todo: finish(todo, options))
+        prepare(run, options.processes)
+    failed = [] if args.table_only else finish_all(
+        runs, lambda todo: engine.finish(todo, options))
     print('\n' + write_table(comparison, args.metrics or METRICS))
     if failed:
         raise OSError('; '.join(failed) + '; mend the cause and repeat the '

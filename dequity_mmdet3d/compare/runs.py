@@ -4,6 +4,7 @@ from __future__ import annotations
 import copy
 import functools
 import hashlib
+import itertools
 import os
 import shutil
 import signal
@@ -102,8 +103,9 @@ def prepare(run, processes=1):
         old = path.read_text(encoding='utf-8').splitlines()
         new = text.splitlines()
         first = next((f'{a.strip()!r} there, {b.strip()!r} now'
-                      for a, b in zip(old, new) if a != b),
-                     f'{len(old)} lines there, {len(new)} now')
+                      for a, b in itertools.zip_longest(
+                          old, new, fillvalue='') if a != b),
+                     'other ends of lines')
         raise ValueError(
             f'{run.folder} was begun with another config ({first}); give '
             'another --out, or remove the run to make it anew')

@@ -88,6 +88,29 @@ def _whole(key, value):
                          f'{value!r}') from e
 
 
+def check(options):
+    """See that the jobs can be submitted.
+
+    Args:
+        options (Options): Of which ``slurm`` counts here.
+
+    Raises:
+        ImportError: If submitit is not there.
+        OSError: If there is no Slurm here.
+        ValueError: See :func:`parameters_of`.
+    """
+    try:
+        import submitit  # noqa: F401
+    except ImportError as e:
+        raise ImportError(f'--engine slurm needs submitit ({e}): pip install '
+                          "'dequity_mmdet3d[slurm]'") from e
+    parameters_of(options, 0, '')
+    if jobs_there('none') is None:
+        raise OSError('no Slurm answers here (squeue); start the command '
+                      'where sbatch works, or leave --engine out for this '
+                      'machine alone')
+
+
 def finish(runs, options):
     """Finish runs as jobs of Slurm's.
 
@@ -103,9 +126,8 @@ def finish(runs, options):
         Ended: Each run, as it ends.
 
     Raises:
-        ImportError: If submitit is not there.
-        OSError: If there is no Slurm here, or it refuses the jobs.
-        ValueError: See :func:`parameters_of`.
+        OSError: If Slurm still has jobs of this comparison, or refuses
+            these.
     """
     folder = run_folder.slurm_folder(runs[0].folder).absolute()
     name = f'dequity_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}'
@@ -192,28 +214,21 @@ def _ask(*command):
 
 def _submit(runs, options, folder, name):
     """dict[SlurmJob, Run]: Of jobs that wait for their turn."""
-    try:
-        import submitit
-    except ImportError as e:
-        raise ImportError(f'--engine slurm needs submitit ({e}): pip install '
-                          "'dequity_mmdet3d[slurm]'") from e
+    import submitit
     gpus = options.gpus_per_run
     if gpus is None:
         gpus = int(has_gpus(options.slurm.get('partition')))
     parameters = parameters_of(options, gpus, name)
     there = jobs_there(name)
-    if there is None:
-        raise OSError('no Slurm answers here (squeue); start the command '
-                      'where sbatch works, or leave --engine out for this '
-                      'machine alone')
     if there:
         ids = ' '.join(sorted({job.split('_')[0] for job in there}))
         raise OSError(f'Slurm still has job {ids} of this comparison; wait '
                       f'for its end, or scancel {ids}, then repeat the same '
                       'command')
-    executor = submitit.SlurmExecutor(folder, max_num_timeout=MAX_RETRIES)
-    executor.update_parameters(**parameters)
     try:
+        executor = submitit.SlurmExecutor(
+            folder, max_num_timeout=MAX_RETRIES)
+        executor.update_parameters(**parameters)
         jobs = executor.submit_array(
             [OnNode(job_of(run, options)) for run in runs])
     except (RuntimeError, subprocess.CalledProcessError) as e:

@@ -85,11 +85,17 @@ def test_what_slurm_says(tmp_path, monkeypatch):
     assert slurm.has_gpus('gpus') and not slurm.has_gpus('cpus')
 
 
-def test_without_the_extra(tmp_path, monkeypatch):
+def test_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'submitit', None)
-    run = Run('a', 3, tmp_path / 'a/seed_3', None)
     with pytest.raises(ImportError, match=r"pip install 'dequity_mmdet3d\["):
-        next(slurm.finish([run], Options()))
+        slurm.check(Options())
+    monkeypatch.setitem(sys.modules, 'submitit', sys)
+    with pytest.raises(ValueError, match='time=MINUTES'):
+        slurm.check(Options())
+    monkeypatch.setenv('PATH', str(tmp_path))
+    with pytest.raises(OSError, match='no Slurm answers here'):
+        slurm.check(Options(slurm={'time': '5'}))
+
 
 # All of it lies in one folder and listens on ports of its own.
 CONFIG = '''\
