@@ -8,7 +8,8 @@ each a real one on a mini KITTI that is drawn into DIR, trainings of 12 steps
 included. The tool runs once undisturbed, which gives its seconds and its
 result. Then it is started again and again in a second place and killed with
 all of its processes, at moments that are evenly distributed over these
-seconds, each time on what the last one left. After each kill every file in the
+seconds, each time on what the last one left; where it had ended before that,
+on nothing. After each kill every file in the
 place of a finished one is read, as its readers read it: the old or the new
 one, whole. At the end the command runs to its end, and its result is that of
 the undisturbed run, bit for bit but for dates and seconds.
@@ -151,6 +152,14 @@ def kill_at(command, seconds, env, how):
         return None, ''
 
 
+def clear(place, tool, data):
+    """A folder as before the first run."""
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir(parents=True)
+    if tool == 'update':  # of what is there
+        shutil.copy(data / 'kitti_likelihoods.parquet', place / 't.parquet')
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
     tools = list(commands(Path(), Path()))
@@ -167,11 +176,7 @@ def main():
     places = [args.folder.resolve() / args.tool / name
               for name in ('whole', 'killed')]
     for place in places:
-        shutil.rmtree(place, ignore_errors=True)
-        place.mkdir(parents=True)
-        if args.tool == 'update':  # of what is there
-            shutil.copy(data / 'kitti_likelihoods.parquet',
-                        place / 't.parquet')
+        clear(place, args.tool, data)
     started = time.perf_counter()
     status, err = kill_at(commands(data, places[0])[args.tool], None, env, 0)
     if status:
@@ -188,6 +193,8 @@ def main():
         if status:
             fails.append(err.strip().splitlines()[-1:])
         check(places[1])
+        if status == 0:
+            clear(places[1], args.tool, data)
         print(f'{i + 1}/{args.times}', end='\r', file=sys.stderr, flush=True)
     status, err = kill_at(commands(data, places[1])[args.tool], None, env, 0)
     found = check(places[1])
