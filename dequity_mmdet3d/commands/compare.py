@@ -32,6 +32,8 @@ arms made from one weighted config (README, section 2):
                            times the highest factor of the classes a sample
                            holds: rfs, irfs, effective, inverse, sqrt-inverse;
                            alone with form=none
+  sampling:table=FILE      by another likelihood table, such as one of
+                           objects or by tags
   rfs:t=0.3, irfs:t=0.3    samples drawn by their (instance-aware) repeat
                            factors, in an epoch of the same length
   rfs+look, irfs+look      likewise, times the weights by look
@@ -82,6 +84,9 @@ def parse_args(argv=None):
         'each run on N GPUs of a machine, by torchrun (default: on one)')
     add('--table-only', action='store_true',
         help='train nothing: write the table of what is finished')
+    add('--dry-run', action='store_true', help='train and write nothing: '
+        'build each arm, read a sample of either split, and see whether the '
+        'disk has room for all runs')
     add('--version', action='version',
         version=f'dequity_mmdet3d {__version__}')
     args = parser.parse_args(argv)
@@ -92,6 +97,8 @@ def parse_args(argv=None):
         given = getattr(args, name) or []
         if len(set(given)) < len(given):
             parser.error(f'--{name} are given twice: {given}')
+    if args.table_only and args.dry_run:
+        parser.error('--table-only and --dry-run exclude each other')
     if min(args.seeds) < 0:
         parser.error('--seeds must be 0 or more')
     for name, given, engines in (
@@ -121,6 +128,7 @@ def main(argv=None):
 
     from ..compare.arms import arm_config, parse_arm
     from ..compare.engines import Options, engine_of
+    from ..compare.rehearsal import rehearse
     from ..compare.run_folder import Comparison
     from ..compare.runs import make_run, prepare
     from ..compare.schedule import finish_all
@@ -145,16 +153,21 @@ def main(argv=None):
     # seed by seed, so that pairs are complete early
     runs = [make_run(comparison.folder(name, seed), name, config, seed)
             for seed in args.seeds for name, (_, config) in arms.items()]
-    for run in runs:
-        prepare(run, args.gpus_per_run or 1)
-    failed = []
+    engine, options = engine_of(args.engine), Options(
+        args.jobs or 1, args.gpus_per_run, address=args.address or 'auto',
+        gpus=device_count() if args.engine == 'pool' else 0,
+        slurm=sbatch_options(args.slurm))
     if not args.table_only:
-        options = Options(
-            args.jobs or 1, args.gpus_per_run, address=args.address or 'auto',
-            gpus=device_count() if args.engine == 'pool' else 0,
-            slurm=sbatch_options(args.slurm))
-        finish = engine_of(args.engine)
-        failed = finish_all(runs, lambda todo: finish(todo, options))
+        engine.check(options)
+    if args.dry_run:
+        wrong = rehearse(runs, out)
+        if wrong:
+            raise OSError('; '.join(wrong))
+        return
+    for run in runs:
+        prepare(run, options.processes)
+    failed = [] if args.table_only else finish_all(
+        runs, lambda todo: engine.finish(todo, options))
     print('\n' + write_table(comparison, args.metrics or METRICS))
     if failed:
         raise OSError('; '.join(failed) + '; mend the cause and repeat the '

@@ -230,7 +230,7 @@ def evaluation_folder(folder):
 
 
 def read_evaluation(folder):
-    """The figures of a run's evaluation, see :func:`read_test`."""
+    """The figures of a run's evaluation, see :func:`.logs.read_test`."""
     return read_test(evaluation_folder(folder))
 
 

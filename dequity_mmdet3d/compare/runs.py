@@ -4,6 +4,7 @@ from __future__ import annotations
 import copy
 import functools
 import hashlib
+import itertools
 import os
 import shutil
 import signal
@@ -102,8 +103,9 @@ def prepare(run, processes=1):
         old = path.read_text(encoding='utf-8').splitlines()
         new = text.splitlines()
         first = next((f'{a.strip()!r} there, {b.strip()!r} now'
-                      for a, b in zip(old, new) if a != b),
-                     f'{len(old)} lines there, {len(new)} now')
+                      for a, b in itertools.zip_longest(
+                          old, new, fillvalue='') if a != b),
+                     'other ends of lines')
         raise ValueError(
             f'{run.folder} was begun with another config ({first}); give '
             'another --out, or remove the run to make it anew')
@@ -127,26 +129,6 @@ def _sha256(path):
         raise FileNotFoundError(f'likelihood table {path} is not there; make '
                                 'it with dequity likelihoods')
     return hashlib.sha256(Path(path).read_bytes()).hexdigest()
-
-
-def package_tools(processes=1, **options):
-    """The commands of this package.
-
-    Args:
-        processes (int): Of each run; several are started by torchrun, on a
-            port of their own.
-        **options: See :class:`Tools`.
-
-    Returns:
-        Tools: That train and evaluate with them.
-    """
-    start, flags = ['-m', 'dequity_mmdet3d'], []
-    if processes > 1:
-        start = ['-m', 'torch.distributed.run', '--standalone',
-                 '--nproc-per-node', str(processes), *start]
-        flags = ['--launcher', 'pytorch']
-    return Tools(
-        [*start, 'train', *flags], [*start, 'test', *flags], **options)
 
 
 class Tools:

@@ -135,6 +135,8 @@ def test_another_config_or_table(tmp_path):
     with pytest.raises(ValueError, match='begun with another config .*sha256'):
         prepare(run)
     table.write_text('one')
+    with pytest.raises(ValueError, match="'' there, '# 2 processes' now"):
+        prepare(run, 2)
     cfg.train_cfg.max_epochs = 5
     with pytest.raises(ValueError, match='max_epochs=2.* there.*max_epochs=5'):
         prepare(make_run(tmp_path / 'a/seed_0', 'a', cfg, 0))

@@ -1,14 +1,18 @@
 """Where the runs of a comparison are done: here, or on other machines.
 
-An engine is a module with one function::
+An engine is a module with two functions::
 
+    check(options)
     finish(runs, options) -> iterator of Ended
 
-``runs`` are prepared and not finished; each is yielded as it ends, in any
-order. Closed before the end, or interrupted, the iterator cancels what it has
-started. An engine only says where and when a run is done: the run itself is
-that of :class:`.runs.Tools`, with its folder, lock and checkpoints, so a
-command may go on with another engine than it was begun with.
+The first raises what is wrong with the options or missing here, before
+anything is written. ``runs`` are prepared and not finished; each is yielded
+as it ends, in any order. Closed before the end, or interrupted, the iterator
+cancels what it has started.
+
+An engine only says where and when a run is done: the run itself is that of
+:class:`.runs.Tools`, with its folder, lock and checkpoints, so a command may
+go on with another engine than it was begun with.
 
 ``pool`` does them on this machine; ``ray`` and ``slurm`` hand each to
 :mod:`.node` on a machine that their scheduler finds.
@@ -16,11 +20,12 @@ command may go on with another engine than it was begun with.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import NamedTuple
 
-from ..runs import Run
+from ..runs import Run, Tools
 
 ENGINES = ('pool', 'ray', 'slurm')
 # How often a run may lose its node or its time. It goes on from its last
@@ -71,14 +76,34 @@ class Ended(NamedTuple):
     where: str | None = None
 
 
-def engine_of(name: str) -> Callable:
-    """The function of an engine.
+def engine_of(name: str) -> ModuleType:
+    """An engine.
 
     Args:
         name (str): One of ``ENGINES``.
 
     Returns:
-        Callable: ``finish`` of its module; what the engine needs is
-        imported when it is called.
+        ModuleType: With ``check`` and ``finish``; what the engine needs is
+        imported when these are called.
     """
-    return importlib.import_module(f'.{name}', __name__).finish
+    return importlib.import_module(f'.{name}', __name__)
+
+
+def package_tools(processes=1, **options):
+    """The commands of this package.
+
+    Args:
+        processes (int): Of each run; several are started by torchrun, on a
+            port of their own.
+        **options: See :class:`.runs.Tools`.
+
+    Returns:
+        Tools: That train and evaluate with them.
+    """
+    start, flags = ['-m', 'dequity_mmdet3d'], []
+    if processes > 1:
+        start = ['-m', 'torch.distributed.run', '--standalone',
+                 '--nproc-per-node', str(processes), *start]
+        flags = ['--launcher', 'pytorch']
+    return Tools(
+        [*start, 'train', *flags], [*start, 'test', *flags], **options)

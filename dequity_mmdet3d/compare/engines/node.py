@@ -22,16 +22,15 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from dequity_mmdet3d.cli import run_cli
 from dequity_mmdet3d.locks import Busy
 
 from .. import run_folder
-from ..runs import Run, package_tools
-from . import Ended
+from ..runs import Run
+from . import package_tools
+from .jobs import Report, RunStopped
 
 # A lost node's lock stays for a while with servers of network file systems:
 # that of NFS 4 takes it back after 90 s, and serves no one for as long after
@@ -39,93 +38,21 @@ from . import Ended
 PATIENCE = 300.0
 # seconds in which an interrupted run must have ended
 GRACE = 60
-# seconds until a file of another machine's must be seen: Linux asks a server
-# for a folder that it knows after 60 s at most (nfs(5), acdirmax)
-SEEN = 90.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _STOPPED = 128 + signal.SIGTERM  # exit status
-# What belongs to the machine of the command, not to that of the run.
-_OF_MACHINE = ('CUDA_VISIBLE_DEVICES', 'HIP_VISIBLE_DEVICES', 'HOSTNAME',
-               'ROCR_VISIBLE_DEVICES', 'TMPDIR')
-_OF_ENGINE = ('RAY_', 'SLURM', 'SUBMITIT_')
-
-
-@dataclass(frozen=True)
-class Job:
-    """What another machine must know of a run.
-
-    Args:
-        arm (str): Its name.
-        seed (int): Of the run.
-        folder (str): Absolute.
-        processes (int): That train it.
-        working_dir (str): To which paths in its config are relative.
-        environment (dict[str, str]): Takes the place of the same variables
-            there.
-    """
-    arm: str
-    seed: int
-    folder: str
-    processes: int
-    working_dir: str
-    environment: Mapping[str, str] = field(default_factory=dict)
-
-
-def job_of(run, options, environment=None):
-    """The job of a run.
-
-    Args:
-        run (Run): Prepared.
-        options (Options): Of which ``processes`` counts here.
-        environment (Mapping, optional): For the job.
-
-    Returns:
-        Job: With this process's folder.
-    """
-    return Job(run.arm, run.seed, str(Path(run.folder).absolute()),
-               options.processes, os.getcwd(), dict(environment or {}))
-
-
-def portable(env):
-    """Those variables of an environment that hold on any machine.
-
-    Example:
-        >>> portable({'PATH': '/bin', 'RAY_ADDRESS': 'x', 'TMPDIR': '/a'})
-        {'PATH': '/bin'}
-    """
-    return {name: value for name, value in env.items()
-            if name not in _OF_MACHINE and not name.startswith(_OF_ENGINE)}
-
-
-class Stopped(OSError):
-    """A run was ended from outside, and may go on elsewhere."""
-
-
-@dataclass(frozen=True)
-class Report:
-    """How a job ended.
-
-    Args:
-        where (str): Name of the machine.
-        seconds (float): That it took.
-        error (str, optional): What went wrong.
-    """
-    where: str
-    seconds: float
-    error: str | None = None
 
 
 def finish_here(job):
     """Finish a run on this machine.
 
     Args:
-        job (Job): From :func:`job_of`.
+        job (Job): From :func:`.job_of`.
 
     Returns:
         Report: Of it. An interrupt of this function ends the run first.
 
     Raises:
-        Stopped: If a signal has ended it, as when a machine goes down.
+        RunStopped: If a signal has ended it, as when a machine goes down.
     """
     started, where = time.time(), socket.gethostname()
 
@@ -155,37 +82,13 @@ def finish_here(job):
         said.seek(0)
         line = run_folder.last_words(said.read()).removeprefix('error: ')
         if process.returncode == _STOPPED:
-            raise Stopped(f'{line} (on {where})')
+            raise RunStopped(f'{line} (on {where})')
         return report(f'{line} (on {where})')
 
 
 def _command(job):
     return [sys.executable, '-W', 'ignore', '-m', __name__, job.folder,
             job.arm, str(job.seed), str(job.processes)]
-
-
-def ended(run, report, patience=SEEN):
-    """How a run ended that another machine has reported.
-
-    Args:
-        run (Run): Of the job.
-        report (Report): Of its end.
-        patience (float): Seconds to wait for its result.
-
-    Returns:
-        Ended: With the result, as this machine reads it.
-    """
-    if report.error:
-        return Ended(run, error=report.error)
-    until = time.monotonic() + patience
-    while run.result() is None:
-        if time.monotonic() > until:
-            return Ended(run, error=f'{run.name}: finished on {report.where}, '
-                         f'but its result is not seen here in {run.folder}; '
-                         '--out must lie on a file system that all machines '
-                         'share')
-        time.sleep(0.5)
-    return Ended(run, run.result(), None, report.seconds, report.where)
 
 
 def wait_and_finish(tools, run, stopped, patience=PATIENCE):

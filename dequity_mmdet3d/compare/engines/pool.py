@@ -7,8 +7,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 
 from dequity_mmdet3d.machine import usable_cores
 
-from ..runs import package_tools
-from . import Ended
+from . import Ended, package_tools
 
 
 def environment(jobs, cores, slot=None, gpus=0, env=None, gpus_per_run=1):
@@ -40,6 +39,15 @@ def environment(jobs, cores, slot=None, gpus=0, env=None, gpus_per_run=1):
     return env
 
 
+def check(options):
+    """Raise ValueError if a run is to have more GPUs than there are."""
+    if options.processes > max(1, options.gpus):
+        raise ValueError(
+            f'--gpus-per-run is {options.gpus_per_run}, but this machine has '
+            f'{options.gpus} GPUs; give a smaller number, or --engine ray or '
+            'slurm for machines with more')
+
+
 def finish(runs, options, tools=None):
     """Finish runs on this machine.
 
@@ -51,15 +59,7 @@ def finish(runs, options, tools=None):
 
     Yields:
         Ended: Each run, as it ends.
-
-    Raises:
-        ValueError: If a run is to have more GPUs than there are.
     """
-    if options.processes > max(1, options.gpus):
-        raise ValueError(
-            f'--gpus-per-run is {options.gpus_per_run}, but this machine has '
-            f'{options.gpus} GPUs; give a smaller number, or --engine ray or '
-            'slurm for machines with more')
     tools = tools or package_tools(options.processes)
     places = list(range(options.jobs))
 

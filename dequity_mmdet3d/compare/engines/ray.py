@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import os
+import socket
 
 from dequity_mmdet3d.messages import counted, error_line
 
 from . import MAX_RETRIES, Ended
-from .node import GRACE, Stopped, ended, finish_here, job_of, portable
+from .jobs import RunStopped, ended, job_of, portable
+from .node import GRACE, finish_here
 
 
 def needs_of_run(nodes, gpus_per_run=None, jobs=1):
@@ -37,6 +39,15 @@ def needs_of_run(nodes, gpus_per_run=None, jobs=1):
     return gpus, int(cpus) if cpus >= 1 else cpus
 
 
+def check(options):
+    """Raise ImportError if Ray is not there."""
+    try:
+        import ray  # noqa: F401
+    except ImportError as e:
+        raise ImportError(f'--engine ray needs Ray ({e}): pip install '
+                          "'dequity_mmdet3d[ray]'") from e
+
+
 def finish(runs, options):
     """Finish runs on a Ray cluster.
 
@@ -52,7 +63,6 @@ def finish(runs, options):
         Ended: Each run, as it ends.
 
     Raises:
-        ImportError: If Ray is not there.
         OSError: If the cluster cannot be reached.
     """
     ray = _connect(options.address)
@@ -69,7 +79,7 @@ def finish(runs, options):
         pending = {
             task.options(
                 name=run.name, num_cpus=cpus, num_gpus=gpus,
-                max_retries=MAX_RETRIES, retry_exceptions=[Stopped],
+                max_retries=MAX_RETRIES, retry_exceptions=[RunStopped],
                 scheduling_strategy='SPREAD').remote(
                     job_of(run, options, environment)): run for run in runs}
         try:
@@ -97,14 +107,13 @@ def _ended(ray, run, ref):
 
 
 def _connect(address):
+    import ray
     try:
-        import ray
-    except ImportError as e:
-        raise ImportError(f'--engine ray needs Ray ({e}): pip install '
-                          "'dequity_mmdet3d[ray]'") from e
-    try:
+        host, _, port = address.rpartition('/')[2].rpartition(':')
+        if host:  # for which Ray itself waits for minutes
+            socket.create_connection((host, int(port)), 10).close()
         ray.init(address=address, log_to_driver=False, logging_level='error')
-    except (OSError, RuntimeError, ValueError) as e:
+    except (OSError, OverflowError, RuntimeError, ValueError) as e:
         raise OSError(
             f'no Ray cluster at {address} ({error_line(e)[:200]}); start one '
             'with ray start --head, add machines with ray start '

@@ -1,7 +1,6 @@
 """The runs as an array of jobs of Slurm's, submitted by submitit."""
 from __future__ import annotations
 
-import getpass
 import hashlib
 import subprocess
 import sys
@@ -11,7 +10,8 @@ from dequity_mmdet3d.messages import error_line
 
 from .. import run_folder
 from . import MAX_RETRIES, Ended
-from .node import GRACE, SEEN, Job, Stopped, finish_here, job_of
+from .jobs import SEEN, Job, RunStopped, job_of, seen
+from .node import GRACE, finish_here
 
 # options of sbatch that ask for GPUs in the user's own way
 _GPUS = {'gpus', 'gpus_per_node', 'gpus_per_task', 'gres', 'tres_per_task'}
@@ -32,7 +32,7 @@ class OnNode:
         """Finish the run; an error is the last line of the job's log."""
         try:
             report = finish_here(self.job)
-        except Stopped as e:
+        except RunStopped as e:
             # Slurm ends the job now, and begins it anew where that is what
             # it had in mind; a job that ends by itself is over
             print(f'error: {e}', file=sys.stderr, flush=True)
@@ -88,6 +88,29 @@ def _whole(key, value):
                          f'{value!r}') from e
 
 
+def check(options):
+    """See that the jobs can be submitted.
+
+    Args:
+        options (Options): Of which ``slurm`` counts here.
+
+    Raises:
+        ImportError: If submitit is not there.
+        OSError: If there is no Slurm here.
+        ValueError: See :func:`parameters_of`.
+    """
+    try:
+        import submitit  # noqa: F401
+    except ImportError as e:
+        raise ImportError(f'--engine slurm needs submitit ({e}): pip install '
+                          "'dequity_mmdet3d[slurm]'") from e
+    parameters_of(options, 0, '')
+    if jobs_there('none') is None:
+        raise OSError('no Slurm answers here (squeue); start the command '
+                      'where sbatch works, or leave --engine out for this '
+                      'machine alone')
+
+
 def finish(runs, options):
     """Finish runs as jobs of Slurm's.
 
@@ -103,9 +126,8 @@ def finish(runs, options):
         Ended: Each run, as it ends.
 
     Raises:
-        ImportError: If submitit is not there.
-        OSError: If there is no Slurm here, or it refuses the jobs.
-        ValueError: See :func:`parameters_of`.
+        OSError: If Slurm still has jobs of this comparison, or refuses
+            these.
     """
     folder = run_folder.slurm_folder(runs[0].folder).absolute()
     name = f'dequity_{hashlib.sha256(str(folder).encode()).hexdigest()[:12]}'
@@ -145,9 +167,9 @@ def end_of(run, log, seconds, patience=SEEN):
     Returns:
         Ended, optional: None where files may still come.
     """
-    result = run.result()
-    if result is not None:
-        return Ended(run, result)
+    end = seen(run)
+    if end is not None:
+        return end
     line = run_folder.last_line(log) if log.exists() else ''
     if line.startswith('error: '):
         return Ended(run, error=line.removeprefix('error: '))
@@ -168,9 +190,9 @@ def jobs_there(name):
     Returns:
         set[str], optional: 'JOB' or 'JOB_INDEX'; None if Slurm does not say.
     """
-    done = _ask('squeue', '--noheader', '--array', '--format=%i',
-                f'--name={name}', f'--user={getpass.getuser()}')
-    return None if done is None else {*done.split()}
+    said = _ask('squeue', '--me', '--noheader', '--array', '--format=%i',
+                f'--name={name}')
+    return None if said is None else {*said.split()}
 
 
 def has_gpus(partition=None):
@@ -192,28 +214,21 @@ def _ask(*command):
 
 def _submit(runs, options, folder, name):
     """dict[SlurmJob, Run]: Of jobs that wait for their turn."""
-    try:
-        import submitit
-    except ImportError as e:
-        raise ImportError(f'--engine slurm needs submitit ({e}): pip install '
-                          "'dequity_mmdet3d[slurm]'") from e
+    import submitit
     gpus = options.gpus_per_run
     if gpus is None:
         gpus = int(has_gpus(options.slurm.get('partition')))
     parameters = parameters_of(options, gpus, name)
     there = jobs_there(name)
-    if there is None:
-        raise OSError('no Slurm answers here (squeue); start the command '
-                      'where sbatch works, or leave --engine out for this '
-                      'machine alone')
     if there:
         ids = ' '.join(sorted({job.split('_')[0] for job in there}))
         raise OSError(f'Slurm still has job {ids} of this comparison; wait '
                       f'for its end, or scancel {ids}, then repeat the same '
                       'command')
-    executor = submitit.SlurmExecutor(folder, max_num_timeout=MAX_RETRIES)
-    executor.update_parameters(**parameters)
     try:
+        executor = submitit.SlurmExecutor(
+            folder, max_num_timeout=MAX_RETRIES)
+        executor.update_parameters(**parameters)
         jobs = executor.submit_array(
             [OnNode(job_of(run, options)) for run in runs])
     except (RuntimeError, subprocess.CalledProcessError) as e:

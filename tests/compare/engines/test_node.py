@@ -11,7 +11,7 @@ import threading
 import pytest
 
 from dequity_mmdet3d.compare import run_folder
-from dequity_mmdet3d.compare.engines import Options, node
+from dequity_mmdet3d.compare.engines import Options, jobs, node
 from dequity_mmdet3d.compare.runs import Run
 from dequity_mmdet3d.locks import Busy, lock
 
@@ -62,7 +62,7 @@ def run(tmp_path, monkeypatch):
 
 
 def job_of(run):
-    return node.job_of(run, Options(), {'SENT': ' sent '})
+    return jobs.job_of(run, Options(), {'SENT': ' sent '})
 
 
 def begin(run, blocked=()):
@@ -73,7 +73,7 @@ def begin(run, blocked=()):
         f'signal.pthread_sigmask(signal.SIG_BLOCK, {blocked})\n'
         'from tests.compare.engines.test_node import command\n'
         'from dequity_mmdet3d.compare.engines import node\n'
-        'from dequity_mmdet3d.compare.engines.node import Job\n'
+        'from dequity_mmdet3d.compare.engines.jobs import Job\n'
         'node._command = command\n'
         f'node.finish_here({job_of(run)!r})')],
         stderr=subprocess.PIPE, text=True)
@@ -101,13 +101,15 @@ def test_finished(run, monkeypatch, tmp_path):
         'equity:eta=1 seed 3: train ended with status 1: out of memory sent '
         f'{tmp_path}/work (')
     assert report.error.endswith(f'(on {report.where})')
-    assert node.ended(run, report).error == report.error
+    assert jobs.ended(run, report).error == report.error
     (run.folder / 'fail').unlink()
     report = node.finish_here(job_of(run))
-    end = node.ended(run, report)
+    end = jobs.ended(run, report)
     assert end.error is None is report.error
     assert end.result['metrics'] == {'AP': 0.5} and end.result['steps'] == 5
     assert (end.where, end.seconds) == (report.where, report.seconds)
+    (run.folder / 'result.json').write_text('{')
+    assert 'result.json is damaged' in jobs.ended(run, report).error
 
 
 def test_the_folder_is_not_seen(run, tmp_path):
@@ -118,7 +120,7 @@ def test_the_folder_is_not_seen(run, tmp_path):
         f'{run.folder}.py; the folders of the command and of --out must lie '
         'on a file system that all machines share')
     # finished elsewhere, but in a folder of the same name
-    end = node.ended(run, node.Report('there', 1.0), patience=0)
+    end = jobs.ended(run, jobs.Report('there', 1.0), patience=0)
     assert end.error.startswith('equity:eta=1 seed 3: finished on there, but')
 
 
@@ -155,7 +157,7 @@ def test_a_machine_that_goes_down(run):
     for pid in children(run, engine):
         os.kill(pid, signal.SIGTERM)
     assert engine.wait(30) == 1
-    assert 'node.Stopped: equity:eta=1 seed 3: train ended with' in (
+    assert 'jobs.RunStopped: equity:eta=1 seed 3: train ended with' in (
         engine.stderr.read())
     assert nothing_runs(run)
     engine.stderr.close()
@@ -188,4 +190,4 @@ def test_what_holds_on_any_machine():
     env = dict(PATH='/bin', RAY_ADDRESS='x', SLURM_JOB_ID='1', TMPDIR='/a',
                SLURMD_NODENAME='n', SUBMITIT_FOLDER='f', MINI_KITTI='/d',
                CUDA_VISIBLE_DEVICES='0')
-    assert node.portable(env) == dict(PATH='/bin', MINI_KITTI='/d')
+    assert jobs.portable(env) == dict(PATH='/bin', MINI_KITTI='/d')

@@ -1,11 +1,19 @@
 """The plain pool: places, cores and GPUs."""
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 
-from dequity_mmdet3d.compare.engines import ENGINES, Options, engine_of, pool
-from dequity_mmdet3d.compare.runs import Run, package_tools
+from dequity_mmdet3d.compare.engines import (
+    ENGINES,
+    Options,
+    engine_of,
+    package_tools,
+    pool,
+)
+from dequity_mmdet3d.compare.runs import Run
 
 
 def test_environment():
@@ -76,7 +84,7 @@ def test_closed_before_the_end(monkeypatch):
 @pytest.mark.parametrize('options', [Options(1, 2), Options(1, 3, gpus=2)])
 def test_more_gpus_than_there_are(options):
     with pytest.raises(ValueError, match='but this machine has . GPUs'):
-        next(pool.finish(runs(1), options))
+        pool.check(options)
 
 
 def test_commands_of_several_processes():
@@ -87,7 +95,25 @@ def test_commands_of_several_processes():
         '4', '-m', 'dequity_mmdet3d', 'test', '--launcher', 'pytorch']
 
 
-def test_every_engine_has_its_function():
+def test_torchrun_starts_them(tmp_path):
+    """On a port of its own, with the flags before the config."""
+    (tmp_path / 'tool.py').write_text(
+        'import os, sys\n'
+        'name = os.environ["RANK"] + os.environ["WORLD_SIZE"]\n'
+        f'open(rf"{tmp_path}/{{name}}", "w").write(" ".join(sys.argv[1:]))')
+    train = package_tools(2).train
+    at = len(train) - train[::-1].index('-m') - 1  # -m dequity_mmdet3d
+    train[at:at + 2] = [str(tmp_path / 'tool.py')]
+    done = subprocess.run([sys.executable, *train, 'config.py', '--resume'],
+                          stderr=subprocess.PIPE, text=True)
+    assert done.returncode == 0, done.stderr
+    assert {path.name: path.read_text() for path in tmp_path.glob('??')} == (
+        dict.fromkeys(('02', '12'),
+                      'train --launcher pytorch config.py --resume'))
+
+
+def test_every_engine_has_its_functions():
     for name in ENGINES:
-        module = f'dequity_mmdet3d.compare.engines.{name}'
-        assert engine_of(name).__module__ == module
+        engine = engine_of(name)
+        assert engine.__name__ == f'dequity_mmdet3d.compare.engines.{name}'
+        assert callable(engine.check) and callable(engine.finish)

@@ -3,9 +3,7 @@ import sys
 
 import pytest
 
-from dequity_mmdet3d.compare.engines import Options
-from dequity_mmdet3d.compare.engines.ray import finish, needs_of_run
-from dequity_mmdet3d.compare.runs import Run
+from dequity_mmdet3d.compare.engines import Options, ray
 
 from .clusters import Trial, parent_of, processes_of
 
@@ -21,13 +19,21 @@ from .clusters import Trial, parent_of, processes_of
     ([], None, 1, (0, 1)),
 ])
 def test_what_a_run_asks_for(nodes, gpus, jobs, needs):
-    assert needs_of_run(nodes, gpus, jobs) == needs
+    assert ray.needs_of_run(nodes, gpus, jobs) == needs
 
 
-def test_without_the_extra(tmp_path, monkeypatch):
+def test_without_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, 'ray', None)
     with pytest.raises(ImportError, match=r"pip install 'dequity_mmdet3d\["):
-        next(finish([Run('a', 3, tmp_path, None)], Options()))
+        ray.check(Options())
+
+
+@pytest.mark.parametrize('address', ['127.0.0.1:1', 'ray://127.0.0.1:1'])
+def test_without_a_cluster(address, monkeypatch):
+    """Said at once; Ray would wait for minutes."""
+    monkeypatch.setitem(sys.modules, 'ray', sys)
+    with pytest.raises(OSError, match=f'no Ray cluster at {address} .*refus'):
+        next(ray.finish([], Options(address=address)))
 
 
 @pytest.fixture

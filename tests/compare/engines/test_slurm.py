@@ -66,7 +66,7 @@ def test_the_end_of_a_job(tmp_path):
 
 COMMANDS = {
     'squeue': """
-[ "$*" = "--noheader --array --format=%i --name=a --user=$ME" ] || exit 2
+[ "$*" = "--me --noheader --array --format=%i --name=a" ] || exit 2
 echo 12_0; echo 12_3""",
     'sinfo': """
 case "$*" in *partition=gpus*) echo 'gpu:a100:8(S:0-1)';; esac
@@ -75,7 +75,6 @@ echo '(null)'"""}
 
 def test_what_slurm_says(tmp_path, monkeypatch):
     monkeypatch.setenv('PATH', f'{tmp_path}:/bin')
-    monkeypatch.setenv('ME', getpass.getuser())
     assert slurm.jobs_there('a') is None and not slurm.has_gpus()
     for name, text in COMMANDS.items():
         path = tmp_path / name
@@ -86,11 +85,17 @@ def test_what_slurm_says(tmp_path, monkeypatch):
     assert slurm.has_gpus('gpus') and not slurm.has_gpus('cpus')
 
 
-def test_without_the_extra(tmp_path, monkeypatch):
+def test_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, 'submitit', None)
-    run = Run('a', 3, tmp_path / 'a/seed_3', None)
     with pytest.raises(ImportError, match=r"pip install 'dequity_mmdet3d\["):
-        next(slurm.finish([run], Options()))
+        slurm.check(Options())
+    monkeypatch.setitem(sys.modules, 'submitit', sys)
+    with pytest.raises(ValueError, match='time=MINUTES'):
+        slurm.check(Options())
+    monkeypatch.setenv('PATH', str(tmp_path))
+    with pytest.raises(OSError, match='no Slurm answers here'):
+        slurm.check(Options(slurm={'time': '5'}))
+
 
 # All of it lies in one folder and listens on ports of its own.
 CONFIG = '''\
@@ -222,6 +227,18 @@ def test_a_node_is_killed_in_mid_run(cluster, mini_kitti, tmp_path):
 
     trial.lose(lost, kill)
     trial.ends_well(lost)
+
+
+@pytest.mark.slow
+def test_out_of_time_then_goes_on(cluster, mini_kitti, tmp_path):
+    """By the signal that Slurm sends; submitit has the job requeued."""
+    trial = Trial(tmp_path, mini_kitti, (
+        '--engine', 'slurm', '--slurm', 'time=60'), cluster.variables)
+    trial.start()
+    told = trial.runs[1]
+    job = variables_of(min(processes_of(told)))['SLURM_JOB_ID']
+    trial.lose(told, lambda: cluster.ask('scancel', '--signal=USR2', job))
+    trial.ends_well(told)
 
 
 @pytest.mark.slow
