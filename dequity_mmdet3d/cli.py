@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Container, Iterable
+from dis import opmap
 
 from .messages import error_line
 from .process_ends import Terminated, readers_may_go, sigterm_as_interrupt
@@ -15,6 +16,7 @@ PACKAGE = __package__
 USER_ERRORS = (ValueError, TypeError, KeyError)
 # These tell of the user's machine whoever raises them.
 MACHINE_ERRORS = (OSError, ImportError)
+_RAISE = opmap['RAISE_VARARGS']  # the instruction of a raise statement
 
 
 class DefaultsHelp(argparse.ArgumentDefaultsHelpFormatter):
@@ -98,9 +100,23 @@ def _run(main: Callable[[], int | None], again: str,
         if os.environ.get('DEQUITY_TRACEBACK') == '1' or not (
                 is_users_mistake(e, packages)):
             raise
-        _last_word(f'error: {error_line(e)}' + _missing(e))
+        _last_word(f'error: {_bare(e) or error_line(e)}' + _missing(e))
         return 1
     return 0 if status is None else status
+
+
+def _bare(error: BaseException) -> str | None:
+    """What to say of a key that nobody missed on purpose, but a dict did."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    if not isinstance(error, KeyError) or frame is None or (
+            frame.tb_frame.f_code.co_code[frame.tb_lasti] == _RAISE):
+        return None
+    where = frame.tb_frame.f_globals.get('__name__')
+    return (f'there is no {str(error)} in what {where} reads (line '
+            f'{frame.tb_lineno}): a file is damaged, or of another version; '
+            'DEQUITY_TRACEBACK=1 tells more')
 
 
 def _missing(error: BaseException) -> str:

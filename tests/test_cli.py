@@ -121,6 +121,19 @@ def test_the_work_ends_although_nobody_reads(tmp_path):
     assert [p.name for p in tmp_path.iterdir()] == ['table']
 
 
+def test_a_key_that_is_missing_is_more_than_its_name(capsys):
+    """A dict's own error says nothing else."""
+    ours = (__name__.split('.')[0], )
+    assert run_cli(lambda: {}['steps'], packages=ours) == 1
+    line = capsys.readouterr().err
+    assert line.startswith(f"error: there is no 'steps' in what {__name__} ")
+    assert 'DEQUITY_TRACEBACK=1' in line and line.count('\n') == 1
+    assert run_cli(lambda: {}.pop('steps'), packages=ours) == 1
+    assert "there is no 'steps'" in capsys.readouterr().err
+    assert run_cli(raising(KeyError('give steps')), packages=ours) == 1
+    assert capsys.readouterr().err == 'error: give steps\n'
+
+
 def terminate_me():
     os.kill(os.getpid(), signal.SIGTERM)
     time.sleep(60)

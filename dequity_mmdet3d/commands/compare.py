@@ -49,7 +49,7 @@ the folders of the command and of --out; one that loses its machine goes on
 from its last checkpoint on another.
 
 Exit status: 0 all runs are finished and the table is written, 1 one failed,
-2 wrong arguments, 130 interrupted.
+2 wrong arguments, 130 interrupted, 143 terminated.
 """
 
 

@@ -209,7 +209,7 @@ def read_trained(folder):
     name, _, seconds = text.rpartition(' ')
     # a file of this folder, not of anywhere
     if not name.strip('.') or Path(name).name != name or not re.fullmatch(
-            r'\d+(\.\d+)?', seconds, re.ASCII):
+            r'\d{1,12}(\.\d+)?', seconds, re.ASCII):
         raise DamagedRun(
             f'{mark} is damaged (it must be a checkpoint and seconds, but is '
             f'{text[:60]!r}); remove it, and the training goes on from its '
@@ -230,7 +230,7 @@ def evaluation_folder(folder):
 
 
 def read_evaluation(folder):
-    """The figures of a run's evaluation, see :func:`read_test`."""
+    """The figures of a run's evaluation, see :func:`.logs.read_test`."""
     return read_test(evaluation_folder(folder))
 
 

@@ -69,7 +69,7 @@ def make_run(folder, arm, config, seed):
     config.test_dataloader = config.val_dataloader
     config.test_evaluator = config.val_evaluator
     config.test_cfg = config.get('test_cfg') or dict(type='TestLoop')
-    loop = config.train_cfg
+    loop = config.get('train_cfg') or {}  # without, training says it
     if loop.get('val_interval', 1) >= loop.get('max_epochs', loop.get(
             'max_iters', 0)):
         # at the end alone, where the test does it

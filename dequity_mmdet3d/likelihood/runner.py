@@ -174,7 +174,7 @@ def _apply(embedded, out, fitted, source, tags, by, say, remake):
     from .estimation.make_table import apply_table
     from .estimation.overlap import TrainingRows, find_overlap
     of = LikelihoodTable.load(source)
-    seen, overlap = TrainingRows.load(source, of), None
+    seen, overlap = TrainingRows.load(source, of, fitted), None
     if seen is not None:
         overlap = find_overlap(embedded, fitted, seen, of.sample_id.tolist())
     table = apply_table(embedded, fitted, overlap)

@@ -10,7 +10,7 @@ import zipfile
 
 import numpy as np
 
-from . import mutations
+from . import beside, mutations
 
 
 def table(folder):
@@ -415,4 +415,5 @@ def checkpoint(folder):
 
 
 READERS = [table, tags, tags_csv, groups, info_json, info_pickle,
-           cluster_info, modes, embeddings, shards, runs, images, checkpoint]
+           cluster_info, modes, embeddings, shards, runs, images, checkpoint,
+           *beside.MAKERS]

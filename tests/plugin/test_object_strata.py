@@ -341,6 +341,26 @@ def test_nuscenes(nuscenes, tmp_path):  # noqa: F811
         nuscenes_objects.strata_of_boxes(boxes, other, None)
 
 
+class Boxes(dict):
+    """Of the devkit, as far as tokens go."""
+    sample_tokens = property(list)
+
+
+@pytest.mark.parametrize('info, says', [
+    (dict(token='u'), "KeyError: 't'"),
+    (dict(token='t', ego2global=np.eye(4).tolist()),
+     "KeyError: 'instances'"),
+    (dict(token='t', instances=[dict(bbox_3d=[0, 0, 0])],
+          ego2global='x', lidar_points={}), 'ValueError: '),
+    (dict(token='t', instances=[{}]), "KeyError: 'bbox_3d'"),
+    (dict(token='t', instances=[], ego2global=np.eye(4).tolist(),
+          lidar_points=None), 'TypeError: ')])
+def test_a_damaged_info_is_told_with_its_sample(info, says):
+    with pytest.raises(ValueError, match=f"sample 't': the info file .*{says}"
+                       '.*create-data'):
+        nuscenes_objects.strata_of_boxes(Boxes(t=[]), [info], None)
+
+
 def box_at(name, x, y, z=0., score=-1., token='t'):
     from nuscenes.eval.detection.data_classes import DetectionBox
     return DetectionBox(

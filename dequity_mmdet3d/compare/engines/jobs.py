@@ -66,7 +66,7 @@ def portable(env):
             if name not in _OF_MACHINE and not name.startswith(_OF_ENGINE)}
 
 
-class Stopped(OSError):
+class RunStopped(OSError):
     """A run was ended from outside, and may go on elsewhere."""
 
 

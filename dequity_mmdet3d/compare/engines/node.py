@@ -30,7 +30,7 @@ from dequity_mmdet3d.locks import Busy
 from .. import run_folder
 from ..runs import Run
 from . import package_tools
-from .jobs import Report, Stopped
+from .jobs import Report, RunStopped
 
 # A lost node's lock stays for a while with servers of network file systems:
 # that of NFS 4 takes it back after 90 s, and serves no one for as long after
@@ -52,7 +52,7 @@ def finish_here(job):
         Report: Of it. An interrupt of this function ends the run first.
 
     Raises:
-        Stopped: If a signal has ended it, as when a machine goes down.
+        RunStopped: If a signal has ended it, as when a machine goes down.
     """
     started, where = time.time(), socket.gethostname()
 
@@ -82,7 +82,7 @@ def finish_here(job):
         said.seek(0)
         line = run_folder.last_words(said.read()).removeprefix('error: ')
         if process.returncode == _STOPPED:
-            raise Stopped(f'{line} (on {where})')
+            raise RunStopped(f'{line} (on {where})')
         return report(f'{line} (on {where})')
 
 

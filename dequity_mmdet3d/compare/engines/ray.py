@@ -7,7 +7,7 @@ import socket
 from dequity_mmdet3d.messages import counted, error_line
 
 from . import MAX_RETRIES, Ended
-from .jobs import Stopped, ended, job_of, portable
+from .jobs import RunStopped, ended, job_of, portable
 from .node import GRACE, finish_here
 
 
@@ -79,7 +79,7 @@ def finish(runs, options):
         pending = {
             task.options(
                 name=run.name, num_cpus=cpus, num_gpus=gpus,
-                max_retries=MAX_RETRIES, retry_exceptions=[Stopped],
+                max_retries=MAX_RETRIES, retry_exceptions=[RunStopped],
                 scheduling_strategy='SPREAD').remote(
                     job_of(run, options, environment)): run for run in runs}
         try:

@@ -10,7 +10,7 @@ from dequity_mmdet3d.messages import error_line
 
 from .. import run_folder
 from . import MAX_RETRIES, Ended
-from .jobs import SEEN, Job, Stopped, job_of, seen
+from .jobs import SEEN, Job, RunStopped, job_of, seen
 from .node import GRACE, finish_here
 
 # options of sbatch that ask for GPUs in the user's own way
@@ -32,7 +32,7 @@ class OnNode:
         """Finish the run; an error is the last line of the job's log."""
         try:
             report = finish_here(self.job)
-        except Stopped as e:
+        except RunStopped as e:
             # Slurm ends the job now, and begins it anew where that is what
             # it had in mind; a job that ends by itself is over
             print(f'error: {e}', file=sys.stderr, flush=True)

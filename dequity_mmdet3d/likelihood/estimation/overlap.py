@@ -57,8 +57,13 @@ class TrainingRows:
         """TrainingRows: The same, as those of a table made of them."""
         return replace(self, table_sha256=table.sha256)
 
-    def _check(self, n: int) -> None:
-        """Raise ValueError unless the arrays fit a table of n samples."""
+    def _check(self, n: int, fitted: FittedModes | None) -> None:
+        """Raise ValueError unless the arrays fit n samples, and modes."""
+        for name, modes in (fitted.modes if fitted else {}).items():
+            want = modes.subspace.axes.shape[1]
+            if name not in self.rows or self.rows[name].shape[1:] != (want, ):
+                raise ValueError(f'it must have rows of {want} numbers of '
+                                 f'view {name!r}')
         for name, rows in self.rows.items():
             at = self.samples[name]
             if len(rows.shape) != 2 or 0 in rows.shape or (
@@ -86,12 +91,14 @@ class TrainingRows:
 
     @classmethod
     def load(cls, table_path: str | Path,
-             table: LikelihoodTable) -> TrainingRows | None:
+             table: LikelihoodTable,
+             fitted: FittedModes | None = None) -> TrainingRows | None:
         """What lies beside a table.
 
         Args:
             table_path (str | Path): Of the table.
             table (LikelihoodTable): What is in it.
+            fitted (FittedModes, optional): Its modes, which rows must fit.
 
         Returns:
             TrainingRows: None where there is no such file, as beside tables
@@ -120,7 +127,7 @@ class TrainingRows:
                        table):
             return None
         try:
-            found._check(len(table))
+            found._check(len(table), fitted)
         except ValueError as e:
             raise ValueError(f'{path} is damaged ({e}); make the table '
                              'anew') from e

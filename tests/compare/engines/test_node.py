@@ -157,7 +157,7 @@ def test_a_machine_that_goes_down(run):
     for pid in children(run, engine):
         os.kill(pid, signal.SIGTERM)
     assert engine.wait(30) == 1
-    assert 'jobs.Stopped: equity:eta=1 seed 3: train ended with' in (
+    assert 'jobs.RunStopped: equity:eta=1 seed 3: train ended with' in (
         engine.stderr.read())
     assert nothing_runs(run)
     engine.stderr.close()

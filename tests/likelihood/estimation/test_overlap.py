@@ -113,6 +113,13 @@ def test_rows_of_another_table_are_not_taken(made):
     np.testing.assert_array_equal(again.rows[''], found.rows.rows[''])
     other = make_table(embedded(names(60, 'o'), ('', range(60), drawn(60, 4))))
     assert TrainingRows.load(path, other.table) is None
+    for rows in ({'rear': found.rows.rows['']},
+                 {'': found.rows.rows[''][:, :-1]}):
+        replace(found.rows, rows=rows, samples=dict.fromkeys(
+            rows, found.rows.samples[''])).save(rows_path(path))
+        with pytest.raises(ValueError, match=r"rows.npz is damaged \(it must "
+                           r"have rows of \d+ numbers of view ''"):
+            TrainingRows.load(path, table, found.fitted)
     with open(rows_path(path), 'r+b') as f:
         f.truncate(300)
     with pytest.raises(ValueError, match='damaged.*make the table anew'):
