@@ -18,6 +18,7 @@ from pathlib import Path
 from dequity_mmdet3d.whole_file import lock, whole_file
 
 from . import run_folder
+from .logs import mend_last_checkpoint
 
 
 @dataclass(frozen=True)
@@ -194,6 +195,7 @@ class Tools:
     def _trained(self, run, call):
         """run_folder.Trained: Now, or by an earlier command."""
         if run_folder.read_trained(run.folder) is None:
+            mend_last_checkpoint(run.folder)
             started = time.time()
             call('train', self.train, '--work-dir', run.folder, '--resume')
             run_folder.write_trained(run.folder, time.time() - started)

@@ -48,9 +48,11 @@ def cluster():
 
 
 @pytest.mark.slow
-def test_a_node_is_killed_in_mid_run(cluster, mini_kitti, tmp_path):
+def test_interrupted_then_a_node_is_killed(cluster, mini_kitti, tmp_path):
     args = ('--engine', 'ray', '--address', cluster.address)
     trial = Trial(tmp_path, mini_kitti, args)
+    trial.start()
+    trial.interrupt()
     trial.start()
     node = next(iter(cluster.worker_nodes))
     raylet = node.all_processes['raylet'][0].process.pid
@@ -58,9 +60,3 @@ def test_a_node_is_killed_in_mid_run(cluster, mini_kitti, tmp_path):
              if parent_of(parent_of(pid)) == raylet)
     trial.lose(lost, lambda: cluster.remove_node(node, allow_graceful=False))
     trial.ends_well(lost)
-
-
-@pytest.mark.slow
-def test_interrupted_then_repeated(cluster, mini_kitti, tmp_path):
-    Trial(tmp_path, mini_kitti, (
-        '--engine', 'ray', '--address', cluster.address)).interrupt()

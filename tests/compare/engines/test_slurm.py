@@ -211,9 +211,12 @@ def variables_of(pid):
 
 
 @pytest.mark.slow
-def test_a_node_is_killed_in_mid_run(cluster, mini_kitti, tmp_path):
+def test_interrupted_then_a_node_is_killed(cluster, mini_kitti, tmp_path):
     trial = Trial(tmp_path, mini_kitti, (
         '--engine', 'slurm', '--slurm', 'time=60'), cluster.variables)
+    trial.start()
+    trial.interrupt()
+    assert not cluster.ask('squeue', '-h')
     trial.start()
     lost = trial.runs[1]
     seen = variables_of(min(processes_of(lost)))
@@ -236,14 +239,8 @@ def test_out_of_time_then_goes_on(cluster, mini_kitti, tmp_path):
         '--engine', 'slurm', '--slurm', 'time=60'), cluster.variables)
     trial.start()
     told = trial.runs[1]
-    job = variables_of(min(processes_of(told)))['SLURM_JOB_ID']
+    seen = variables_of(min(processes_of(told)))
+    # the id of the array's last job is that of the array
+    job = f'{seen["SLURM_ARRAY_JOB_ID"]}_{seen["SLURM_ARRAY_TASK_ID"]}'
     trial.lose(told, lambda: cluster.ask('scancel', '--signal=USR2', job))
     trial.ends_well(told)
-
-
-@pytest.mark.slow
-def test_interrupted_then_repeated(cluster, mini_kitti, tmp_path):
-    trial = Trial(tmp_path, mini_kitti, (
-        '--engine', 'slurm', '--slurm', 'time=60'), cluster.variables)
-    trial.interrupt()
-    assert not cluster.ask('squeue', '-h')
