@@ -13,7 +13,7 @@ from dequity_mmdet3d.plugin import checkpoints, compat, host_mends, mend_host
 from tests.helpers import ROOT
 
 NAMES = ['numpy.long', "spconv's CUDA stream", "spconv's threads",
-         "kitti_eval's rotated IoU", 'torch.load']
+         "kitti_eval's rotated IoU", 'torch.load', "numba's compiled code"]
 
 
 @pytest.mark.skipif(
