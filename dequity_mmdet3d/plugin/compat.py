@@ -1,9 +1,9 @@
-"""Where the installed MMDetection3D stops or errs, and nothing beyond that.
+"""Where the installed MMDetection3D stops, errs or does its work again.
 
 Importing this package changes nothing. :func:`mend_host` mends each place
-where it would fail on this machine, so that where stock MMDetection3D works
-nothing of it changes; :func:`host_mends` tells what there is to mend, what is
-mended, and why.
+where it would fail on this machine, so that what stock MMDetection3D computes
+where it works stays as it is; :func:`host_mends` tells what there is to mend,
+what is mended, and why.
 """
 import functools
 import importlib
@@ -21,6 +21,7 @@ from .checkpoints import (
     checkpoints_allowed,
     refuses_checkpoints,
 )
+from .compiled import are_kept, can_be_kept, keep
 
 SPCONV_OPS = ('get_indice_pairs', 'indice_conv', 'indice_conv_backward',
               'indice_maxpool', 'indice_maxpool_backward')
@@ -28,12 +29,12 @@ SPCONV_OPS = ('get_indice_pairs', 'indice_conv', 'indice_conv_backward',
 
 @dataclass(frozen=True)
 class Mend:
-    """A place of the host that fails on some machines.
+    """A place of the host that fails on some machines, or costs time.
 
     Args:
         name (str): What is replaced, or added.
         why (str): What goes wrong without, and where.
-        needed (bool): Whether it would fail on this machine.
+        needed (bool): Whether it would on this machine.
         applied (bool): Whether it is mended in this process.
     """
     name: str
@@ -182,4 +183,8 @@ _PLACES = (
            "in mmengine's checkpoints, so that no run can be resumed or "
            'tested; they are data, and nothing else is allowed',
            refuses_checkpoints, checkpoints_allowed, allow_checkpoints),
+    _Place("numba's compiled code",
+           'augmentation and evaluation are compiled anew by every process, '
+           'for about 9 s; it is kept in files (NUMBA_CACHE_DIR says where)',
+           can_be_kept, are_kept, keep),
 )

@@ -22,6 +22,7 @@ from dequity_mmdet3d.plugin.evaluation.rotated_iou import (
     rotated_iou,
 )
 
+BLOCK = 2**17  # distances at a time, which the cache of a core holds
 _FUNCTIONS = {}
 _MIRROR = (1, 1, 1, 1, -1)
 _stock_focal_loss = FocalLoss.forward
@@ -62,11 +63,20 @@ def _cpu_device():
 
 def _square_distances(first, second):
     """(M, D), (N, D) -> (M, N), exactly 0 where two points are equal."""
-    total = 0
-    for dim in range(first.shape[1]):
-        difference = first[:, dim, None] - second[None, :, dim]
-        total = total + difference.square_()
+    total = first.new_zeros((len(first), len(second)))
+    difference = torch.empty_like(total)
+    for one, other in zip(first.T, second.T.contiguous()):
+        torch.sub(one[:, None], other, out=difference)
+        total += difference.square_()
     return total
+
+
+def _rows_of_distances(first, second):
+    """Slices of the M points, and their part of the distances (m, N)."""
+    rows = max(1, BLOCK // max(1, len(second)))
+    for start in range(0, len(first), rows):
+        part = slice(start, start + rows)
+        yield part, _square_distances(first[part], second)
 
 
 def _focal_loss(self, pred, target, *args, **kwargs):
@@ -112,18 +122,15 @@ def _write_focal(output, positive, negative, target, weight):
 @torch.no_grad()
 def _furthest_point_sampling(ctx, points_xyz, num_points):
     """(B, N, 3) -> (B, num_points) int32, beginning with point 0."""
-    chosen = []
-    for points in points_xyz:
-        nearest = points.new_full((len(points), ), math.inf)
-        index = 0
-        indices = [index]
-        for _ in range(num_points - 1):
-            difference = points - points[index]
-            nearest = torch.minimum(nearest, (difference**2).sum(1))
-            index = int(nearest.argmax())
-            indices.append(index)
-        chosen.append(indices)
-    output = torch.tensor(chosen, dtype=torch.int32)
+    output = torch.zeros((len(points_xyz), num_points), dtype=torch.int32)
+    for points, chosen in zip(points_xyz.detach().numpy(), output.numpy()):
+        axes = np.ascontiguousarray(points.T)
+
+        def distances(index, axes=axes):
+            x, y, z = axes - axes[:, index, None]
+            return x * x + y * y + z * z
+
+        _choose_furthest(distances, chosen, np.full(len(points), np.inf))
     ctx.mark_non_differentiable(output)
     return output
 
@@ -131,12 +138,20 @@ def _furthest_point_sampling(ctx, points_xyz, num_points):
 @_compiled
 def furthest_point_sampling_with_dist_forward(dist, temp, output, b, n, m):
     """dist (B, N, N), temp (B, N), output (B, M) int32."""
-    index = output.new_zeros(b, dtype=torch.long)
-    output[:, 0] = 0
-    for j in range(1, m):
-        torch.minimum(temp, dist[torch.arange(b), index], out=temp)
-        index = temp.argmax(1)
-        output[:, j] = index
+    for i in range(b):
+        _choose_furthest(dist[i].detach().numpy().__getitem__,
+                         output[i].numpy(), temp[i].numpy())
+
+
+def _choose_furthest(distances, chosen, nearest):
+    """From index 0 on, what is furthest from all before: chosen (M,).
+
+    distances: of an index to all N; nearest (N,), filled with infinity.
+    """
+    chosen[0] = 0
+    for j in range(1, len(chosen)):
+        np.minimum(nearest, distances(chosen[j - 1]), out=nearest)
+        chosen[j] = nearest.argmax()
 
 
 @_compiled
@@ -144,10 +159,10 @@ def ball_query_forward(centers, points, output, b, n, m, min_radius,
                        max_radius, nsample):
     """centers (B, M, 3), points (B, N, 3), output (B, M, S) int32."""
     for i in range(b):
-        square = _square_distances(centers[i], points[i])
-        inside = (square == 0) | ((square >= min_radius**2) &
-                                  (square < max_radius**2))
-        output[i] = _first_inside(inside, nsample, empty=0)
+        for rows, square in _rows_of_distances(centers[i], points[i]):
+            inside = (square == 0) | ((square >= min_radius**2) &
+                                      (square < max_radius**2))
+            output[i, rows] = _first_inside(inside, nsample, empty=0)
 
 
 @_compiled
@@ -160,10 +175,11 @@ def stack_ball_query_forward(centers, centers_count, points, points_count,
         points.split(points_count.tolist()),
         output.split(centers_count.tolist()))
     for center, point, out in parts:
-        inside = _square_distances(center, point) < max_radius**2
-        first = _first_inside(inside, nsample, empty=0)
-        first[~inside.any(1), 0] = -1
-        out.copy_(first)
+        for rows, square in _rows_of_distances(center, point):
+            inside = square < max_radius**2
+            first = _first_inside(inside, nsample, empty=0)
+            first[~inside.any(1), 0] = -1
+            out[rows] = first
 
 
 def _first_inside(inside, number, empty):
@@ -171,15 +187,14 @@ def _first_inside(inside, number, empty):
 
     (M, N) bool -> (M, number) int32.
     """
-    n = inside.shape[1]
-    column = torch.arange(n, dtype=torch.int32).expand_as(inside)
-    column = torch.where(inside, column, n)
-    first = column.topk(min(number, n), dim=1, largest=False)[0]
-    if n < number:
-        first = torch.cat([first, first.new_full((len(first), number - n), n)],
-                          1)
-    first = torch.where(first == n, first[:, :1], first)
-    return torch.where(first == n, empty, first)
+    row, column = inside.nonzero().T
+    count = inside.sum(1)
+    rank = torch.arange(len(row)) - (count.cumsum(0) - count)[row]
+    row, column, rank = (t[rank < number] for t in (row, column, rank))
+    first = torch.full((len(inside), number), -1, dtype=torch.int32)
+    first[row, rank] = column.int()
+    first = torch.where(first < 0, first[:, :1], first)
+    return torch.where(first < 0, empty, first)
 
 
 @_compiled
@@ -239,16 +254,18 @@ def gather_points_backward(grad, indices, grad_features, b, c, n, npoints):
 def knn_forward(points, centers, indices, dist2, b, n, m, nsample):
     """points (B, N, 3), centers (B, M, 3), indices and dist2 (B, M, S)."""
     for i in range(b):
-        square = _square_distances(centers[i], points[i])
-        dist2[i], indices[i] = square.topk(nsample, dim=1, largest=False)
+        for rows, square in _rows_of_distances(centers[i], points[i]):
+            dist2[i, rows], indices[i, rows] = square.topk(
+                nsample, dim=1, largest=False)
 
 
 @_compiled
 def three_nn_forward(targets, sources, dist2, indices, b, n, m):
     """targets (B, N, 3), sources (B, M, 3), dist2 and indices (B, N, 3)."""
     for i in range(b):
-        square = _square_distances(targets[i], sources[i])
-        dist2[i], indices[i] = square.topk(3, dim=1, largest=False)
+        for rows, square in _rows_of_distances(targets[i], sources[i]):
+            dist2[i, rows], indices[i, rows] = square.topk(
+                3, dim=1, largest=False)
 
 
 @_compiled
