@@ -10,7 +10,7 @@ from dequity_mmdet3d.figures import (
     shared_prefix,
 )
 from dequity_mmdet3d.messages import counted, first_five
-from dequity_mmdet3d.whole_file import plain_text
+from dequity_mmdet3d.whole_file import plain_text, together
 
 from .statistics import summarize
 
@@ -194,6 +194,7 @@ def write_table(comparison, patterns=METRICS):
     text = as_markdown(rows, results, arms, seeds, patterns)
     text += ''.join(f'\nNot in the table: {line}\n'
                     for line in left_out(results, damaged))
-    comparison.write()
-    comparison.write_tables(as_csv(rows), text)
+    with together():
+        comparison.write()
+        comparison.write_tables(as_csv(rows), text)
     return text

@@ -95,19 +95,21 @@ def compute_object_likelihoods(samples, out=None, *, objects, settings,
         if found.fitted is not None:
             beside.append(partial(found.fitted.of(found.table).save,
                                   modes_path(place)))
-        say(f'object table: {place}')
         return _joined(table, found.table, settings, without), beside
 
     if settings.looks_at_scenes:
-        return runner.compute_likelihoods(
+        table = runner.compute_likelihoods(
             samples, out, encoding=encoding, clustering=clustering,
             kind=kind, apply=apply, groups=groups, tags=tags, by=by,
             team=team, say=say, remake=joined, **more)
+        say(f'object table: {objects_path(out)}')
+        return table
     table = None
     if team.rank == 0:
         table, beside = joined(_of_objects(samples.ids, found.table))
         table, lines, suspects = beside_tags(table, out, tags, by)
         write_table(table, out, lines, say, tags, beside + suspects)
+        say(f'object table: {objects_path(out)}')
     team.gather(None)
     return table
 
