@@ -2,7 +2,6 @@
 import contextlib
 import copy
 import os
-import socket
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ from dequity_mmdet3d.plugin import DequityDataset
 from dequity_mmdet3d.weight import dequity_weight
 from tests.helpers import save_table
 from tests.plugin import toys
+from tests.plugin.helpers import in_two_processes
 from tests.plugin.test_examine import weighted
 
 pytestmark = pytest.mark.slow
@@ -210,11 +210,7 @@ def _rank(rank, port, folder, table):
 
 def test_two_processes(tmp_path, table):
     """Batches of one a process: factors are a process's own, then a mean."""
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        port = s.getsockname()[1]
-    torch.multiprocessing.spawn(
-        _rank, (port, str(tmp_path), table), nprocs=2)
+    in_two_processes(_rank, str(tmp_path), table)
     model = fresh().train()
     for step in range(4):
         each = []
