@@ -12,8 +12,8 @@ seconds, each time on what the last one left; where it had ended before that,
 on nothing. After each kill every file in the
 place of a finished one is read, as its readers read it: the old or the new
 one, whole. At the end the command runs to its end, and its result is that of
-the undisturbed run, bit for bit but for dates and seconds; of a training, which
-draws other augmentations when it is resumed, its steps and names of figures.
+the undisturbed run, bit for bit but for dates and seconds; of a training that
+was resumed, and so drew other augmentations, its steps and names of figures.
 """
 import argparse
 import csv
