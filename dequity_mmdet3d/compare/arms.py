@@ -185,9 +185,24 @@ def arm_config(config, arm):
             raise ValueError(
                 f'arm {arm.name!r} adds CBGSDataset, but the config has it '
                 'already; leave cbgs out, or compare with a config without')
-        # above the wrapper, which gives the same weights as below it
-        loader.dataset = dict(type='CBGSDataset', dataset=loader.dataset)
+        loader.dataset = _balanced(loader.dataset, arm)
     return config
+
+
+def _balanced(node, arm):
+    """The config of a data set with ``CBGSDataset`` around the inmost one,
+    which alone knows the classes of its samples.
+    """
+    if node.get('datasets'):
+        raise ValueError(
+            f'arm {arm.name!r} balances the classes of one data set, but the '
+            f'config trains on {len(node["datasets"])} together '
+            f'({type_name(node)}); leave cbgs out')
+    if isinstance(node.get('dataset'), dict):
+        node['dataset'] = _balanced(node['dataset'], arm)
+        return node
+    # by its scope, as other projects have another default
+    return dict(type='mmdet3d.CBGSDataset', dataset=node)
 
 
 def _set_weights(dataset, arm):
