@@ -71,7 +71,7 @@ def run(args, team):
     by = None if args.by is None else args.by.split(',')
     if args.method == TAGS:
         conversions.table_by_tags(samples, tags_of(samples, args), args.out,
-                                  by, args.kind, say)
+                                  by, args.kind, say, args.apply)
         return
     groups = None if args.apply else groups_of(samples, args)
     compute, more = runner.compute_likelihoods, dict(
