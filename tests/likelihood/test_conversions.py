@@ -37,8 +37,8 @@ def test_by_the_command(here):
     assert '1 row of tags.csv is of other samples' in done.stdout
     assert lines[-1] == 'likelihood table: t.parquet'
     args = ['--embeddings', str(here / 'e.npy'), '--apply',
-            str(here / 't.parquet'), '--out', str(here / 'v.parquet'), '--tags',
-            str(here / 'tags.csv')]
+            str(here / 't.parquet'), '--out', str(here / 'v.parquet'),
+            '--tags', str(here / 'tags.csv')]
     with pytest.raises(ValueError, match='made by --method tags; give that'):
         main(args)
     assert not main([*args, '--method', 'tags'])

@@ -68,7 +68,8 @@ def test_other_samples_are_looked_up():
     assert found.metadata['applied']['ids_sha256'] == (
         table.metadata['ids_sha256'])
     with pytest.raises(ValueError, match='not made by --method tags'):
-        apply_tags(['b'], PROVENANCE, others, replace(table, metadata={}), some)
+        apply_tags(['b'], PROVENANCE, others, replace(table, metadata={}),
+                   some)
 
 
 def test_the_file_order_does_not_matter():
