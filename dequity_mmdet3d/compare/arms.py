@@ -80,7 +80,7 @@ def parse_arm(text):
         >>> parse_arm('equity+cbgs:gamma=2').options
         {'gamma': 2.0}
     """
-    names, _, rest = text.partition(':')
+    names, colon, rest = text.partition(':')
     names = tuple(names.split('+'))
     if {*names} - {*STRATEGIES} or len(set(names)) < len(names):
         raise ValueError(
@@ -95,7 +95,10 @@ def parse_arm(text):
             f'arm {text!r} joins what excludes each other; one of equity, '
             'sampling, rfs and irfs can be joined with cbgs, rfs and irfs '
             'with look too')
-    options = dict(_option(text, part) for part in rest.split(',') if part)
+    pairs = [_option(text, part) for part in rest.split(',') if colon]
+    options = dict(pairs)
+    if len(options) < len(pairs):
+        raise ValueError(f'arm {text!r} sets an option twice')
     if options and not weighting:
         raise ValueError(f'arm {text!r} has no weights to set '
                          f'{", ".join(options)} of; leave the options out')

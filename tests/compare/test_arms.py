@@ -187,6 +187,8 @@ def test_nested_and_concatenated_and_full_names():
     ('equity+sampling', 'excludes each other'),
     ('baseline+cbgs', 'excludes each other'),
     ('cbgs:eta=1', 'has no weights to set eta of'),
+    ('rfs:t=0.3,t=0.4', 'sets an option twice'),
+    ('rfs:', 'options of an arm are'),
     ('equity:eta', "options of an arm are eta=NUMBER.*has 'eta'"),
     ('equity:eta=x', 'options of an arm are'),
     ('equity:delta=1', 'options of an arm are'),

@@ -125,8 +125,9 @@ def _vectors(objects, samples, out, encoding, settings, fitted, team, say):
     seen = np.array([look is not None for look in objects.looks])
     if not seen.any():
         raise ValueError('no object can be looked at (' + '; '.join(
-            objects.lines()) + '); a smaller --object-min-size helps small '
-            'ones')
+            objects.lines()) + ')' + (
+                '' if settings.features == 'points' else
+                '; a smaller --object-min-size helps small ones'))
     if settings.features == 'points':
         standard = {} if fitted is None else fitted.about['standard']
         return seen, PointFeatures(objects.looks, standard), None
