@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import struct
 import tokenize
 import zipfile
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 LEAST = 256 * 2**20  # bytes that any file may take
+_CHUNK = 2**24  # bytes at a time of an array that is left on the disk
 # Of memory for a byte of a pickle: an empty dict is two bytes, and 64 then.
 _PER_BYTE = 100
 
@@ -61,16 +63,19 @@ def _address_space() -> int | None:
     return pages * resource.getpagesize()
 
 
-def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+def read_arrays(path: str | Path,
+                map_from: int | None = None) -> dict[str, np.ndarray]:
     """The arrays of an .npz file that ``numpy.savez`` wrote.
 
     Args:
         path (str | Path): Of any origin.
+        map_from (int, optional): Arrays of so many bytes and more are memory
+            maps for reading. Defaults to none.
 
     Returns:
         dict[str, np.ndarray]: By name. Together they have no more bytes
         than the file: what is compressed, or says that it is larger, is not
-        read; nor are objects.
+        read; nor are objects. Checksums are compared, those of maps as well.
 
     Raises:
         OSError: If it cannot be read.
@@ -84,7 +89,7 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
                 raise ValueError(f'its arrays would have {whole} bytes, which '
                                  'are more than it has itself')
             return {member.filename.removesuffix('.npy'):
-                    _array(archive, member, np.lib.format)
+                    _array(archive, member, np.lib.format, map_from)
                     for member in archive.infolist()}
     except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError,
             OverflowError, RuntimeError, SyntaxError, TypeError,
@@ -94,7 +99,7 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo,
-           npy: Any) -> Any:
+           npy: Any, map_from: int | None) -> Any:
     import numpy as np
     if (member.compress_type != zipfile.ZIP_STORED
             or member.file_size != member.compress_size):
@@ -106,12 +111,32 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo,
             raise ValueError(f'{member.filename!r} is of version {version}')
         shape, fortran, dtype = (npy.read_array_header_1_0 if version == (
             1, 0) else npy.read_array_header_2_0)(f)
-        raw = f.read()  # all, so that its checksum is seen
+        header, raw = f.tell(), b''
+        n_bytes = member.file_size - header
+        mapped = map_from is not None and n_bytes >= map_from
+        if mapped:
+            while f.read(_CHUNK):  # to its end, so that its checksum is seen
+                pass
+        else:
+            raw = f.read()
+            n_bytes = len(raw)
     if dtype.hasobject:
         raise ValueError(f'{member.filename!r} holds objects')
     if min(shape, default=0) < 0 or (
-            math.prod(shape) * dtype.itemsize != len(raw)):
+            math.prod(shape) * dtype.itemsize != n_bytes):
         raise ValueError(f'{member.filename!r} must hold {shape} of {dtype}, '
-                         f'but has {len(raw)} bytes')
-    array = np.frombuffer(raw, dtype)
-    return array.reshape(shape, order='F' if fortran else 'C').copy()
+                         f'but has {n_bytes} bytes')
+    order: Any = 'F' if fortran else 'C'
+    if mapped:
+        return np.memmap(str(archive.filename), dtype, 'r',
+                         _start(archive, member) + header, shape, order)
+    return np.frombuffer(raw, dtype).reshape(shape, order=order).copy()
+
+
+def _start(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
+    """Where the bytes of a member begin in the file."""
+    with open(str(archive.filename), 'rb') as f:
+        f.seek(member.header_offset)
+        # zip's local header: its lengths of name and extra come last
+        name, extra = struct.unpack('<26x2H', f.read(30))
+    return int(member.header_offset + 30 + name + extra)

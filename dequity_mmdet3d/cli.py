@@ -6,14 +6,17 @@ import contextlib
 import os
 import sys
 from collections.abc import Callable, Container, Iterable
+from dis import opmap
 
 from .messages import error_line
+from .process_ends import Terminated, readers_may_go, sigterm_as_interrupt
 
 PACKAGE = __package__
 # This package raises these on purpose, with advice.
 USER_ERRORS = (ValueError, TypeError, KeyError)
 # These tell of the user's machine whoever raises them.
 MACHINE_ERRORS = (OSError, ImportError)
+_RAISE = opmap['RAISE_VARARGS']  # the instruction of a raise statement
 
 
 class DefaultsHelp(argparse.ArgumentDefaultsHelpFormatter):
@@ -68,33 +71,52 @@ def run_cli(main: Callable[[], int | None],
             this one and the tool itself do. Defaults to no other.
 
     Returns:
-        int: What ``main`` returned; 1 after a user's mistake, with
-        ``error: ...`` on standard error; 130 after Ctrl-C. Any other
-        exception passes, as does everything with ``DEQUITY_TRACEBACK=1`` in
-        the environment.
+        int: What ``main`` returned, which ends its work also when nobody
+        reads its lines any more; 1 after a user's mistake, with
+        ``error: ...`` on standard error; 130 after Ctrl-C and 143 after
+        SIGTERM, which do the same. Any other exception passes, as does
+        everything with ``DEQUITY_TRACEBACK=1`` in the environment.
 
     Example:
         >>> run_cli(lambda: None)
         0
     """
-    packages = (PACKAGE, '__main__', *packages)
+    with readers_may_go():
+        return _run(main, again, (PACKAGE, '__main__', *packages))
+
+
+def _run(main: Callable[[], int | None], again: str,
+         packages: Container[str]) -> int:
     try:
-        status = main()
+        with sigterm_as_interrupt():
+            status = main()
+    except Terminated:
+        _last_word(f'terminated; {again}')
+        return 143
     except KeyboardInterrupt:
         _last_word(f'interrupted; {again}')
         return 130
-    except BrokenPipeError:
-        # who reads has enough, as `| head` does; Python would say so again
-        # when it closes the pipe
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 1
     except (*USER_ERRORS, *MACHINE_ERRORS) as e:
         if os.environ.get('DEQUITY_TRACEBACK') == '1' or not (
                 is_users_mistake(e, packages)):
             raise
-        _last_word(f'error: {error_line(e)}' + _missing(e))
+        _last_word(f'error: {_bare(e) or error_line(e)}' + _missing(e))
         return 1
     return 0 if status is None else status
+
+
+def _bare(error: BaseException) -> str | None:
+    """What to say of a key that nobody missed on purpose, but a dict did."""
+    frame = error.__traceback__
+    while frame is not None and frame.tb_next is not None:
+        frame = frame.tb_next
+    if not isinstance(error, KeyError) or frame is None or (
+            frame.tb_frame.f_code.co_code[frame.tb_lasti] == _RAISE):
+        return None
+    where = frame.tb_frame.f_globals.get('__name__')
+    return (f'there is no {str(error)} in what {where} reads (line '
+            f'{frame.tb_lineno}): a file is damaged, or of another version; '
+            'DEQUITY_TRACEBACK=1 tells more')
 
 
 def _missing(error: BaseException) -> str:

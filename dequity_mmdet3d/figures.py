@@ -20,6 +20,7 @@ before::
     NuScenes metric/pred_instances_3d_NuScenes/gap/traffic_cone_AP
     coco/weather=rain/bbox_mAP
 """
+import math
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -212,7 +213,8 @@ def objects_behind(name: str,
         counts.append(replace(counts[0], cls=''))
     for count in counts:
         names = [count.on(stratum).name() for stratum in strata]
-        if all(n in figures for n in names):
+        # a damaged result may count anything
+        if all(math.isfinite(figures.get(n, math.nan)) for n in names):
             numbers = [figures[n] for n in names]
             return int(min(numbers) if figure.stratum == gap
                        else sum(numbers))

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,31 @@ def is_of(value: Any, kind: type | tuple[type, ...]) -> bool:
         return bool in some
     return isinstance(value, some) and not (
         isinstance(value, int) and abs(value) >= 2**63)
+
+
+def refuse_nan(data: Any, name: str) -> None:
+    """Raise unless data can be JSON, which knows neither NaN nor infinity.
+
+    Args:
+        data (object): Of dicts, lists and single values.
+        name (str): What it is called.
+
+    Raises:
+        ValueError: With the name of the first such number.
+
+    Example:
+        >>> refuse_nan(dict(a=[1, float('nan')]), 'page')
+        Traceback (most recent call last):
+        ...
+        ValueError: page.a.1 is nan, which a browser cannot read
+    """
+    if isinstance(data, float) and not math.isfinite(data):
+        raise ValueError(f'{name} is {data}, which a browser cannot read')
+    inner = (data.items() if isinstance(data, dict) else
+             enumerate(data) if isinstance(data, (list, tuple)) else ())
+    for key, value in inner:
+        if isinstance(value, (float, dict, list, tuple)):
+            refuse_nan(value, f'{name}.{key}')
 
 
 def _is_deeper(value: Any, levels: int) -> bool:

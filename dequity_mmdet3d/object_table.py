@@ -38,10 +38,11 @@ from .columns import (
 )
 from .messages import first_five
 from .sample_ids import checked_id
+from .table_digest import columns_sha256
 from .table_file import Schema, read_table, write_table
 
 OBJECTS = Schema(
-    'objects', 'object table', 'ObjectTable(...).save(path)',
+    'objects', 'object table', 'dequity likelihoods CONFIG --objects',
     dict(sample_id='string', object_index='int64', class_name='string',
          likelihood='double', cluster_id='int64', cluster_size='int64'))
 
@@ -111,6 +112,11 @@ class ObjectTable(Estimated):
             raise ValueError(
                 f'a cluster must be of one class, but {len(mixed)} are of '
                 f'several: cluster_id {first_five(sorted(mixed))}')
+
+    @cached_property
+    def sha256(self) -> str:
+        """str: Digest of the columns, see :mod:`.table_digest`."""
+        return columns_sha256({c: getattr(self, c) for c in OBJECTS.columns})
 
     @cached_property
     def classes(self) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Parquet files, opened in one way."""
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,9 +10,23 @@ from .bounds import LEAST
 
 # Rows for a byte of a table: N different ids do not fit into N / 8 bytes.
 _ROWS_PER_BYTE = 8
+_ENDINGS = '.parquet', '.parq', '.pq'
 _LONG = 256  # characters of an id or a tag, where they repeat
 # Times that the pages of a Parquet file may grow when they are unpacked.
 _UNPACKED = 200
+
+
+def stem_of(path: str | Path) -> str:
+    """A table's path without the ending of a Parquet file.
+
+    What lies beside the table is called by it; ``l_0.5`` has none.
+
+    Example:
+        >>> stem_of('a/t.parquet'), stem_of('a/l_0.5')
+        ('a/t', 'a/l_0.5')
+    """
+    stem, ending = os.path.splitext(path)
+    return stem if ending.lower() in _ENDINGS else os.fspath(path)
 
 
 def arrow() -> tuple[Any, Any]:

@@ -10,12 +10,15 @@ import os
 import pickle
 import re
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .machine import cores_of_process
+
+if TYPE_CHECKING:
+    import numpy as np
 
 LAUNCHERS = ('auto', 'none', 'pytorch', 'slurm')
 # All must have started within the first, or one of them never will; the
@@ -122,6 +125,23 @@ class Alone:
         """Tell all processes; what each of them said, in their order."""
         return [value]
 
+    def join(self, rows: np.ndarray, bounds: Sequence[int]) -> np.ndarray:
+        """Rows of all processes one after another, for process 0.
+
+        Args:
+            rows (np.ndarray): (B, ...) numbers, this process's.
+            bounds (Sequence[int]): Where those of each process begin and
+                end: as many as there are processes, and one more.
+
+        Returns:
+            np.ndarray: (N, ...) in process 0.
+        """
+        return rows
+
+    def add(self, values: np.ndarray) -> np.ndarray:
+        """Sums over all processes, for process 0; ``values`` are lost."""
+        return values
+
     def agree(self, values: dict) -> None:
         """Raise ValueError in every process unless all say the same dict."""
         said = self.gather(values)
@@ -154,15 +174,47 @@ class Team(Alone):
         # ends: to free it they wait for Python, which waits for them. Such
         # a run of torch 2.4 hung at its end.
         self._kept: list = []
+        self._large: Any = None
         # a launcher may already have bound every process to cores of its own
         here = (socket.gethostname(), cores_of_process())
         self.sharing = self.gather(here).count(here)
 
     def gather(self, value: Any) -> list:
         """Tell all processes; what each of them said, in their order."""
-        try:
+        with self._together():
             return [pickle.loads(told) for told in self._told(
                 pickle.dumps(value))]
+
+    def join(self, rows: np.ndarray, bounds: Sequence[int]) -> np.ndarray:
+        """See :class:`Alone`."""
+        import numpy as np
+        import torch
+        with self._together():
+            if self.rank > 0:
+                self._large = torch.from_numpy(np.ascontiguousarray(rows))
+                self._distributed.send(self._large, 0)
+                return rows
+            out = np.empty((bounds[-1], *rows.shape[1:]), rows.dtype)
+            out[:bounds[1]] = rows
+            self._large = torch.from_numpy(out)
+            for rank in range(1, self.world):
+                self._distributed.recv(
+                    self._large[bounds[rank]:bounds[rank + 1]], rank)
+            return out
+
+    def add(self, values: np.ndarray) -> np.ndarray:
+        """See :class:`Alone`."""
+        import numpy as np
+        import torch
+        with self._together():
+            self._large = torch.from_numpy(np.ascontiguousarray(values))
+            self._distributed.reduce(self._large, 0)
+            return self._large.numpy()
+
+    @contextlib.contextmanager
+    def _together(self) -> Iterator[None]:
+        try:
+            yield
         except RuntimeError as e:  # gloo: the connection is closed, or waited
             raise OSError(
                 f'process {self.rank} of {self.world} has lost the others '
@@ -182,7 +234,7 @@ class Team(Alone):
         told = [torch.zeros_like(padded) for _ in range(self.world)]
         self._distributed.all_gather(told, padded)
         self._kept += mine, padded, *lengths, *told
-        return [bytes(t[:int(n)].tolist()) for t, n in zip(told, lengths)]
+        return [t[:int(n)].numpy().tobytes() for t, n in zip(told, lengths)]
 
 
 @contextlib.contextmanager

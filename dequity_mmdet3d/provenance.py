@@ -55,6 +55,10 @@ class Provenance:
             whose clusters these samples were assigned to.
         cluster_info (dict, optional): ``file`` and ``sha256`` of the
             authors' table.
+        update (dict, optional): What moved since an earlier table, see
+            :class:`.update.Change`.
+        objects (dict, optional): How the likelihoods were made of objects,
+            see :mod:`.likelihood.objects.run`.
         notes (list[str], optional): What the user should be told.
         skipped (list[str], optional): Ids of samples without a usable
             image, whose rows are neutral.
@@ -80,6 +84,8 @@ class Provenance:
     names: dict | None = None
     applied: dict | None = None
     cluster_info: dict | None = None
+    update: dict | None = None
+    objects: dict | None = None
     notes: list[str] | None = None
     skipped: list[str] | None = None
     package_version: str | None = None

@@ -16,10 +16,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from .parquet_file import arrow, read_parquet
+from .parquet_file import arrow, read_parquet, stem_of
 from .sample_ids import check_ids
 from .tags import Tags
-from .whole_file import whole_file
+from .whole_file import remove_file, whole_file
 
 ID_COLUMNS = ('sample_id', 'id')
 # Says that a file was written here, and may go with its table.
@@ -33,7 +33,7 @@ def tags_path(table: str | Path) -> str:
         >>> tags_path('a/t.parquet')
         'a/t.tags.parquet'
     """
-    return f'{os.path.splitext(table)[0]}.tags.parquet'
+    return f'{stem_of(table)}.tags.parquet'
 
 
 def tags_beside(table: str | Path) -> Tags | None:
@@ -86,8 +86,7 @@ def keep_tags(table: str | Path, tags: Tags | None,
     if tags is not None:
         write_tags(path, tags.of(ids))
         return path
-    if os.path.lexists(path):
-        os.unlink(path)
+    remove_file(path)
     return None
 
 

@@ -100,6 +100,16 @@ def test_archives_of_arrays(tmp_path):
     for name, array in arrays.items():
         assert found[name].dtype == np.asarray(array).dtype
         np.testing.assert_array_equal(found[name], array)
+    mapped = read_arrays(path, 40)  # bytes
+    for name, array in arrays.items():
+        assert isinstance(mapped[name], np.memmap) == (name in 'ac')
+        np.testing.assert_array_equal(mapped[name], array)
+    raw = bytearray(path.read_bytes())
+    raw[raw.index(arrays['a'].tobytes())] ^= 1  # a bit
+    path.write_bytes(raw)
+    for least in (None, 40):
+        with pytest.raises(ValueError, match='Bad CRC'):
+            read_arrays(path, least)
     np.savez_compressed(path, a=np.zeros(10**6))
     with pytest.raises(ValueError, match='more than it has|compressed'):
         read_arrays(path)

@@ -107,7 +107,7 @@ def test_one_kind_of_table_is_not_taken_for_the_other(tmp_path):
                        'table of samples'):
         ObjectTable.load(path)
     with pytest.raises(FileNotFoundError, match='object table .* does not '
-                       'exist .*ObjectTable'):
+                       'exist .*--objects'):
         ObjectTable.load(tmp_path / 'u.parquet')
 
 

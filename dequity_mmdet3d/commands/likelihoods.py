@@ -13,6 +13,7 @@ with --method tags --tags FILE they look at no image, but at what it tells.
 The arguments, and what the exit status says: dequity likelihoods --help.
 """
 import contextlib
+from importlib.util import find_spec
 
 from ..likelihood.arguments import parse_args
 from ..likelihood.choices import DEFAULT_CAMERAS, NOISE, TAGS
@@ -30,7 +31,9 @@ def main(argv=None):
         args.config is not None or args.images is not None)
     tune_for_cpu(threads=encodes)
     ranks = find_ranks(args.launcher)
-    if not encodes:
+    shares = args.method != TAGS and args.cluster_info is None and (
+        encodes or find_spec('torch') is not None)
+    if not shares:
         if ranks.rank > 0:
             return 0  # there is nothing to share
         ranks = find_ranks('none')
@@ -47,7 +50,7 @@ def main(argv=None):
 
 
 def run(args, team):
-    """One process's part; process 0 clusters and writes the table."""
+    """One process's part; process 0 estimates and writes the table."""
     # after the arguments, because these imports take seconds
     from ..likelihood import conversions, runner
     from ..likelihood.clustering import ClusterSettings
@@ -62,29 +65,61 @@ def run(args, team):
         conversions.convert_cluster_info(
             args.cluster_info, args.out, args.kind, noise, say)
         return
-    samples, embeddings = samples_of(args)
+    settings = object_settings(args) if args.objects else None
+    samples, embeddings = samples_of(args, images=settings is None or
+                                     settings.features != 'points')
     by = None if args.by is None else args.by.split(',')
     if args.method == TAGS:
         conversions.table_by_tags(samples, tags_of(samples, args), args.out,
                                   by, args.kind, say)
         return
     groups = None if args.apply else groups_of(samples, args)
-    runner.compute_likelihoods(
+    compute, more = runner.compute_likelihoods, dict(
+        embeddings=embeddings, cameras=args.cameras or DEFAULT_CAMERAS,
+        apply=args.apply, groups=groups, tags=tags_of(samples, args), by=by,
+        names=args.names, update=args.update)
+    if settings is not None:
+        compute, more = with_objects(args, settings, more)
+    compute(
         samples, args.out,
-        embeddings=embeddings,
         encoding=runner.Encoding(
             args.encoder, args.pretrained, args.device, args.precision,
             args.features, args.batch_size, args.workers, args.skip_bad,
             args.embeddings_dir, args.embedding_dtype, args.shard_size),
-        cameras=args.cameras or DEFAULT_CAMERAS,
         clustering=ClusterSettings(args.method, args.clusters, args.seed,
                                    noise, args.count),
-        kind=args.kind, apply=args.apply, groups=groups,
-        tags=tags_of(samples, args), by=by, names=args.names, team=team,
-        say=say)
+        kind=args.kind, team=team, say=say, **more)
 
 
-def samples_of(args):
+def with_objects(args, settings, more):
+    """The function that looks at objects as well, and what it takes."""
+    from functools import partial
+
+    from ..likelihood.objects.read import objects_from_config
+    from ..likelihood.objects.run import compute_object_likelihoods
+    objects = objects_from_config(
+        args.config, args.cfg_options, args.split,
+        settings.features == 'points', settings.margin, settings.min_size)
+    if not settings.looks_at_scenes:
+        more = {k: v for k, v in more.items()
+                if k not in ('embeddings', 'cameras', 'names', 'update')}
+    return partial(compute_object_likelihoods, objects=objects,
+                   settings=settings), more
+
+
+def object_settings(args):
+    """How objects are looked at: as asked, or as for the table of --apply."""
+    from ..likelihood.objects.settings import ObjectSettings
+    if args.apply is not None:
+        from ..table import LikelihoodTable
+        return ObjectSettings.of_table(
+            LikelihoodTable.load(args.apply), args.apply)
+    given = dict(rule=args.object_rule, margin=args.object_margin,
+                 min_size=args.object_min_size, features=args.object_features)
+    return ObjectSettings(**{k: v for k, v in given.items() if v is not None})
+
+
+def samples_of(args, images=True):
     """Samples, and their embeddings where these are given."""
     from ..likelihood.samples import host_config, sources
     if args.embeddings is not None:
@@ -92,7 +127,7 @@ def samples_of(args):
     if args.images is not None:
         return sources.samples_from_folder(args.images), None
     return host_config.samples_from_config(args.config, args.cfg_options,
-                                           args.split), None
+                                           args.split, images), None
 
 
 def groups_of(samples, args):

@@ -84,14 +84,21 @@ def _objects(table, path):
     return ObjectTable.load(path)
 
 
-def _boxes(args):
-    """Boxes of the objects by sample id; none without a config."""
-    from ..likelihood.samples.instances import instances_of
-    from ..report.objects import box_of
+def _place(args):
+    """Where an object is seen, by the config; nowhere without one."""
+    from ..likelihood.objects.seen import scenes_of, seen_box
     if not args.config:
         return None
-    return {name: [box_of(i) for i in instances] for name, instances in
-            instances_of(args.config, args.cfg_options, args.split).items()}
+    scenes = {scene.sample_id: scene for scene in scenes_of(
+        args.config, args.cfg_options, args.split)}
+
+    def place(sample, index):
+        scene = scenes.get(sample)
+        if scene is None or index >= len(scene.instances):
+            return None
+        return seen_box(scene.instances[index], scene)[0]
+
+    return place
 
 
 def main(argv=None):
@@ -116,7 +123,8 @@ def main(argv=None):
         table, args.table, config=args.config, split=args.split,
         cfg_options=args.cfg_options, images=args.images, camera=args.camera,
         embeddings=args.embeddings, objects=True)
-    for note in catalog.notes:
+    for note in [*catalog.notes, *(
+            f'{run.name}: {note}' for run in runs for note in run.notes)]:
         print(f'note: {printable(note)}')
     print(f'{counted(len(table), "sample")}; map and images follow',
           flush=True)
@@ -125,7 +133,7 @@ def main(argv=None):
         gamma=args.gamma, projection=args.map, max_samples=args.samples,
         size=args.size_mb * 1e6, seed=args.seed,
         progress=lambda items, total: tqdm(items, 'images', total), tags=tags,
-        objects=objects, boxes=_boxes(args) if objects else None)
+        objects=objects, place=_place(args) if objects else None)
     bad = counts['unreadable']
     if bad:
         print('note: ' + counted(len(bad), 'image is', 'images are') +

@@ -11,6 +11,7 @@
     irfs+look                     these times the config's weights by look
     equity:form=effective,beta=0.999    another form of the look's weight
     equity:content=rfs,form=none  repeat factors as weights of the losses
+    sampling:table=objects.parquet    by another table
     cbgs                          MMDetection3D's class-balanced sampling
     equity+cbgs                   both
 """
@@ -40,10 +41,12 @@ class Arm:
         strategies (tuple[str, ...]): Of ``STRATEGIES``.
         options (dict): Of :class:`.WeightSettings`; what a strategy means
             for them included.
+        table (str, optional): Likelihood table in place of the config's.
     """
     name: str
     strategies: tuple
     options: dict = field(default_factory=dict, hash=False)
+    table: str | None = None
 
     @property
     def folder(self) -> str:
@@ -96,6 +99,10 @@ def parse_arm(text):
     if options and not weighting:
         raise ValueError(f'arm {text!r} has no weights to set '
                          f'{", ".join(options)} of; leave the options out')
+    table = options.pop('table', None)
+    if table is not None and repeats and 'look' not in names:
+        raise ValueError(f'arm {text!r} uses no table; leave it out, or '
+                         f'add +look')
     of = f' of arm {text!r}'
     if repeats:
         if 'content' in options or ('form' in options
@@ -108,11 +115,13 @@ def parse_arm(text):
         if 'look' not in names:
             options['form'] = 'none'
     WeightSettings(**options).check(of)
-    return Arm(text, names, options)
+    return Arm(text, names, options, table)
 
 
 def _option(arm, part):
     name, _, value = part.partition('=')
+    if name == 'table' and value:
+        return name, value
     if name in _NAMES and value:
         # 'none' is a form, but no content
         return name, None if value == 'none' and name != 'form' else value
@@ -121,8 +130,8 @@ def _option(arm, part):
     except (KeyError, ValueError) as e:
         raise ValueError(
             f'options of an arm are eta=NUMBER, gamma=NUMBER, t=NUMBER, '
-            'beta=NUMBER, normalize=mean or none, form=NAME and '
-            f'content=NAME, but {arm!r} has {part!r}') from e
+            'beta=NUMBER, normalize=mean or none, form=NAME, content=NAME '
+            f'and table=FILE, but {arm!r} has {part!r}') from e
 
 
 def arm_config(config, arm):
@@ -184,6 +193,8 @@ def arm_config(config, arm):
 def _set_weights(dataset, arm):
     """Change the weights of the config of a ``DequityDataset``."""
     of = f' of arm {arm.name!r}'
+    if arm.table is not None:
+        dataset['table'] = arm.table
     table = dataset.get('table')
     options = dict(arm.options)
     if 'look' in arm.strategies and dataset.get('form') == 'none':

@@ -4,6 +4,7 @@
 
     OUT/comparison.json          its arms and seeds
         comparison.md, .csv      its table
+        .slurm/                  jobs of --engine slurm, with their logs
     OUT/ARM/seed_K.py            what a run was made with
     OUT/ARM/seed_K/              work dir of its training
                    trained       the checkpoint, once training is over
@@ -11,6 +12,7 @@
                    result.json   its figures: the run is finished
                    train.log, test.log
 """
+import itertools
 import json
 import re
 from dataclasses import dataclass
@@ -21,10 +23,13 @@ from dequity_mmdet3d.json_files import (
     NUMBER,
     fields_of,
     is_of,
-    parse_json,
     read_json,
 )
 from dequity_mmdet3d.whole_file import whole_file
+
+from .logs import DamagedRun, read_test
+from .logs import last_step as last_step
+from .logs import read_scalars as read_scalars
 
 
 def folder_of(arm):
@@ -106,11 +111,34 @@ class Comparison:
         """Path: Where a run lives."""
         return Path(self.out) / self.arms[arm] / f'seed_{seed}'
 
-    def results(self) -> dict[tuple[str, int], dict]:
-        """Of the finished runs, see :func:`read_result`, by arm and seed."""
-        found = {(arm, seed): read_result(self.folder(arm, seed))
-                 for arm in self.arms for seed in self.seeds}
+    def results(self, damaged: list[str] | None = None
+                ) -> dict[tuple[str, int], dict]:
+        """What the finished runs found.
+
+        Args:
+            damaged (list[str], optional): Gets a line for each result that
+                is damaged, and left out. Defaults to None: it is an error.
+
+        Returns:
+            dict: See :func:`read_result`, by arm and seed.
+
+        Raises:
+            DamagedRun: As there, unless ``damaged`` is given.
+        """
+        found = {}
+        for arm, seed in itertools.product(self.arms, self.seeds):
+            try:
+                found[arm, seed] = read_result(self.folder(arm, seed))
+            except DamagedRun as e:
+                if damaged is None:
+                    raise
+                damaged.append(str(e))
         return {key: result for key, result in found.items() if result}
+
+
+def slurm_folder(folder):
+    """Path: For jobs that do runs, of the comparison that a run belongs to."""
+    return folder.parent.parent / '.slurm'
 
 
 def config_path(folder):
@@ -132,7 +160,7 @@ def read_result(folder):
         not finished.
 
     Raises:
-        ValueError: If the file is damaged.
+        DamagedRun: If the file is damaged.
     """
     path = folder / 'result.json'
     try:
@@ -146,7 +174,7 @@ def read_result(folder):
     except FileNotFoundError:
         return None
     except ValueError as e:
-        raise ValueError(f'{path} is damaged ({e}); remove it, and the '
+        raise DamagedRun(f'{path} is damaged ({e}); remove it, and the '
                          'run is evaluated again') from e
 
 
@@ -163,11 +191,29 @@ class Trained(NamedTuple):
 
 
 def read_trained(folder):
-    """Trained, optional: None while the run's training is not over."""
+    """What a training left that is over.
+
+    Args:
+        folder (Path): Of the run.
+
+    Returns:
+        Trained, optional: None while the training is not over.
+
+    Raises:
+        DamagedRun: If the file that says so is damaged.
+    """
     mark = folder / 'trained'
     if not mark.exists():
         return None
-    name, seconds = mark.read_text().rsplit(' ', 1)
+    text = mark.read_bytes()[:1000].decode(errors='replace')
+    name, _, seconds = text.rpartition(' ')
+    # a file of this folder, not of anywhere
+    if not name.strip('.') or Path(name).name != name or not re.fullmatch(
+            r'\d{1,12}(\.\d+)?', seconds, re.ASCII):
+        raise DamagedRun(
+            f'{mark} is damaged (it must be a checkpoint and seconds, but is '
+            f'{text[:60]!r}); remove it, and the training goes on from its '
+            'last checkpoint')
     return Trained(folder / name, float(seconds))
 
 
@@ -178,69 +224,22 @@ def write_trained(folder, seconds):
         f.write(f'{Path(last).name} {seconds:.1f}'.encode())
 
 
-def read_scalars(folder):
-    """What a training logged.
-
-    Args:
-        folder (Path): Work dir of any training.
-
-    Returns:
-        list[dict]: Lines of all its scalars.json, in the order of its parts;
-        a part that was resumed repeats steps of the one before.
-    """
-    lines = []
-    for path in sorted(folder.glob('*/vis_data/scalars.json')):
-        for text in path.read_bytes().splitlines():
-            try:
-                line = parse_json(text)
-            except ValueError:
-                continue  # the last line of a killed training
-            if isinstance(line, dict):
-                lines.append(line)
-    return lines
-
-
-def last_step(folder):
-    """int: The last step of which a training logged a loss, or 0."""
-    return max((int(line['step']) for line in read_scalars(folder)
-                if 'loss' in line), default=0)
-
-
 def evaluation_folder(folder):
     """Path: Work dir of the run's evaluation."""
     return folder / 'test'
 
 
 def read_evaluation(folder):
-    """The figures of a run's evaluation, see :func:`read_test`."""
+    """The figures of a run's evaluation, see :func:`.logs.read_test`."""
     return read_test(evaluation_folder(folder))
-
-
-def read_test(folder):
-    """The figures that the last test left.
-
-    Args:
-        folder (Path): Work dir of ``dequity test``; others may be in it.
-
-    Returns:
-        dict[str, float], optional: By name, without times; None if there
-        are none.
-    """
-    # mmengine's name for the figures of a test: TIME/TIME.json
-    found = sorted(folder.glob('*/*.json'))
-    if not found:
-        return None
-    try:
-        figures = fields_of(read_json(found[-1]), {})
-    except ValueError as e:
-        raise ValueError(f'{found[-1]} is damaged ({e}); remove it, and test '
-                         'again') from e
-    return {name: float(value) for name, value in figures.items()
-            if is_of(value, (*NUMBER, bool))
-            and name not in ('time', 'data_time')}
 
 
 def last_line(log):
     """str: The last line of a log, for a message."""
-    lines = log.read_text(errors='replace').strip().splitlines()
+    return last_words(log.read_bytes())
+
+
+def last_words(said):
+    """str: The last line of what a process said, as bytes."""
+    lines = said.decode(errors='replace').strip().splitlines()
     return lines[-1].strip()[:300] if lines else 'it said nothing'

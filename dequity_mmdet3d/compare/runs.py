@@ -4,19 +4,21 @@ from __future__ import annotations
 import copy
 import functools
 import hashlib
+import itertools
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from dequity_mmdet3d.whole_file import lock, whole_file
 
 from . import run_folder
+from .logs import mend_last_checkpoint
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,7 @@ def make_run(folder, arm, config, seed):
     config.test_dataloader = config.val_dataloader
     config.test_evaluator = config.val_evaluator
     config.test_cfg = config.get('test_cfg') or dict(type='TestLoop')
-    loop = config.train_cfg
+    loop = config.get('train_cfg') or {}  # without, training says it
     if loop.get('val_interval', 1) >= loop.get('max_epochs', loop.get(
             'max_iters', 0)):
         # at the end alone, where the test does it
@@ -76,14 +78,17 @@ def make_run(folder, arm, config, seed):
     return Run(arm, seed, Path(folder), config)
 
 
-def prepare(run):
+def prepare(run, processes=1):
     """Write the run's config, or see that it is the one that is there.
 
     Args:
         run (Run): Of this comparison.
+        processes (int): That train it together: its batch is as many times
+            larger.
 
     Raises:
-        ValueError: If the run was begun with another config or table.
+        ValueError: If the run was begun with another config, table or
+            number of processes.
     """
     text = run.config.pretty_text
     path = run_folder.config_path(run.folder)
@@ -93,12 +98,15 @@ def prepare(run):
         for name in sorted(_tables(dict(run.config.items())))
     }
     text += ''.join(f'# {name} sha256 {sha}\n' for name, sha in tables.items())
+    if processes > 1:
+        text += f'# {processes} processes\n'
     if path.exists() and path.read_text(encoding='utf-8') != text:
         old = path.read_text(encoding='utf-8').splitlines()
         new = text.splitlines()
         first = next((f'{a.strip()!r} there, {b.strip()!r} now'
-                      for a, b in zip(old, new) if a != b),
-                     f'{len(old)} lines there, {len(new)} now')
+                      for a, b in itertools.zip_longest(
+                          old, new, fillvalue='') if a != b),
+                     'other ends of lines')
         raise ValueError(
             f'{run.folder} was begun with another config ({first}); give '
             'another --out, or remove the run to make it anew')
@@ -131,10 +139,14 @@ class Tools:
         train (Sequence[str]): What follows ``python`` before a config:
             ``-m dequity_mmdet3d train``, or a script of its arguments.
         test (Sequence[str]): Likewise.
+        preexec_fn (Callable, optional): Called in each process before it
+            becomes the command.
     """
 
-    def __init__(self, train: Sequence[str], test: Sequence[str]):
+    def __init__(self, train: Sequence[str], test: Sequence[str],
+                 preexec_fn: Callable[[], object] | None = None):
         self.train, self.test = train, test
+        self._preexec_fn = preexec_fn
         self._processes: set = set()
         self._stopped = False
 
@@ -157,7 +169,8 @@ class Tools:
             clock, of the last process where training was interrupted.
 
         Raises:
-            OSError: If a process failed, or another one has the run.
+            Busy: If another process has the run.
+            OSError: If a process failed.
         """
         with lock(run.folder / '.lock',
                   f'{run.name} is in progress in another process') as held:
@@ -182,6 +195,7 @@ class Tools:
     def _trained(self, run, call):
         """run_folder.Trained: Now, or by an earlier command."""
         if run_folder.read_trained(run.folder) is None:
+            mend_last_checkpoint(run.folder)
             started = time.time()
             call('train', self.train, '--work-dir', run.folder, '--resume')
             run_folder.write_trained(run.folder, time.time() - started)
@@ -213,6 +227,7 @@ class Tools:
                 stdin=subprocess.DEVNULL,
                 stdout=f,
                 stderr=subprocess.STDOUT,
+                preexec_fn=self._preexec_fn,
                 **process_options)
         self._processes.add(process)
         status = process.wait()

@@ -9,6 +9,8 @@ from dequity_mmdet3d.figures import (
     objects_behind,
     shared_prefix,
 )
+from dequity_mmdet3d.messages import counted, first_five
+from dequity_mmdet3d.whole_file import plain_text, together
 
 from .statistics import summarize
 
@@ -73,7 +75,7 @@ def as_csv(rows):
     for row in rows:
         writer.writerow({
             key: '' if value is None or value != value else
-            f'{value:.6g}' if isinstance(value, float) else value
+            f'{value:.6g}' if isinstance(value, float) else plain_text(value)
             for key, value in row.items()
         })
     return text.getvalue()
@@ -128,6 +130,26 @@ def as_markdown(rows, results, arms, seeds, patterns=METRICS):
     return '\n'.join(lines) + '\n'
 
 
+def left_out(results, damaged=()):
+    """What is not in the table although it was found.
+
+    Args:
+        results (dict): As for :func:`compare`.
+        damaged (Sequence[str]): Lines of results that cannot be read.
+
+    Returns:
+        list[str]: Lines for people; none where all is in.
+    """
+    bad = [f'{name} of {arm} seed {seed}'
+           for (arm, seed), result in results.items()
+           for name, value in result['metrics'].items()
+           if not math.isfinite(value)]
+    count = counted(len(bad), 'figure is', 'figures are')
+    return [*damaged] + [
+        f'{count} NaN or infinite, as where there is nothing to measure, and '
+        f'left out: {first_five(bad)}'] * bool(bad)
+
+
 def _cell(row):
     if not row['seeds']:
         return '-'
@@ -165,10 +187,14 @@ def write_table(comparison, patterns=METRICS):
     Returns:
         str: Text of ``comparison.md``.
     """
-    results = comparison.results()
+    damaged: list[str] = []
+    results = comparison.results(damaged)
     arms, seeds = list(comparison.arms), comparison.seeds
     rows = compare(results, arms, seeds)
     text = as_markdown(rows, results, arms, seeds, patterns)
-    comparison.write()
-    comparison.write_tables(as_csv(rows), text)
+    text += ''.join(f'\nNot in the table: {line}\n'
+                    for line in left_out(results, damaged))
+    with together():
+        comparison.write()
+        comparison.write_tables(as_csv(rows), text)
     return text

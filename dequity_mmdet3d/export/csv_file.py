@@ -28,7 +28,8 @@ def write_csv(path, table, eta=1.0, gamma=5.0, normalize=None):
 def as_csv(table, eta=1.0, gamma=5.0, normalize=None):
     """The text: a header line, then a line a sample, in the table's order.
 
-    Numbers have as many digits as it takes to read them back exactly.
+    Numbers have as many digits as it takes to read them back exactly; ids
+    are :func:`.whole_file.plain_text`.
 
     Args and errors: see :func:`write_csv`.
 

@@ -22,6 +22,10 @@ def check_forms(parser, args):
             args.apply is not None or args.cluster_info is not None):
         parser.error('--groups and --count belong to a table that is made, '
                      'not to --apply and --cluster-info')
+    if args.update and (args.apply is not None or args.objects or
+                        args.cluster_info is not None or args.method == TAGS):
+        parser.error('--update makes a table of looks anew: leave out '
+                     '--apply, --objects, --cluster-info and --method tags')
     if args.method == TAGS and args.tags in (None, 'none'):
         parser.error('--method tags needs --tags auto or FILE')
     if args.by is not None and args.tags in (None, 'none'):

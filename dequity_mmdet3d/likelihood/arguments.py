@@ -19,6 +19,7 @@ from .choices import (
     SPLITS,
     TAGS,
 )
+from .object_arguments import add_object_arguments, check_object_arguments
 
 
 def parse_args(argv=None):
@@ -207,6 +208,12 @@ def parse_args(argv=None):
         type=int,
         default=0,
         help='of the clustering (default: %(default)s)')
+    add_object_arguments(parser)
+    parser.add_argument(
+        '--update',
+        action='store_true',
+        help='the table is there already: make it anew for the samples of '
+        'today, say what moved, and keep the ids of clusters that stay')
     other = parser.add_argument_group('other samples under a finished table')
     other.add_argument(
         '--apply',
@@ -225,4 +232,5 @@ def parse_args(argv=None):
         version=f'dequity_mmdet3d {__version__}')
     args = parser.parse_args(argv)
     check_forms(parser, args)
+    check_object_arguments(parser, args)
     return args

@@ -1,5 +1,5 @@
 """What lies beside a likelihood table, and its name there."""
-import os
+from ..parquet_file import stem_of
 
 # here too, as evaluation needs to find it
 from ..tag_file import tags_path as tags_path
@@ -12,7 +12,7 @@ def bad_images_path(out):
         >>> bad_images_path('a/t.parquet')
         'a/t.bad_images.txt'
     """
-    return f'{os.path.splitext(out)[0]}.bad_images.txt'
+    return f'{stem_of(out)}.bad_images.txt'
 
 
 def embeddings_folder(out):
@@ -22,7 +22,7 @@ def embeddings_folder(out):
         >>> embeddings_folder('a/t.parquet')
         'a/t.embeddings'
     """
-    return f'{os.path.splitext(out)[0]}.embeddings'
+    return f'{stem_of(out)}.embeddings'
 
 
 def modes_path(table):
@@ -32,7 +32,7 @@ def modes_path(table):
         >>> modes_path('a/t.parquet')
         'a/t.modes.npz'
     """
-    return f'{os.path.splitext(table)[0]}.modes.npz'
+    return f'{stem_of(table)}.modes.npz'
 
 
 def rows_path(table):
@@ -42,7 +42,7 @@ def rows_path(table):
         >>> rows_path('a/t.parquet')
         'a/t.rows.npz'
     """
-    return f'{os.path.splitext(table)[0]}.rows.npz'
+    return f'{stem_of(table)}.rows.npz'
 
 
 def pairs_path(out):
@@ -52,7 +52,7 @@ def pairs_path(out):
         >>> pairs_path('a/val.parquet')
         'a/val.near_duplicates.csv'
     """
-    return f'{os.path.splitext(out)[0]}.near_duplicates.csv'
+    return f'{stem_of(out)}.near_duplicates.csv'
 
 
 def suspects_path(out):
@@ -62,7 +62,7 @@ def suspects_path(out):
         >>> suspects_path('a/t.parquet')
         'a/t.suspect_tags.csv'
     """
-    return f'{os.path.splitext(out)[0]}.suspect_tags.csv'
+    return f'{stem_of(out)}.suspect_tags.csv'
 
 
 def objects_path(out):
@@ -72,4 +72,4 @@ def objects_path(out):
         >>> objects_path('a/t.parquet')
         'a/t.objects.parquet'
     """
-    return f'{os.path.splitext(out)[0]}.objects.parquet'
+    return f'{stem_of(out)}.objects.parquet'

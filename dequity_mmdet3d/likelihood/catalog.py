@@ -56,6 +56,7 @@ def open_catalog(table, table_path, *, config=None, split=SPLITS[0],
         FileNotFoundError: If a named file or folder is not there.
     """
     from .samples import host_config, sources
+    from .samples.instances import object_counts
     if config and images:
         raise ValueError('--config and --images both say where the images '
                          'are; give one of them')
@@ -66,7 +67,7 @@ def open_catalog(table, table_path, *, config=None, split=SPLITS[0],
     if config:
         samples = host_config.samples_from_config(config, cfg_options, split)
         if objects:
-            counts = host_config.object_counts(config, cfg_options, split)
+            counts = object_counts(config, cfg_options, split)
     elif images:
         samples = sources.samples_from_folder(images)
     if embeddings:
@@ -83,7 +84,7 @@ def catalog_of(table, table_path, samples=None, objects=None, camera=None,
         table_path (Path): Its file, beside which the embeddings lie.
         samples (Samples, optional): Where their images are.
         objects (dict[str, dict[str, int]], optional): By sample id, see
-            :func:`.host_config.object_counts`.
+            :func:`.instances.object_counts`.
         camera (str, optional): Whose image stands for a sample. Defaults to
             its first.
         embeddings (np.ndarray, optional): (N, D), in place of the stored.

@@ -35,3 +35,9 @@ COUNTS = ('frames', 'drives')
 KINDS = ('relative', 'share')
 # Of a config: whose dataloader to take.
 SPLITS = ('train', 'val', 'test')
+# From the likelihoods of objects to that of their sample (docs/objects.md).
+OBJECT_RULES = ('min', 'mean', 'product')
+# What of an object is looked at.
+OBJECT_FEATURES = ('images', 'points')
+OBJECT_MARGIN = 0.1
+OBJECT_MIN_SIZE = 16.0

@@ -2,18 +2,15 @@
 
 Shape letters: N samples.
 """
+from functools import partial
+
 from ..messages import counted
 from ..table_file import check_writable
 from ..tag_file import check_place
+from ..whole_file import remove_file
 from .beside import bad_images_path
 from .choices import KINDS, NOISE
-from .write_table import (
-    forget,
-    forget_earlier,
-    nothing,
-    place_of,
-    write_table,
-)
+from .write_table import nothing, place_of, write_table
 
 
 def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None):
@@ -36,11 +33,10 @@ def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None):
     say = say or nothing
     check_writable(out)
     table = table_from_cluster_info(path, kind, noise)
-    _forget(out)
     return write_table(table, out, [
         f'{counted(len(table), "sample")} in '
         f'{counted(table.n_clusters, "cluster")}',
-        *table.metadata['notes']], say)
+        *table.metadata['notes']], say, beside=_no_image(out))
 
 
 def table_by_tags(samples, tags, out=None, by=None, kind=KINDS[0], say=None):
@@ -67,11 +63,11 @@ def table_by_tags(samples, tags, out=None, by=None, kind=KINDS[0], say=None):
     check_writable(out)
     check_place(out, tags)
     table = table_from_tags(samples.ids, samples.provenance, tags, by, kind)
-    _forget(out)
-    return write_table(table, out, [*diagnosis_lines(table.metadata),
-                                    rarest_line(table)], say, tags)
+    return write_table(
+        table, out, [*diagnosis_lines(table.metadata), rarest_line(table)],
+        say, tags, _no_image(out))
 
 
-def _forget(out):
-    forget_earlier(out)
-    forget(bad_images_path(out))  # no image was looked at
+def _no_image(out):
+    """The list of bad images goes: none was looked at."""
+    return [partial(remove_file, bad_images_path(out))]

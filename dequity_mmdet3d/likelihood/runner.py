@@ -8,63 +8,24 @@
 Shape letters: N samples, D embedding size.
 """
 import os
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from functools import partial
 
-from ..messages import counted
 from ..processes import Alone
 from ..table_file import check_writable
 from ..tag_file import check_place
-from .beside import (
-    bad_images_path,
-    embeddings_folder,
-    modes_path,
-    pairs_path,
-    rows_path,
-    suspects_path,
-)
-from .choices import (
-    DEFAULT_CAMERAS,
-    DEFAULT_ENCODER,
-    EMBEDDING_DTYPES,
-    FEATURES,
-    KINDS,
-    NAMES,
-    SHARD_SIZE,
-)
-from .prompts import prompts_for, texts_for
-from .write_table import forget_earlier, nothing, place_of, write_table
-
-
-@dataclass(frozen=True)
-class Encoding:
-    """How images become embeddings, and where these are kept.
-
-    Args:
-        encoder, pretrained, device, precision, features: See
-            :func:`.build_encoder`; 'auto' is a precision, too.
-        batch_size, workers: See :class:`.encode.EncodeSettings`.
-        skip_bad (bool): Go on without images that cannot be used.
-        embeddings_dir (str, optional): Where the embeddings are kept.
-            Defaults to a folder beside the table.
-        embedding_dtype, shard_size: See :class:`.shards.ShardStore`.
-    """
-    encoder: str = DEFAULT_ENCODER
-    pretrained: str | None = None
-    device: str | None = None
-    precision: str = 'auto'
-    features: str = FEATURES[0]
-    batch_size: int | None = None
-    workers: int | None = None
-    skip_bad: bool = False
-    embeddings_dir: str | None = None
-    embedding_dtype: str = EMBEDDING_DTYPES[0]
-    shard_size: int = SHARD_SIZE
+from .beside import modes_path, pairs_path, rows_path
+from .choices import DEFAULT_CAMERAS, KINDS, NAMES
+from .encoding.encode_samples import Encoding, encode_samples
+from .prompts import prompts_for
+from .write_table import beside_tags, nothing, place_of, write_table
 
 
 def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
                         cameras=DEFAULT_CAMERAS, clustering=None,
                         kind=KINDS[0], apply=None, groups=None, tags=None,
-                        by=None, names=NAMES[0], team=None, say=None):
+                        by=None, names=NAMES[0], update=False, team=None,
+                        say=None, remake=None):
     """Write down how common every sample looks.
 
     What lies beside the table, see :mod:`.beside`, is written with it.
@@ -90,9 +51,14 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
         names (str | Path): 'auto' names clusters by texts where there are
             no tags and the encoder knows texts; 'none', or a file of texts,
             see :func:`.prompts.read_prompts`.
-        team (Alone, optional): The processes that share the encoding, see
-            :func:`.processes.connect`. All of them call this.
+        update (bool): Compare with the table that ``out`` is now, and keep
+            the ids of its clusters, see :mod:`.update`.
+        team (Alone, optional): The processes that share the encoding, and
+            the estimate of large sets, see :func:`.processes.connect`. All
+            of them call this.
         say (Callable, optional): Takes lines for people, in process 0.
+        remake (Callable, optional): Makes of the table that which is
+            written, and what to write beside it, see :mod:`.objects.run`.
 
     Returns:
         LikelihoodTable: That was written; None in all processes but 0.
@@ -107,13 +73,16 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
             missing.
         OSError: If something cannot be written.
     """
+    from .clustering.shares import serve
     from .encoding.bad_images import forget_bad_images
     from .encoding.embed import embed_given
     from .estimation.modes_file import load_modes
     team = team or Alone()
     say = say if say is not None and team.rank == 0 else nothing
     out = place_of(samples, out)
-    fitted = None if apply is None else load_modes(apply)
+    fitted = None if apply is None else load_modes(
+        apply, of_objects=remake is not None)
+    before = _earlier(out) if update and team.rank == 0 else None
     by = [] if tags is None else list(by or tags.columns)
     for tag in by:
         tags.values(tag, samples.ids)  # before the long work, not after it
@@ -126,97 +95,93 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
         forget_bad_images(out)
     texts = None
     if embeddings is not None:
-        embedded = embed_given(samples, embeddings)
+        embedded = (embed_given(samples, embeddings) if team.rank == 0 else
+                    None)
     else:
-        embedded, texts = _encode(samples, out, encoding or Encoding(),
-                                  cameras, fitted, names, team, say)
+        embedded, texts = encode_samples(
+            samples, out, encoding or Encoding(), cameras, fitted, names,
+            team, say)
     table = None
     if team.rank == 0:
         if fitted is None:
+            clustering = in_the_room_of(out, clustering, team)
             table = _fit(embedded, out, clustering, kind, groups, tags, by,
-                         texts, say)
+                         texts, say, remake, before)
         else:
-            table = _apply(embedded, out, fitted, apply, tags, by, say)
+            table = _apply(embedded, out, fitted, apply, tags, by, say,
+                           remake)
         if embedded.encoded is not None:
             say(f'embeddings: {embedded.encoded.folder} '
                 f'({embedded.encoded.nbytes / 1e6:.2f} MB), kept for the '
                 'next run')
-    # the others end only with process 0, and as it does
-    team.gather(None)
+        # the others end only with process 0, and as it does
+        team.gather(None)
+    else:
+        serve(team)
     return table
 
 
-def _encode(samples, out, encoding, cameras, fitted, names, team, say):
-    """The samples' embeddings, out of this run and earlier ones; texts."""
-    from .embeddings.shards import ShardStore
-    from .encoding.embed import embed_samples
-    from .encoding.encode import EncodeSettings
-    from .encoding.encoders import build_encoder, pick_device
-    from .encoding.encoders.precision import pick_precision
-    say(f'loading {encoding.encoder}')
-    device = team.device(encoding.device)
-    # machines of one run may differ in what they can do; process 0 decides
-    precision = team.gather(
-        pick_precision(encoding.precision, pick_device(device)))[0]
-    encoder = build_encoder(encoding.encoder, encoding.pretrained, device,
-                            precision, encoding.features)
-    texts = texts_for(encoder, names, say)
-    store = ShardStore(encoding.embeddings_dir or embeddings_folder(out),
-                       encoding.embedding_dtype, encoding.shard_size, say)
-    say(f'encoding {counted(len(samples), "sample")} with {encoder.name} ('
-        f'{encoder.features}) in {encoder.precision} on {encoder.device}' +
-        (f', {team.world} processes' if team.world > 1 else ''))
-    settings = EncodeSettings(batch_size=encoding.batch_size,
-                              workers=encoding.workers)
-    embedded = embed_samples(
-        samples, encoder, settings, store, encoding.skip_bad,
-        bad_images_path(out), team, cameras, fitted)
-    encoded = embedded.encoded
-    if encoded.rate is not None:
-        say(f'{encoded.rate:.1f} images/s')
-    if encoded.failures:
-        say(f'{len(encoded.failures)} of {len(encoded.usable)} images cannot '
-            f'be used; they are listed in {bad_images_path(out)}')
-    if embedded.skipped:
-        n = len(embedded.skipped)
-        say(counted(n, 'sample has no usable image; its row is neutral',
-                    'samples have no usable image; their rows are neutral'))
-    return embedded, texts
+def in_the_room_of(out, clustering=None, team=None):
+    """Settings whose rows lie beside the table, where there is room for them.
+
+    Args:
+        out (str | Path): The table.
+        clustering (ClusterSettings, optional): With a room of its own, or
+            not. Defaults to the class's.
+        team (Alone, optional): Who helps.
+
+    Returns:
+        ClusterSettings: As they were, but for the room.
+    """
+    from .clustering import ClusterSettings, Room
+    clustering = clustering or ClusterSettings()
+    folder = clustering.room.folder or os.path.dirname(os.path.abspath(out))
+    return replace(clustering, room=Room(folder, team or Alone()))
 
 
-def _fit(embedded, out, clustering, kind, groups, tags, by, texts, say):
-    from .clustering import ClusterSettings
+def _earlier(out):
+    """The table that is updated, if it can be."""
+    from ..table import LikelihoodTable
+    before = LikelihoodTable.load(out)
+    for key, how in (('objects', '--objects'), ('applied', '--apply')):
+        if before.metadata.get(key):
+            raise ValueError(f'{out} was made with {how}, which --update '
+                             'cannot do; make it anew')
+    return before
+
+
+def _fit(embedded, out, clustering, kind, groups, tags, by, texts, say,
+         remake, before):
     from .estimation.advice import diagnosis_lines
     from .estimation.make_table import make_table
-    clustering = clustering or ClusterSettings()
-    if clustering.folder is None:  # beside the table is room for its rows
-        clustering = replace(clustering,
-                             folder=os.path.dirname(os.path.abspath(out)))
-    made = make_table(embedded, clustering, kind, groups, texts)
-    forget_earlier(out)
-    if made.fitted is not None:
-        made.fitted.save(modes_path(out))
-    if made.rows is not None:
-        made.rows.save(rows_path(out))
-    table, lines = _tagged(made.table, out, tags, by, made.rows)
+    from .estimation.update import updated
+    made, moved = make_table(embedded, clustering, kind, groups, texts), []
+    if before is not None:
+        made, moved = updated(made, before)
+    table, beside = (made.table, []) if remake is None else remake(made.table)
+    table, lines, suspects = beside_tags(table, out, tags, by, made.rows)
+    for what, path in ((made.fitted, modes_path), (made.rows, rows_path)):
+        if what is not None:
+            beside.append(partial(what.of(table).save, path(out)))
     return write_table(
-        table, out, [*diagnosis_lines(table.metadata), *lines], say, tags)
+        table, out, [*diagnosis_lines(table.metadata), *lines, *moved], say,
+        tags, beside + suspects)
 
 
-def _apply(embedded, out, fitted, source, tags, by, say):
+def _apply(embedded, out, fitted, source, tags, by, say, remake):
     from ..table import LikelihoodTable
     from .estimation.advice import applied_line
     from .estimation.make_table import apply_table
     from .estimation.overlap import TrainingRows, find_overlap
     of = LikelihoodTable.load(source)
-    seen, overlap = TrainingRows.load(source, of), None
+    seen, overlap = TrainingRows.load(source, of, fitted), None
     if seen is not None:
         overlap = find_overlap(embedded, fitted, seen, of.sample_id.tolist())
     table = apply_table(embedded, fitted, overlap)
     if 'names' in of.metadata:  # of the same clusters
         table = replace(table, metadata=dict(
             table.metadata, names=of.metadata['names']))
-    forget_earlier(out)
+    table, beside = (table, []) if remake is None else remake(table)
     lines = [applied_line(table, of, source)]
     if overlap is None:
         lines.append(f'near duplicates of training samples are not known: '
@@ -224,21 +189,7 @@ def _apply(embedded, out, fitted, source, tags, by, say):
                      'the table anew')
     else:
         if overlap.pairs:
-            overlap.save(pairs_path(out))
+            beside.append(partial(overlap.save, pairs_path(out)))
         lines.append(overlap.line(pairs_path(out)))
-    table, more = _tagged(table, out, tags, by)
-    return write_table(table, out, lines + more, say, tags)
-
-
-def _tagged(table, out, tags, by, rows=None):
-    """The table beside tags, and what to say of it."""
-    from .estimation import tag_agreement, tag_suspects
-    if tags is None:
-        return table, []
-    path = suspects_path(out)
-    table, lines, found = tag_agreement.with_tags(table, tags, by, rows)
-    if found is not None:
-        lines.append(tag_suspects.suspects_line(found, path))
-        if found:
-            tag_suspects.save_suspects(path, found)
-    return table, lines
+    table, more, suspects = beside_tags(table, out, tags, by)
+    return write_table(table, out, lines + more, say, tags, beside + suspects)

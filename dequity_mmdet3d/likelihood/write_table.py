@@ -1,10 +1,10 @@
 """The last step: a table is written, and its user is told of it."""
-import contextlib
-import os
+from functools import partial
 
 import numpy as np
 
 from ..tag_file import keep_tags
+from ..whole_file import remove_file, together
 from .beside import modes_path, pairs_path, rows_path, suspects_path
 
 
@@ -17,25 +17,43 @@ def place_of(samples, out):
     return out
 
 
-def forget(*paths):
-    """Remove files of an earlier table, where they are."""
-    for path in paths:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
-
-
-def forget_earlier(out):
-    """Remove what lies beside an earlier table and is of no other."""
-    forget(modes_path(out), rows_path(out), pairs_path(out),
-           suspects_path(out))
-
-
 def nothing(line):
     """For whom nothing is said."""
 
 
-def write_table(table, out, lines, say, tags=None):
-    """Write a table, and its tags beside it; say what it is, and where.
+def beside_tags(table, out, tags, by, rows=None):
+    """How a table agrees with tags.
+
+    Args:
+        table (LikelihoodTable): Any.
+        out (str | Path): Where it will be.
+        tags (Tags, optional): Of its samples.
+        by (Sequence[str]): Names of tags.
+        rows (TrainingRows, optional): See :func:`.tag_agreement.with_tags`.
+
+    Returns:
+        tuple[LikelihoodTable, list[str], list[Callable]]: With what was
+        found in its metadata, lines for people, and what to write beside
+        it: the list of suspicious tags.
+    """
+    from .estimation import tag_agreement, tag_suspects
+    if tags is None:
+        return table, [], []
+    beside = []
+    path = suspects_path(out)
+    table, lines, found = tag_agreement.with_tags(table, tags, by, rows)
+    if found is not None:
+        lines.append(tag_suspects.suspects_line(found, path))
+        if found:
+            beside.append(partial(tag_suspects.save_suspects, path, found))
+    return table, lines, beside
+
+
+def write_table(table, out, lines, say, tags=None, beside=()):
+    """Write a table and all beside it; say what it is, and where.
+
+    All of it appears at one moment, and what lay beside an earlier table
+    goes then: until there, and after an error, the earlier set is whole.
 
     Args:
         table (LikelihoodTable): Any.
@@ -44,6 +62,7 @@ def write_table(table, out, lines, say, tags=None):
         say (Callable): Takes a line.
         tags (Tags, optional): Of its samples. Without any, those of an
             earlier table go.
+        beside (Sequence[Callable]): Write, or remove, what else there is.
 
     Returns:
         LikelihoodTable: The same.
@@ -53,8 +72,13 @@ def write_table(table, out, lines, say, tags=None):
         ValueError: See :func:`.tag_file.keep_tags`.
     """
     ids = table.sample_id.tolist()
-    kept = keep_tags(out, tags, ids)
-    table.save(out)
+    with together():
+        for path in (modes_path, rows_path, pairs_path, suspects_path):
+            remove_file(path(out))
+        for write in beside:
+            write()
+        kept = keep_tags(out, tags, ids)
+        table.save(out)
     lines = [*lines, *extremes(table)]
     if tags is not None:
         lines += [*tags.others_lines(ids), f'tags of these samples: {kept}']

@@ -128,6 +128,11 @@ class DequityDataset:
         return getattr(self.dataset, name)
 
     @property
+    def table_sha256(self) -> str | None:
+        """str, optional: Digest of the table; None without one."""
+        return self._likelihoods.sha256 if self._likelihoods else None
+
+    @property
     def frame_weights(self) -> list[float]:
         """list[float]: N weights to draw samples by, of one epoch by index.
 

@@ -1,6 +1,7 @@
 """``DequityHook``: puts ``DequityLoss`` to work in a training run."""
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from .compat import mend_host
 from .dataset import DequityDataset
 from .examine import examine
 from .registration import register
+from .resumed import KEY, noted_in, other_tables, tables_of
 from .sampler import draws_by_weights, sampler_of
 from .walk import unweighted, wrapped_by
 
@@ -59,10 +61,19 @@ class DequityHook(Hook):
         loss (dict): Config of the loss wrapper, ``type='DequityLoss'``
             where it names no other. Defaults to the data set's weights on
             all terms.
+        other_table (str): A training that is resumed with another table
+            than it was begun with is an 'error', or 'warn': a warning.
+            Checkpoints name their tables by digest. Defaults to 'error'.
     """
 
-    def __init__(self, loss: dict | None = None):
+    def __init__(self, loss: dict | None = None, other_table: str = 'error'):
+        if other_table not in ('error', 'warn'):
+            raise ValueError("other_table of DequityHook must be 'error' or "
+                             f"'warn', but got {other_table!r}")
         mend_host()
+        self.other_table = other_table
+        self._before: Any = None
+        self._tables: list | None = None
         self.loss = MODELS.build({'type': 'DequityLoss', **(loss or {})})
         self._attached = False
         self._active = True
@@ -71,6 +82,9 @@ class DequityHook(Hook):
         """Check that all samples carry a weight, and learn the epoch's."""
         self._attached = False
         loader = runner.train_dataloader
+        self._tables = tables_of(loader.dataset)
+        if runner.iter > 0:
+            self._check_tables()
         sampler = sampler_of(loader)
         self._active = not draws_by_weights(sampler)
         if not self._active:
@@ -88,6 +102,26 @@ class DequityHook(Hook):
         self.loss.fit(
             np.concatenate([d.likelihood for d in datasets]),
             *self._settings_of(datasets))
+
+    def _check_tables(self):
+        wrong = other_tables(self._before, self._tables)
+        if wrong is None:
+            return
+        if self.other_table == 'error':
+            raise ValueError(
+                f'{wrong}; give the same table, begin anew, or go on with '
+                '--cfg-options default_hooks.dequity.other_table=warn')
+        print_log(f'DequityHook: {wrong}', 'current', logging.WARNING)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Learn by which tables a training was begun."""
+        self._before = noted_in(checkpoint)
+
+    def before_save_checkpoint(self, runner: Runner,
+                               checkpoint: dict) -> None:
+        """Say by which tables the training was weighted."""
+        if self._tables is not None:
+            checkpoint['meta'][KEY] = self._tables
 
     def _settings_of(self, datasets):
         """eta and gamma of the data sets, as far as the loss needs them."""

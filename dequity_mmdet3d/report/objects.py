@@ -55,14 +55,15 @@ class ObjectClass:
     rarest: list[RareObject]
 
 
-def rarest_objects(objects, images, boxes):
+def rarest_objects(objects, images, place):
     """What the page shows of an object table.
 
     Args:
         objects (ObjectTable): N objects.
         images (dict[str, str]): A file by sample id.
-        boxes (dict[str, list]): By sample id, of each of its instances x1,
-            y1, x2, y2 in pixels of that image, or None.
+        place (Callable): From a sample's id and the place among its
+            instances to where the object is seen, see
+            :class:`.objects.seen.Seen`; None where that is not known.
 
     Returns:
         tuple[list[ObjectClass], int]: Of the classes with the most objects,
@@ -79,39 +80,20 @@ def rarest_objects(objects, images, boxes):
         found.append(ObjectClass(
             name, int(own.sum()), int((own & neutral).sum()),
             len(np.unique(clusters[clusters >= 0])),
-            [_shown(objects, row, images, boxes)
+            [_shown(objects, row, images, place)
              for row in rows[:MAX_OBJECTS]]))
     return found, len(names) - len(found)
 
 
-def _shown(objects, row, images, boxes):
+def _shown(objects, row, images, place):
     sample, index = objects.sample_id[row], int(objects.object_index[row])
-    path, there = images.get(sample), boxes.get(sample, [])
-    box = there[index] if index < len(there) else None
-    image = ''
-    if path is not None:
-        image = thumbnail(path, BOX) if box is None else crop(path, box)
+    seen, image = place(sample, index), ''
+    if seen is not None:
+        image = crop(seen.path, seen.box)
+    elif sample in images:
+        image = thumbnail(images[sample], BOX)
     return RareObject(sample, index, float(objects.likelihood[row]), image,
-                      box is None)
-
-
-def box_of(instance):
-    """The 2D box that an info file tells of an object.
-
-    Args:
-        instance (dict): Of an info file.
-
-    Returns:
-        tuple[float, float, float, float]: x1, y1, x2, y2 in pixels; None
-        where it tells none, or one without an area.
-    """
-    box = instance.get('bbox')
-    try:
-        x1, y1, x2, y2 = (float(v) for v in box)
-    except (TypeError, ValueError):
-        return None
-    fine = all(map(math.isfinite, (x1, y1, x2, y2))) and x1 < x2 and y1 < y2
-    return (x1, y1, x2, y2) if fine else None
+                      seen is None)
 
 
 def crop(path, box):

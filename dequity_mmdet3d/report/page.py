@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dequity_mmdet3d import __version__
+from dequity_mmdet3d.json_files import refuse_nan
 from dequity_mmdet3d.weight import dequity_weight
 from dequity_mmdet3d.whole_file import whole_file
 
@@ -27,7 +28,7 @@ _PLACE = 12  # characters for the place of a thumbnail, about
 
 def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
                gamma=5.0, projection='tsne', max_samples=30_000, size=50e6,
-               seed=0, progress=None, tags=None, objects=None, boxes=None):
+               seed=0, progress=None, tags=None, objects=None, place=None):
     """Write ``index.html``; it is whole or not there at all.
 
     Args:
@@ -46,7 +47,7 @@ def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
         progress (Callable, optional): See :func:`.thumbnails.thumbnails`.
         tags (Tags, optional): Of the samples.
         objects (ObjectTable, optional): Of their objects.
-        boxes (dict[str, list], optional): See :func:`.objects.rarest_objects`.
+        place (Callable, optional): See :func:`.objects.rarest_objects`.
 
     Returns:
         tuple[Path, dict]: The file, and 'shown', 'embedded' and 'linked',
@@ -73,7 +74,7 @@ def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
         words = _words(table, Path(table_path), catalog, rows, runs, xy, tags)
         words['notes'] += notes
         words['objects'], words['more_classes'] = _objects(
-            objects, table, catalog, boxes)
+            objects, table, catalog, place)
         words.update(version=__version__, projection=projection, eta=eta,
                      gamma=gamma, plotly=plotly, style=_file('page.css'),
                      script=_file('tags.js') + _file('page.js'))
@@ -81,6 +82,7 @@ def write_page(out, table, table_path, catalog, runs=(), *, eta=1.0,
         data['curves'] = [run.curves for run in runs]
         data['results'] = [
             dict(arms=run.arms, rows=run.rows) for run in runs]
+        refuse_nan(data, 'page')
         images = _images(catalog, rows, out)
         data['image'] = images
         page = template.render(words, data=data, unreadable=[])
@@ -128,7 +130,8 @@ def _words(table, table_path, catalog, rows, runs, xy, tags):
                    for g in rare + common for r in g.rows
                    if catalog.images[r] is not None}
     count, bad = content.bad_images(table_path)
-    notes = list(catalog.notes)
+    notes = list(catalog.notes) + [
+        f'{run.name}: {note}' for run in runs for note in run.notes]
     if not catalog.objects:
         notes.append('No classes: they come from the info files that --config '
                      'names, which have no objects or were not given.')
@@ -142,7 +145,7 @@ def _words(table, table_path, catalog, rows, runs, xy, tags):
         provenance=content.provenance(table.metadata))
 
 
-def _objects(objects, table, catalog, boxes):
+def _objects(objects, table, catalog, place):
     if objects is None:
         return [], 0
     if not set(objects.sample_id) & set(table.sample_id):
@@ -154,7 +157,11 @@ def _objects(objects, table, catalog, boxes):
     images = {} if catalog.images is None else {
         i: path for i, path in zip(table.sample_id.tolist(), catalog.images)
         if path is not None}
-    return rarest_objects(objects, images, boxes or {})
+    return rarest_objects(objects, images, place or _nowhere)
+
+
+def _nowhere(sample, index):
+    return None
 
 
 def _images(catalog, rows, out):

@@ -10,7 +10,7 @@ from dequity_mmdet3d.compare.run_folder import (
     read_scalars,
     read_test,
 )
-from dequity_mmdet3d.compare.summary import compare
+from dequity_mmdet3d.compare.summary import compare, left_out
 from dequity_mmdet3d.figures import (
     matching,
     objects_behind,
@@ -37,6 +37,7 @@ class Runs:
         seeds (list[int]): Finished ones of each arm; empty for a training.
         curves (dict[str, list[dict]]): By scalar, for each run 'arm', 'run'
             (its folder), 'x' (steps) and 'y'.
+        notes (list[str]): What of it is not shown.
     """
     name: str
     arms: list[str]
@@ -44,6 +45,7 @@ class Runs:
     rows: list[dict] = field(default_factory=list)
     seeds: list[int] = field(default_factory=list)
     curves: dict[str, list] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
 
 
 def read_runs(folder):
@@ -65,7 +67,8 @@ def read_runs(folder):
     curves = {}
     if Comparison.is_in(folder):
         comparison = Comparison.read(folder)
-        results = comparison.results()
+        damaged: list[str] = []
+        results = comparison.results(damaged)
         for arm in comparison.arms:
             for seed in comparison.seeds:
                 run = comparison.folder(arm, seed)
@@ -74,7 +77,8 @@ def read_runs(folder):
             name, list(comparison.arms),
             *_shortened(_rows(results, comparison)),
             seeds=[sum(arm == a for a, _ in results)
-                   for arm in comparison.arms], curves=curves)
+                   for arm in comparison.arms], curves=curves,
+            notes=left_out(results, damaged))
     lines = read_scalars(folder)
     result = read_result(folder)
     if not lines and result is None:
@@ -86,7 +90,8 @@ def read_runs(folder):
     figures = result['metrics'] if result else (
         read_test(folder) or _last_evaluation(lines))
     return Runs(name, [name], *_shortened(_rows_of_one(figures)),
-                curves=curves)
+                curves=curves, notes=left_out(
+                    {(name, 'of its own'): dict(metrics=figures)}))
 
 
 def _rows(results, comparison):

@@ -74,6 +74,19 @@ def test_sampling_changes_the_sampler_alone():
     assert arm.pretty_text == config().pretty_text
 
 
+def test_an_arm_may_have_a_table_of_its_own():
+    arm = made('sampling:table=o/objects.parquet,eta=0.1')
+    dataset = arm.train_dataloader.dataset
+    assert (dataset.table, dataset.eta) == ('o/objects.parquet', 0.1)
+    drawn = made('irfs+look:table=o.parquet').train_dataloader.dataset
+    assert drawn.table == 'o.parquet'
+    for text, why in (('rfs:table=o.parquet', 'uses no table'),
+                      ('cbgs:table=o.parquet', 'has no weights to set table'),
+                      ('equity:table=', 'table=FILE, but')):
+        with pytest.raises(ValueError, match=why):
+            parse_arm(text)
+
+
 @pytest.mark.parametrize('text, inner', [
     ('cbgs', 'RepeatDataset'), ('equity+cbgs', 'DequityDataset')])
 def test_cbgs_stands_above(text, inner):

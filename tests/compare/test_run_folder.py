@@ -1,9 +1,12 @@
 """What a comparison leaves behind is what is read of it."""
 import json
+import os
+import zipfile
 
 import pytest
 
 from dequity_mmdet3d.compare import run_folder
+from dequity_mmdet3d.compare.logs import DamagedRun, mend_last_checkpoint
 from dequity_mmdet3d.compare.run_folder import Comparison, folder_of
 
 
@@ -62,6 +65,29 @@ def test_trained(tmp_path):
     (tmp_path / 'last_checkpoint').write_text('/else/where/iter_9.pth\n')
     run_folder.write_trained(tmp_path, 12.34)
     assert run_folder.read_trained(tmp_path) == (tmp_path / 'iter_9.pth', 12.3)
+
+
+@pytest.mark.parametrize('text', [
+    b'', b'x', b'iter_9.pth', b'iter_9.pth x', b'iter_9.pth nan', b' 3.0',
+    b'../../iter_9.pth 3.0', b'/iter_9.pth 3.0', b'.. 3', b'\xff\xfe',
+    'iter_9.pth \u0663'.encode(), b'9' * 5000])
+def test_damaged_trained(tmp_path, text):
+    (tmp_path / 'trained').write_bytes(text)
+    with pytest.raises(DamagedRun, match='/trained is damaged .*a checkpoint '
+                       'and seconds.*remove it, and the training goes on'):
+        run_folder.read_trained(tmp_path)
+
+
+@pytest.mark.parametrize('line, says', [
+    ('{"loss": 1}', "has no 'step'"),
+    ('{"loss": 1, "step": "x"}', "'step' must be int, but is str"),
+    ('{"loss": 1, "step": NaN}', "'step' must be int, but is float")])
+def test_a_loss_without_its_step(tmp_path, line, says):
+    log = tmp_path / '1' / 'vis_data' / 'scalars.json'
+    log.parent.mkdir(parents=True)
+    log.write_text(f'{{"loss": 1, "step": 10}}\n{line}\n')
+    with pytest.raises(DamagedRun, match=f'scalars.json, line 2, .*{says}'):
+        run_folder.last_step(tmp_path)
 
 
 def test_scalars_of_a_resumed_and_killed_training(tmp_path):
@@ -128,3 +154,29 @@ def test_figures_and_scalars_of_others(tmp_path):
     (tmp_path / 't' / 'vis_data' / 'scalars.json').write_bytes(
         b'{"loss": 1}\n\xff\n' + b'[' * 100_000 + b'\n{"loss": 2}\n')
     assert run_folder.read_scalars(tmp_path) == [dict(loss=1), dict(loss=2)]
+
+
+def test_a_training_killed_between_two_checkpoints(tmp_path):
+    """The old one is removed before the new one is whole."""
+    pointer, whole = tmp_path / 'last_checkpoint', tmp_path / 'iter_8.pth'
+    assert mend_last_checkpoint(tmp_path) is None
+    pointer.write_text('/of/another/machine/iter_4.pth')
+    (tmp_path / 'iter_4.pth').write_text('old format')
+    assert mend_last_checkpoint(tmp_path) == tmp_path / 'iter_4.pth'
+    assert pointer.read_text() == str(tmp_path / 'iter_4.pth')
+    (tmp_path / 'iter_4.pth').unlink()
+    for step in (6, 8):
+        with zipfile.ZipFile(tmp_path / f'iter_{step}.pth', 'w') as f:
+            f.writestr('data', 'x' * 1000)
+        os.utime(tmp_path / f'iter_{step}.pth', ns=(step, step))
+    part = whole.read_bytes()[:-30]
+    (tmp_path / 'iter_9.pth').write_bytes(part)
+    assert mend_last_checkpoint(tmp_path) == whole
+    assert pointer.read_text() == str(whole)
+    pointer.write_text('')  # killed while it wrote that
+    assert mend_last_checkpoint(tmp_path) == whole
+    for path in tmp_path.glob('iter_[689].pth'):
+        path.write_bytes(part)
+    whole.unlink()
+    assert mend_last_checkpoint(tmp_path) is None  # and begins anew
+    assert not pointer.exists()

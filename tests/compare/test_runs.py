@@ -3,6 +3,7 @@ host's, so that each of them can be killed or fail."""
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,8 +15,10 @@ import pytest
 Config = pytest.importorskip(
     'mmengine.config', reason='mmengine reads the config files').Config
 
+from dequity_mmdet3d.compare import run_folder
+from dequity_mmdet3d.compare.engines import Options, pool
 from dequity_mmdet3d.compare.runs import Tools, make_run, prepare
-from dequity_mmdet3d.compare.schedule import environment, finish_all, share_of
+from dequity_mmdet3d.compare.schedule import finish_all
 
 TRAIN = '''
 import json, os, pathlib, sys, time
@@ -132,6 +135,8 @@ def test_another_config_or_table(tmp_path):
     with pytest.raises(ValueError, match='begun with another config .*sha256'):
         prepare(run)
     table.write_text('one')
+    with pytest.raises(ValueError, match="'' there, '# 2 processes' now"):
+        prepare(run, 2)
     cfg.train_cfg.max_epochs = 5
     with pytest.raises(ValueError, match='max_epochs=2.* there.*max_epochs=5'):
         prepare(make_run(tmp_path / 'a/seed_0', 'a', cfg, 0))
@@ -202,33 +207,37 @@ def test_all_runs_and_what_went_wrong(tools, tmp_path):
     tools.finish(runs[0])
     (tmp_path / 'out/b/seed_0/time').mkdir()  # which train.py cannot make
     (tmp_path / 'out/b/seed_0/time/vis_data').write_text('')
-    places, out = [], io.StringIO()
-
-    def finish(r, place):
-        places.append(place)
-        return tools.finish(r)
-
-    failed = finish_all(runs, finish, tools.stop, 2, out)
+    out = io.StringIO()
+    failed = finish_all(
+        runs, lambda todo: pool.finish(todo, Options(jobs=2), tools), out)
     text = out.getvalue()
     assert '1 of 3 runs are finished' in text
     assert 'b seed 0: FAILED' in text and 'c seed 0: 20 steps' in text
     assert len(failed) == 1 and failed[0].startswith('b seed 0: train ended')
-    assert sorted(places) == [0, 1]
     assert json.loads((tmp_path / 'out/c/seed_0/result.json').read_text())
 
 
-def test_each_process_has_its_share():
-    runs = list('abcdefg')
-    shares = [share_of(runs, rank, 3) for rank in range(3)]
-    assert shares == [list('adg'), list('be'), list('cf')]
-
-
-def test_environment():
-    assert environment(1, 8, env={}) == {}
-    assert environment(3, 8, env={}) == {'OMP_NUM_THREADS': '2'}
-    assert environment(3, 2, env={}) == {'OMP_NUM_THREADS': '1'}
-    user = {'OMP_NUM_THREADS': '5', 'CUDA_VISIBLE_DEVICES': '2,5'}
-    assert environment(2, 8, 3, 2, user) == dict(
-        user, CUDA_VISIBLE_DEVICES='5')
-    assert environment(1, 8, 5, 4, {}) == {'CUDA_VISIBLE_DEVICES': '1'}
-    assert environment(1, 8, 5, 1, {}) == {}
+def test_damage_stops_its_own_run_alone(tools, tmp_path):
+    """Of a result, of what says that training is over, of a log."""
+    runs = [make_run(tmp_path / f'{name}/seed_0', name, config(), 0)
+            for name in 'abcd']
+    for r in runs:
+        prepare(r)
+        (r.folder / 'iter_20.pth').touch()
+        run_folder.write_result(r.folder, dict(metrics={}, steps=1, seconds=1))
+        (r.folder / 'trained').write_text('iter_20.pth 1.0')
+    (runs[0].folder / 'result.json').write_text('{')
+    for r in runs[1:]:
+        (r.folder / 'result.json').unlink()
+    (runs[1].folder / 'trained').write_text('x')
+    log = runs[2].folder / 'time/vis_data/scalars.json'
+    log.parent.mkdir(parents=True)
+    log.write_text('{"loss": 1}')
+    out = io.StringIO()
+    failed = finish_all(
+        runs, lambda todo: pool.finish(todo, Options(), tools), out)
+    assert [re.search(r'/([a-d])/seed_0/(.*?) is damaged', line).groups()
+            for line in sorted(failed)] == [
+        ('a', 'result.json'), ('b', 'trained'),
+        ('c', 'time/vis_data/scalars.json, line 1,')]
+    assert 'd seed 0: 0 steps' in out.getvalue()

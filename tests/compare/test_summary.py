@@ -12,6 +12,8 @@ from dequity_mmdet3d.compare.summary import (
     compare,
     write_table,
 )
+from dequity_mmdet3d.json_files import refuse_nan
+from dequity_mmdet3d.report.runs import read_runs
 
 P = 'Kitti metric/pred_instances_3d/KITTI/'
 AP = f'{P}rare/Car_3D_AP40_moderate_strict'
@@ -112,6 +114,32 @@ def test_two_pairs_are_never_bold():
     row = next(line for line in lines(results(drop)) if 'Car_3D' in line)
     # of 2, 3, 2: 7/3 ± t sqrt(1/3) / sqrt(3), t = 4.3027
     assert row.endswith('<br>**+2.33 [+0.90, +3.77]** |')
+
+
+def test_what_is_no_number_is_said(tmp_path):
+    """A figure that is not finite, a count of objects, a damaged result."""
+    comparison = Comparison(tmp_path, {'a': 'a', 'b': 'b'}, (0, 1))
+    for arm, seed, ap, objects in (
+            ('a', 0, 1.0, float('nan')), ('a', 1, float('nan'), 3.0),
+            ('b', 0, float('-inf'), float('inf')), ('b', 1, 2.0, 3.0)):
+        folder = comparison.folder(arm, seed)
+        folder.mkdir(parents=True)
+        write_result(folder, dict(metrics={AP: ap, OBJECTS: objects},
+                                  steps=1, seconds=1))
+    text = write_table(comparison)
+    said = text.splitlines()[-1]
+    assert said.startswith('Not in the table: 4 figures are NaN or infinite')
+    assert f'{AP} of b seed 0' in said
+    assert '| 3 | 1.00 | 2.00 |' in text
+    (comparison.folder('a', 0) / 'result.json').write_text('{')
+    text = write_table(comparison)
+    assert 'Not in the table: ' in text and 'a/seed_0/result.json is' in text
+    assert '| 3 | - | 2.00 |' in text
+    rows = list(csv.DictReader((tmp_path / 'comparison.csv').open()))
+    assert not {'nan', 'inf', '-inf'} & {v for r in rows for v in r.values()}
+    found = read_runs(tmp_path)
+    assert len(found.notes) == 2 and 'is damaged' in found.notes[0]
+    refuse_nan(found.rows, 'rows')
 
 
 def test_tables_are_written(tmp_path):

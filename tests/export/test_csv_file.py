@@ -8,6 +8,7 @@ import pytest
 from dequity_mmdet3d.export.csv_file import as_csv
 from dequity_mmdet3d.table import LikelihoodTable
 from dequity_mmdet3d.weight import dequity_weight
+from dequity_mmdet3d.whole_file import plain_text
 from tests.helpers import run_tool
 
 
@@ -25,6 +26,19 @@ def test_lines_by_hand():
         'sample_id,likelihood,cluster_id,cluster_size,weight\n'
         '5,0.5,0,2,0.75\n6,1.0,1,4,0.5\n')
     assert '5,0.5,0,2,1.2\n' in as_csv(table, 1, 1, 'mean')
+
+
+def test_text_is_no_formula():
+    table = LikelihoodTable(
+        ['=HYPERLINK("http://a")', '-1', "'", 'a'], np.array([0.5] * 4),
+        np.full(4, -1), np.ones(4, int), {})
+    assert as_csv(table, eta=1, gamma=0).split('\n')[1:] == [
+        '"\'=HYPERLINK(""http://a"")",0.5,-1,1,1.0', "'-1,0.5,-1,1,1.0",
+        "'',0.5,-1,1,1.0", 'a,0.5,-1,1,1.0', '']
+    for start in '=+-@\t\r\n\'':
+        assert plain_text(start) == f"'{start}"
+    assert [plain_text(x) for x in (-1, -0.5, None, '', ' =1')] == [
+        -1, -0.5, None, '', ' =1']
 
 
 def test_reads_back_exactly(table):

@@ -46,6 +46,20 @@ def test_pandas_csv(here):
     assert np.array_equal(table.likelihood, here.likelihood)
 
 
+def test_pandas_csv_has_every_id(here, tmp_path):
+    """Also what pandas takes for nothing, and spreadsheets for a formula."""
+    ids = ['NA', 'null', 'nan', 'None', '=1+1', '+1', '-1', '@a', '\ta',
+           '\ra', "'=1", "'", "''a", 'a\rb', 'n/a', '#N/A', '1e5', ' a ']
+    n = len(ids)
+    table = LikelihoodTable(ids, np.full(n, 0.5), np.full(n, -1),
+                            np.ones(n, int), {})
+    write_csv(tmp_path / 'likelihoods.csv', table)
+    found = run('pandas', 1)['table']
+    assert found.sample_id.tolist() == ids
+    assert found.cluster_id.tolist() == [-1] * n
+    assert found.likelihood.tolist() == [0.5] * n
+
+
 def test_duckdb(here):
     clusters = run('duckdb')['clusters']
     assert clusters.fetchall() == [(0, 2, 1.0), (1, 1, 0.5)]

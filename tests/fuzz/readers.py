@@ -10,7 +10,7 @@ import zipfile
 
 import numpy as np
 
-from . import mutations
+from . import beside, mutations
 
 
 def table(folder):
@@ -121,15 +121,19 @@ def _coco():
 
 def _read_info(path):
     """All that a config makes of it, but for finding the images."""
-    from dequity_mmdet3d.likelihood.samples import host_config, image_folders
+    from dequity_mmdet3d.likelihood.samples import (
+        host_config,
+        image_folders,
+        instances,
+    )
     from dequity_mmdet3d.likelihood.samples.groups import sequence_of_info
     base = dict(type='KittiDataset', data_root=str(path.parent),
                 ann_file=path.name, filter_cfg=dict(filter_empty_gt=True))
-    infos, metainfo, _ = host_config._training_infos(base, 'c.py')
+    infos, metainfo, _ = host_config.training_infos(base, 'c.py')
     for info in infos:
         host_config.sample_id_of(info, '')
         sequence_of_info(info, metainfo.get('dataset'))
-    host_config.counts_of(infos, metainfo, base)
+    instances.counts_of(infos, metainfo, base)
     try:
         image_folders.image_paths(infos, str(path.parent))
     except FileNotFoundError:
@@ -411,4 +415,5 @@ def checkpoint(folder):
 
 
 READERS = [table, tags, tags_csv, groups, info_json, info_pickle,
-           cluster_info, modes, embeddings, shards, runs, images, checkpoint]
+           cluster_info, modes, embeddings, shards, runs, images, checkpoint,
+           *beside.MAKERS]

@@ -55,11 +55,11 @@ def kitti_info(frame, image='{:06d}.png'):
         lidar_points=dict(lidar_path=f'{frame:06d}.bin'))
 
 
-def write_infos(path, infos, dataset='kitti'):
+def write_infos(path, infos, dataset='kitti', **metainfo):
     path.write_bytes(
         pickle.dumps(
             dict(
-                metainfo=dict(dataset=dataset, info_version='1.1'),
+                metainfo=dict(dataset=dataset, info_version='1.1', **metainfo),
                 data_list=infos)))
 
 

@@ -1,8 +1,11 @@
 """One call makes a table, and tables of earlier versions read on."""
+import errno
 import hashlib
 import io
 import json
+import os
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,12 +13,15 @@ import pytest
 from dequity_mmdet3d.likelihood.beside import modes_path
 from dequity_mmdet3d.likelihood.clustering import ClusterSettings
 from dequity_mmdet3d.likelihood.conversions import convert_cluster_info
+from dequity_mmdet3d.likelihood.estimation.modes_file import load_modes
+from dequity_mmdet3d.likelihood.estimation.overlap import TrainingRows
 from dequity_mmdet3d.likelihood.runner import Encoding, compute_likelihoods
 from dequity_mmdet3d.likelihood.samples.sources import (
     samples_from_embeddings,
     samples_from_folder,
 )
 from dequity_mmdet3d.table import LikelihoodTable
+from dequity_mmdet3d.tags import Tags
 
 from .helpers import write_images
 
@@ -96,6 +102,105 @@ def test_the_modes_of_an_earlier_table_go(tmp_path):
     compute_likelihoods(samples, out, embeddings=embeddings,
                         clustering=ClusterSettings('kmeans', 3))
     assert not (tmp_path / 't.modes.npz').exists()
+
+
+def content_of(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+@pytest.fixture
+def with_set(tmp_path):
+    """A table with all that lies beside it, and a run that replaces it."""
+    samples, embeddings, group = given(tmp_path)
+    ids = tuple(samples.ids)
+    tags = Tags('t.csv', ids, {'of': tuple(str(g) for g in group)})
+    folder = tmp_path / 'set'
+
+    def run(kind):
+        compute_likelihoods(samples, folder / 't.parquet', tags=tags,
+                            embeddings=embeddings, kind=kind)
+
+    run('relative')
+    return folder, run
+
+
+def test_a_failed_write_leaves_the_old_set(with_set, monkeypatch):
+    """Whichever file it is, as on a disk that is full."""
+    folder, run = with_set
+    before = content_of(folder)
+    assert {*before} == {'t.parquet', 't.modes.npz', 't.rows.npz',
+                         't.tags.parquet'}
+    fsync, left = os.fsync, []
+
+    def full(file):
+        if not left:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        left.pop()
+        fsync(file)
+
+    monkeypatch.setattr(os, 'fsync', full)
+    for files in range(4):
+        left[:] = range(files)
+        with pytest.raises(OSError, match='No space left on device'):
+            run('share')
+        assert content_of(folder) == before
+    left[:] = range(4)
+    run('share')
+    after = content_of(folder)
+    assert {*after} == {*before}
+    assert all(after[name] != before[name] for name in (
+        't.parquet', 't.modes.npz', 't.rows.npz'))
+
+
+def test_a_kill_between_the_renames_is_told(with_set, monkeypatch):
+    folder, run = with_set
+    out = folder / 't.parquet'
+    rename = os.replace
+    for renames in (1, 3):
+        run('relative')
+        left = [*range(renames)]
+
+        def killed(a, b, left=left):
+            if not left:
+                raise KeyboardInterrupt
+            left.pop()
+            rename(a, b)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(os, 'replace', killed)
+            with pytest.raises(KeyboardInterrupt):
+                run('share')
+        assert LikelihoodTable.load(out).metadata['kind'] == 'relative'
+        with pytest.raises(ValueError, match='with another table.*anew'):
+            load_modes(out)
+    run('share')  # the same command goes on
+    assert load_modes(out).about['kind'] == 'share'
+    assert len(content_of(folder)) == 4
+
+
+def test_modes_of_the_same_second_are_told_apart(with_set):
+    """By the table's digest, not by the date."""
+    folder, run = with_set
+    out = folder / 't.parquet'
+    fitted, table = load_modes(out), LikelihoodTable.load(out)
+    other = replace(table, likelihood=table.likelihood / 2)
+    other.save(out)
+    assert other.metadata['date'] == fitted.about['date']
+    with pytest.raises(ValueError, match='with another table'):
+        load_modes(out)
+    assert TrainingRows.load(out, other) is None
+    fitted.of(other).save(modes_path(out))
+    assert load_modes(out).about['table_sha256'] == other.sha256
+
+
+def test_tables_whose_names_end_with_a_number(tmp_path):
+    samples, embeddings, _ = given(tmp_path)
+    for name in ('l_0.5', 'l_0.7'):
+        compute_likelihoods(samples, tmp_path / name, embeddings=embeddings)
+    names = {p.name for p in tmp_path.glob('l_*.npz')}
+    assert names == {f'{t}.{what}.npz' for t in ('l_0.5', 'l_0.7')
+                     for what in ('modes', 'rows')}
+    load_modes(tmp_path / 'l_0.5')
 
 
 def test_authors_table(tmp_path):

@@ -261,7 +261,7 @@ def test_tables_of_other_sets_are_refused_at_the_start(
                             dict(neutral=neutral))
         with pytest.raises(ValueError, match='neutral objects by number'):
             ObjectStrata(path, ann_file)
-    with pytest.raises(FileNotFoundError, match='object table .*ObjectTable'):
+    with pytest.raises(FileNotFoundError, match='object table .*--objects'):
         ObjectStrata(str(tmp_path / 'no.parquet'), ann_file)
     with pytest.raises(ValueError, match='objects=... needs a KittiMetric'):
         DequityMetric(dict(type='IndoorMetric'), objects=path)
@@ -339,6 +339,26 @@ def test_nuscenes(nuscenes, tmp_path):  # noqa: F811
         nuscenes_objects._centres(infos['data_list'][0])[0]))])
     with pytest.raises(ValueError, match='not among the instances'):
         nuscenes_objects.strata_of_boxes(boxes, other, None)
+
+
+class Boxes(dict):
+    """Of the devkit, as far as tokens go."""
+    sample_tokens = property(list)
+
+
+@pytest.mark.parametrize('info, says', [
+    (dict(token='u'), "KeyError: 't'"),
+    (dict(token='t', ego2global=np.eye(4).tolist()),
+     "KeyError: 'instances'"),
+    (dict(token='t', instances=[dict(bbox_3d=[0, 0, 0])],
+          ego2global='x', lidar_points={}), 'ValueError: '),
+    (dict(token='t', instances=[{}]), "KeyError: 'bbox_3d'"),
+    (dict(token='t', instances=[], ego2global=np.eye(4).tolist(),
+          lidar_points=None), 'TypeError: ')])
+def test_a_damaged_info_is_told_with_its_sample(info, says):
+    with pytest.raises(ValueError, match=f"sample 't': the info file .*{says}"
+                       '.*create-data'):
+        nuscenes_objects.strata_of_boxes(Boxes(t=[]), [info], None)
 
 
 def box_at(name, x, y, z=0., score=-1., token='t'):

@@ -2,6 +2,7 @@
 import contextlib
 import copy
 import os
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from mmengine.runner import Runner, load_checkpoint
 from mmengine.structures import BaseDataElement
 
 from dequity_mmdet3d.plugin import DequityDataset
+from dequity_mmdet3d.plugin.resumed import other_tables
 from dequity_mmdet3d.weight import dequity_weight
 from tests.helpers import save_table
 from tests.plugin import toys
@@ -150,6 +152,41 @@ def test_resumed_schedule(tmp_path, table):
     # the history of the first part is in the checkpoint
     np.testing.assert_allclose(
         logged, [max(0.0, 2 * (step / 4 - 1)) for step in range(16)])
+
+
+def test_resumed_with_another_table(tmp_path, table):
+    """It is told; to start from its weights is no resuming."""
+    work = tmp_path / 'run'
+    runner(work, table, fresh(), epochs=1).train()
+    other = save_table(tmp_path / 'other.parquet',
+                       {str(i): p / 2 for i, p in enumerate(LIKELIHOOD)})
+    again = runner(work, other, fresh(), epochs=2, resume=True)
+    with pytest.raises(ValueError, match=r'begun with .*table\.parquet '
+                       r'\(sha256 \w+\), and would .*other_table=warn'):
+        again.train()
+    hook = dict(type='DequityHook', other_table='warn')
+    warned = runner(work, other, fresh(), epochs=2, resume=True,
+                    default_hooks=dict(dequity=hook))
+    warned.train()
+    log = (work / warned.timestamp / f'{warned.timestamp}.log').read_text()
+    assert 'WARNING - DequityHook: this training was begun with' in log
+    tuned = runner(tmp_path / 'tuned', other, fresh(), epochs=1,
+                   load_from=str(work / 'epoch_1.pth'))
+    tuned.train()
+
+
+@pytest.mark.parametrize('before, want', [
+    (None, None),
+    ([['a', '1']], None),
+    ([['moved', '1']], None),
+    ([['b', '2']], r'begun with b \(sha256 2\), and would go on with a '),
+    ([], 'begun with no table'),
+    ([['a', '1'], ['b', '2']], r'a \(sha256 1\) and b \(sha256 2\)'),
+    ('a', 'is changed'), ([1], 'is changed'), ([['a']], 'is changed')])
+def test_tables_of_a_checkpoint(before, want):
+    found = other_tables(before, [['a', '1']])
+    assert (found is None) == (want is None)
+    assert want is None or re.search(want, found)
 
 
 def test_exponential_moving_average(tmp_path, table):

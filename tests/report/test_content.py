@@ -9,9 +9,9 @@ import pytest
 from dequity_mmdet3d.likelihood.catalog import Catalog, catalog_of
 from dequity_mmdet3d.likelihood.encoding.bad_images import write_bad_images
 from dequity_mmdet3d.likelihood.samples.host_config import (
-    object_counts,
     samples_from_config,
 )
+from dequity_mmdet3d.likelihood.samples.instances import object_counts
 from dequity_mmdet3d.likelihood.samples.sources import Samples
 from dequity_mmdet3d.provenance import Provenance
 from dequity_mmdet3d.report import content

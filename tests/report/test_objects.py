@@ -5,12 +5,12 @@ import io
 import numpy as np
 import pytest
 
+from dequity_mmdet3d.likelihood.objects.seen import Seen
 from dequity_mmdet3d.object_table import ObjectTable
 from dequity_mmdet3d.report.objects import (
     BOX,
     MAX_CLASSES,
     MAX_OBJECTS,
-    box_of,
     crop,
     rarest_objects,
 )
@@ -52,18 +52,12 @@ def test_a_crop_shows_the_object_in_its_box(image):
     assert pixels(crop(image, (-1e9, -50, 1e9, 1e9))).shape == (80, 160, 3)
 
 
-@pytest.mark.parametrize('box', [
-    None, [1, 2, 3], [5, 1, 5, 2], [0, 0, float('nan'), 1], 'abcd', 3,
-    [0, 0, float('inf'), 1]])
-def test_what_is_no_box(box):
-    assert box_of(dict(bbox=box)) is None
-
-
 def test_the_rarest_first_and_none_that_is_neutral(image):
     table = table_of(['Car', 'Bus', 'Car', 'Car'], [.5, 1, .01, .2],
                      neutral=[2])
     found, more = rarest_objects(
-        table, dict(a=image), dict(a=[box_of(dict(bbox=[40, 30, 60, 40]))]))
+        table, dict(a=image), lambda sample, index: Seen(
+            image, (40, 30, 60, 40)) if index == 0 else None)
     assert more == 0 and [c.name for c in found] == ['Car', 'Bus']
     car = found[0]
     assert (car.count, car.neutral, car.clusters) == (3, 1, 0)
@@ -71,7 +65,7 @@ def test_the_rarest_first_and_none_that_is_neutral(image):
         (3, .2, True), (0, .5, False)]
     assert all(o.image for o in car.rarest)
     # without images the facts remain
-    found, _ = rarest_objects(table, {}, {})
+    found, _ = rarest_objects(table, {}, lambda sample, index: None)
     assert [o.image for o in found[0].rarest] == ['', '']
 
 
@@ -79,6 +73,6 @@ def test_the_page_stays_small():
     n = MAX_CLASSES + 5
     table = table_of([f'c{i}' for i in range(n)] + ['c0'] * 20,
                      np.linspace(.1, 1, n + 20))
-    found, more = rarest_objects(table, {}, {})
+    found, more = rarest_objects(table, {}, lambda sample, index: None)
     assert (len(found), more) == (MAX_CLASSES, 5)
     assert found[0].name == 'c0' and len(found[0].rarest) == MAX_OBJECTS

@@ -10,6 +10,7 @@ from dequity_mmdet3d.likelihood.catalog import Catalog
 from dequity_mmdet3d.likelihood.encoding.bad_images import write_bad_images
 from dequity_mmdet3d.object_table import ObjectTable
 from dequity_mmdet3d.report.page import write_page
+from dequity_mmdet3d.report.runs import Runs
 from dequity_mmdet3d.table import LikelihoodTable
 
 
@@ -38,6 +39,15 @@ def test_one_of_a_kind(few, tmp_path):
     assert '4 samples in 1 cluster.' in text
     assert '1 image could not be used:' in text
     assert '<td>C:\\new.png</td><td>cut</td>' in text
+
+
+def test_no_page_without_charts(few, tmp_path):
+    """NaN is no JSON: the browser would show none of them."""
+    run = Runs('run', ['a'], rows=[dict(cells=[dict(mean=float('nan'))])])
+    with pytest.raises(ValueError, match='page.results.0.rows.0.cells.0.mean '
+                       'is nan, which a browser cannot read'):
+        page_of(few, tmp_path / 'page', runs=[run])
+    assert not (tmp_path / 'page').exists()
 
 
 def test_thumbnails_of_the_rare_ones(few, tmp_path):

@@ -2,7 +2,7 @@
 
 Shape letters: N samples, D embedding size, K clusters.
 """
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,9 +13,10 @@ from .faiss_kmeans import default_clusters, kmeans
 from .large import EXACT
 from .modes import Modes, find_modes
 from .soft import Soft, find_soft
+from .stored_rows import Room
 
-__all__ = ['ClusterSettings', 'Clustering', 'Modes', 'Soft', 'by_size',
-           'cluster']
+__all__ = ['ClusterSettings', 'Clustering', 'Modes', 'Room', 'Soft',
+           'by_size', 'cluster']
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,8 @@ class ClusterSettings:
         exact (int): Of more samples than these the methods 'soft' and
             'modes' learn cells from so many, and count all, see
             :mod:`.large`.
-        folder (str, optional): Where so many samples are kept meanwhile,
-            256 bytes each. Defaults to the system's for temporary files.
+        room (Room): Where so many samples are kept meanwhile, and who helps.
+            Defaults to the class's.
 
     Raises:
         ValueError: If a value is out of range, or is not the method's.
@@ -48,7 +49,7 @@ class ClusterSettings:
     noise: str = 'single'
     count: str = COUNTS[0]
     exact: int = EXACT
-    folder: str | None = None
+    room: Room = field(default_factory=Room, compare=False)
 
     def __post_init__(self) -> None:
         for name, known in (('method', METHODS), ('noise', NOISE),
@@ -147,7 +148,7 @@ def by_size(labels, drop_singletons=False):
 
 def _soft(vectors, settings, drives=None):
     labels, share, soft, rows = find_soft(
-        vectors, settings.seed, drives, settings.exact, settings.folder)
+        vectors, settings.seed, drives, settings.exact, settings.room)
     number = by_size(labels, drop_singletons=True)
     modes = replace(soft.modes, cell_mode=number[soft.modes.cell_mode])
     used = dict(
@@ -172,7 +173,7 @@ def _soft(vectors, settings, drives=None):
 
 def _modes(vectors, settings):
     labels, modes, rows = find_modes(
-        vectors, settings.seed, settings.exact, settings.folder)
+        vectors, settings.seed, settings.exact, settings.room)
     number = by_size(labels, drop_singletons=True)
     modes = replace(modes, cell_mode=number[modes.cell_mode])
     used = dict(

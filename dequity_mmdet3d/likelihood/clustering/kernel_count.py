@@ -61,7 +61,9 @@ class KernelCount:
             return function(
                 _squares(rows[i:i + size], self.mean, self.spread))
 
-        return np.concatenate(in_threads(of_block, range(0, len(rows), size)))
+        # one block at least: a process may have no share of the rows
+        return np.concatenate(in_threads(
+            of_block, range(0, max(len(rows), 1), size)))
 
     def of_squares(self, square: np.ndarray) -> np.ndarray:
         """As :meth:`log_count`, from (M, K) square distances."""

@@ -18,12 +18,14 @@ Shape letters: N samples, Q dimensions, K cells, B rows of a block.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
 from ...machine import in_threads
 from .cells import Cells, make_cells, number_of_cells, split_broad
 from .faiss_kmeans import kmeans
+from .shares import over_shares
 from .stored_rows import BLOCK, StoredRows
 
 EXACT = 300_000  # samples up to which all are learned from, and then so many
@@ -56,19 +58,20 @@ def large_cells(rows: StoredRows, part: int, seed: int = 0,
     centres = learned.mean.astype(np.float32)
     spread = np.einsum('kqq->k', learned.scatter) / learned.size
     near = np.maximum(spread, learned.scale) * FAR**2
-    labels, square = assign(rows, centres)
+    labels, square = over_shares(partial(assign, centres=centres), rows)
     excess = square / near[labels] - 1
     strays = choose_strays(excess, max(int(STRAYS * part), 1), seed)
     del excess
     if len(strays):
         own = _stray_cells(rows[strays], learned.scale, seed)
-        other, nearer = assign(rows, own)
+        other, nearer = over_shares(partial(assign, centres=own), rows)
         closer = nearer < square
         labels[closer] = other[closer] + len(centres)
         centres = np.concatenate([centres, own])
         del other, nearer, closer
     del square
-    size, total, scatter = sums_of(rows, labels, centres)
+    size, total, scatter = over_shares(
+        partial(sums_of, centres=centres, n=n), rows, labels, adds=True)
     used = size > 0
     number = np.cumsum(used) - 1
     size, total, scatter = size[used], total[used], scatter[used]

@@ -76,13 +76,13 @@ class Modes:
                         self.cell_mode[cell])
 
 
-def find_modes(vectors, seed=0, exact=EXACT, folder=None):
+def find_modes(vectors, seed=0, exact=EXACT, room=None):
     """Find the modes of embeddings; see docs/likelihood.md.
 
     Args:
         vectors (UnitVectors): (N, D) embeddings.
         seed (int): Of all choices by chance. Defaults to 0.
-        exact, folder: As for :func:`.soft.find_soft`.
+        exact, room: As for :func:`.soft.find_soft`.
 
     Returns:
         tuple[np.ndarray, Modes, np.ndarray | StoredRows]: Mode of each
@@ -90,25 +90,25 @@ def find_modes(vectors, seed=0, exact=EXACT, folder=None):
         samples in the subspace, (N, Q) float32.
     """
     subspace = principal_subspace(vectors, seed)
-    rows = placed(subspace, vectors, exact, folder)
+    rows = placed(subspace, vectors, exact, room)
     labels, cells, merged = modes_of(rows, seed, exact=exact)
     return labels, describe_modes(subspace, rows, cells, merged), rows
 
 
-def placed(subspace, vectors, exact=EXACT, folder=None):
+def placed(subspace, vectors, exact=EXACT, room=None):
     """Samples in their subspace, on disk if they are many.
 
     Args:
         subspace (Subspace): Q dimensions.
         vectors (UnitVectors): (N, D) embeddings.
-        exact, folder: As for :func:`.soft.find_soft`.
+        exact, room: As for :func:`.soft.find_soft`.
 
     Returns:
         np.ndarray | StoredRows: (N, Q) float32.
     """
     if len(vectors) <= exact:
         return subspace.project(vectors)
-    return store_rows(subspace, vectors, folder)
+    return store_rows(subspace, vectors, room)
 
 
 def describe_modes(subspace, rows, cells, merged, viewpoint=None):

@@ -14,8 +14,9 @@ from .clearness import clearness, likelihood
 from .drives import drive_weights
 from .large import EXACT
 from .modes import Modes, describe_modes, modes_of, placed
+from .shares import over_shares
 from .soft_count import SoftCount, far_count, soft_count
-from .stored_rows import StoredRows
+from .stored_rows import Room, StoredRows
 from .subspace import Rows, Subspace, principal_subspace
 from .viewpoint import ball_centre, directions
 
@@ -71,7 +72,7 @@ class Soft:
 
 def find_soft(
     vectors: Rows, seed: int = 0, drives: np.ndarray | None = None,
-    exact: int = EXACT, folder: str | None = None
+    exact: int = EXACT, room: Room | None = None
 ) -> tuple[np.ndarray, np.ndarray, Soft, np.ndarray | StoredRows]:
     """Fit the default estimate; see docs/likelihood.md.
 
@@ -82,7 +83,7 @@ def find_soft(
             place of samples, see :mod:`.drives`.
         exact (int): More samples than these are kept on disk, and cells
             are learned from so many, see :mod:`.large`.
-        folder (str, optional): Where, see :func:`.store_rows`.
+        room (Room, optional): Where, and who helps.
 
     Returns:
         tuple[np.ndarray, np.ndarray, Soft, np.ndarray | StoredRows]: Mode of
@@ -91,7 +92,7 @@ def find_soft(
         (N, Q) float32.
     """
     subspace = principal_subspace(vectors, seed)
-    rows = placed(subspace, vectors, exact, folder)
+    rows = placed(subspace, vectors, exact, room)
     labels, share, soft = soft_of(rows, subspace, seed, drives=drives,
                                   exact=exact)
     return labels, share, soft, rows
@@ -123,7 +124,7 @@ def soft_of(
     labels, cells, merged = modes_of(seen, seed, factor, exact)
     each = None if drives is None else drive_weights(seen, cells, drives)
     counts = soft_count(seen, cells, each)
-    log_share = counts.log_share(seen)
+    log_share, = over_shares(partial(_log_shares, counts), seen)
     some = slice(None, None, -(-len(seen) // _JUDGES))
     # frames tell whether groups are clear, whatever is counted
     weight, clear = clearness(
@@ -134,3 +135,7 @@ def soft_of(
     share = likelihood(
         log_share, np.bincount(labels, each)[labels] / each.sum(), weight)
     return labels, share, Soft(modes, counts, weight, clear, len(rows))
+
+
+def _log_shares(counts, rows):
+    return (counts.log_share(rows), )

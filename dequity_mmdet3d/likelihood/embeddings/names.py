@@ -62,7 +62,7 @@ def names_digest(names: Iterable[str]) -> str:
 def stamp_of(path: str) -> str:
     """A file's size in bytes and time of change in ns; 'missing' without."""
     try:
-        stat = os.stat(path)
+        stat = os.stat(getattr(path, 'file', path))  # of a Crop
     except (OSError, ValueError):
         return 'missing'
     return f'{stat.st_size} {stat.st_mtime_ns}'

@@ -7,6 +7,8 @@ from stat import S_ISDIR, S_ISREG
 
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from .crops import Crop, load_crop
+
 # Pillow's own limit, at which it only warns. No camera comes near it.
 MAX_PIXELS = 89_478_485
 # A JPEG can be decoded at 1/2, 1/4 or 1/8 of its size for a fraction of the
@@ -16,6 +18,7 @@ MAX_PIXELS = 89_478_485
 # 0.9 ms a frame, a tenth of what bfloat16 units need for ViT-B-32.
 DRAFT_MARGIN = 2
 _ORIENTATION = 0x0112  # the EXIF tag
+_ON_ITS_SIDE = (5, 6, 7, 8)  # its values that swap width and height
 # Pillow would also start Ghostscript for an EPS file, whatever its name; and
 # its readers of rare formats are the ones that few have tried to break. What
 # cameras write, and PPM and GIF, which data sets have been found in.
@@ -30,7 +33,8 @@ def load_rgb(path, size=None):
     """Decode an image as it should be seen.
 
     Args:
-        path (str | Path): A file of one of ``FORMATS``, whatever its name;
+        path (str | Path | Crop): A file of one of ``FORMATS``, whatever its
+            name, or a part of its image;
             the first frame, if there are several. Its EXIF orientation is
             applied. 16-bit grey keeps its upper 8 bits; transparent parts
             become black.
@@ -45,6 +49,11 @@ def load_rgb(path, size=None):
         ImageError: If it is missing, damaged, larger than ``MAX_PIXELS`` or
             of a kind without a defined 8-bit meaning.
     """
+    if isinstance(path, Crop):  # its box is in pixels of the full size
+        part = load_crop(path, load_rgb)
+        if part is None:
+            raise ImageError('the box lies outside the image')
+        return part
     try:
         stat = os.stat(path)
         mode = stat.st_mode
@@ -72,6 +81,26 @@ def load_rgb(path, size=None):
         reason = str(e).replace(str(path), 'the file').replace(
             repr(str(path)), 'the file')
         raise ImageError(reason or type(e).__name__) from e
+
+
+def image_size(path):
+    """Width and height of an image as it should be seen, from its header.
+
+    Args:
+        path (str | Path): See :func:`load_rgb`.
+
+    Returns:
+        tuple[int, int]: Pixels; None where the file tells none, for which
+        :func:`load_rgb` has the reason.
+    """
+    try:
+        if not S_ISREG(os.stat(path).st_mode):
+            return None
+        with Image.open(path, formats=FORMATS) as image:
+            turned = image.getexif().get(_ORIENTATION, 1) in _ON_ITS_SIDE
+            return image.size[::-1] if turned else image.size
+    except Exception:  # a decoder may raise anything about damage
+        return None
 
 
 def _load(path, size):

@@ -20,9 +20,10 @@ from .estimate import (
     neutral_likelihood,
     refuse_degenerate,
 )
-from .modes_file import FittedModes, SoftFit
+from .modes_file import FittedModes
 from .near_duplicates import near_duplicates
 from .overlap import Overlap, TrainingRows
+from .soft_fit import SoftFit
 from .stability import repeat
 from .text_names import MAX_NAMED, name_clusters
 from .weight_effect import weight_effect
@@ -118,7 +119,7 @@ def make_table(embedded, settings=None, kind='relative', groups=None,
                    for k in ('ids_sha256', 'split', 'date')}),
             soft={v.name: SoftFit(f.soft, float(f.likelihood.max()))
                   for v, f in zip(embedded.views, found)
-                  if f.soft is not None})
+                  if f.soft is not None}).of(table)
     rows = None
     if all(f.rows is not None for f in found):
         named = [*zip(embedded.views, found)]
@@ -126,7 +127,7 @@ def make_table(embedded, settings=None, kind='relative', groups=None,
             {v.name: f.rows if isinstance(f.rows, StoredRows) else
              f.rows.astype(np.float16) for v, f in named},
             {v.name: v.rows for v, _ in named},
-            table.metadata['ids_sha256'], table.metadata['date'])
+            table.metadata['ids_sha256'], table.metadata['date']).of(table)
     return Estimate(table, fitted, rows)
 
 
@@ -155,7 +156,24 @@ def apply_table(embedded, fitted, overlap: Overlap | None = None):
         applied['near_duplicates'] = overlap.as_dict()
     provenance = replace(
         embedded.provenance, kind=fitted.about['kind'], applied=applied)
-    return _table(embedded, _joined(embedded, columns), provenance)
+    joined = _joined(embedded, columns)
+    if fitted.ids is not None:
+        joined = replace(joined, cluster_id=renumbered(joined.cluster_id,
+                                                       fitted.ids))
+    return _table(embedded, joined, provenance)
+
+
+def renumbered(cluster_id, ids):
+    """Clusters by other numbers.
+
+    Args:
+        cluster_id (np.ndarray): (N,) int64 from 0 to K - 1, -1 for none.
+        ids (np.ndarray): (K,) int64.
+
+    Returns:
+        np.ndarray: (N,) int64.
+    """
+    return np.append(ids, -1)[cluster_id]
 
 
 def _columns(clustering, kind):

@@ -12,6 +12,7 @@ from ...json_files import NUMBER, fields_of, parse_json
 from ..choices import KINDS
 
 if TYPE_CHECKING:
+    from ...table import LikelihoodTable
     from ..clustering import Modes
 
 _LEVELS = 10
@@ -41,6 +42,8 @@ def about_of(raw: np.ndarray) -> tuple[dict, list, list, list | None]:
     """
     about = fields_of(parse_json(raw.tobytes(), _LEVELS),
                       dict(_ABOUT, views=list, levels=list))
+    fields_of(dict(dict(table_sha256=None), **about),
+              dict(table_sha256=(str, type(None))))
     if about['encoder'] is not None:
         fields_of(about['encoder'], _ENCODER)
     if about['kind'] not in KINDS or about['n'] < 1:
@@ -63,6 +66,20 @@ def about_of(raw: np.ndarray) -> tuple[dict, list, list, list | None]:
                 raise ValueError(f'its {", ".join(_POSITIVE)} must be above '
                                  '0')
     return about, views, levels, numbers
+
+
+def belongs(about: dict, table: LikelihoodTable) -> bool:
+    """Whether what lies beside a table is its own.
+
+    Args:
+        about (dict): Of the table, when it was written: ``table_sha256``,
+            its digest; in files before 0.2 ``ids_sha256`` and ``date``.
+        table (LikelihoodTable): That is there.
+    """
+    if about.get('table_sha256') is not None:
+        return about['table_sha256'] == table.sha256
+    return all(about[name] == table.metadata.get(name)
+               for name in ('ids_sha256', 'date'))
 
 
 def check_modes(modes: Modes, sizes: np.ndarray, *soft: np.ndarray) -> None:
@@ -94,3 +111,24 @@ def check_modes(modes: Modes, sizes: np.ndarray, *soft: np.ndarray) -> None:
             sizes.min() < 0 or sizes.max() < 1):
         raise ValueError(f"its 'cell_mode' must be below {len(sizes)}, and "
                          "its 'sizes' 1 or more somewhere")
+
+
+def check_ids_of(ids: np.ndarray | None,
+                 sizes: dict[str, np.ndarray]) -> np.ndarray | None:
+    """Ids of modes as a file tells them, if it does.
+
+    Args:
+        ids (np.ndarray, optional): What it tells.
+        sizes (dict[str, np.ndarray]): Of the modes of each view.
+
+    Raises:
+        ValueError: If they are no different integers, one a mode.
+    """
+    if ids is None:
+        return None
+    modes = sum(len(size) for size in sizes.values())
+    if ids.shape != (modes, ) or ids.dtype.kind not in 'iu' or (
+            ids.min() < 0 or len(np.unique(ids)) < modes):
+        raise ValueError(f"its 'ids' must be {modes} different integers of 0 "
+                         'or more')
+    return ids.astype(np.int64)

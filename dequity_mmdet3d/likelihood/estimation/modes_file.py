@@ -17,50 +17,18 @@ from ...bounds import read_arrays
 from ...table import LikelihoodTable
 from ...whole_file import whole_file
 from ..beside import modes_path
-from ..clustering import Modes, Soft
-from ..clustering.kernel_count import KernelCount
-from ..clustering.soft_count import SoftCount
+from ..clustering import Modes
 from ..clustering.subspace import Subspace
 from ..embeddings.vectors import UnitVectors
+from .array_file import write_arrays
 from .estimate import Columns
-from .modes_check import about_of, check_modes
+from .modes_check import about_of, belongs, check_ids_of, check_modes
+from .soft_fit import SOFT_ARRAYS, SoftFit, soft_fit_of
 
 if TYPE_CHECKING:  # its module loads torch
     from ..encoding.embed import Embedded
 
 _ARRAYS = ('centre', 'axes', 'cells', 'cell_mode', 'reach', 'sizes')
-# By the method 'soft' also these, and numbers in `about`
-_SOFT_ARRAYS = ('viewpoint', 'cell_size', 'cell_spread')
-
-
-@dataclass(frozen=True)
-class SoftFit:
-    """What the method 'soft' found in a view.
-
-    Args:
-        soft (Soft): The estimate.
-        top (float): The largest share of a training sample, in (0, 1].
-    """
-    soft: Soft
-    top: float
-
-    def numbers(self) -> dict:
-        """dict: JSON-able, all that is no array."""
-        counts = self.soft.counts
-        return dict(bandwidth=counts.count.bandwidth,
-                    floor=counts.count.floor, near=counts.near,
-                    level=counts.level, slope=counts.slope,
-                    noise=counts.noise,
-                    weight=self.soft.weight, clear=self.soft.clear,
-                    n=self.soft.n, top=self.top)
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """dict[str, np.ndarray]: All that is not the modes'."""
-        counts = self.soft.counts.count
-        viewpoint = self.soft.modes.viewpoint
-        values = (viewpoint, counts.size, counts.spread)
-        return {name: value for name, value in zip(_SOFT_ARRAYS, values)
-                if value is not None}
 
 
 @dataclass(frozen=True)
@@ -71,14 +39,18 @@ class FittedModes:
         modes (dict[str, Modes]): By the view's name.
         sizes (dict[str, np.ndarray]): (modes,) int64 samples in each.
         about (dict): ``encoder``, ``how``, ``kind``, ``n`` (samples), and
-            ``ids_sha256``, ``split`` and ``date`` of the table.
+            ``ids_sha256``, ``split``, ``date`` and digest of the table.
         soft (dict[str, SoftFit]): By the view's name; empty for the method
             'modes'.
+        ids (np.ndarray, optional): (G,) int64, the ids of the modes of all
+            views one after another, where they are those of an earlier
+            table, see :mod:`.update`.
     """
     modes: dict[str, Modes]
     sizes: dict[str, np.ndarray]
     about: dict
     soft: dict[str, SoftFit] = field(default_factory=dict)
+    ids: np.ndarray | None = None
 
     def check(self, embedded: Embedded) -> None:
         """Raise ValueError unless these embeddings can be compared."""
@@ -151,6 +123,11 @@ class FittedModes:
         return Columns(
             np.minimum(size / whole, 1.0), labels, size, len(sizes))
 
+    def of(self, table: LikelihoodTable) -> FittedModes:
+        """FittedModes: The same, as those of a table that was made of it."""
+        about = dict(self.about, table_sha256=table.sha256)
+        return replace(self, about=about)
+
     def save(self, path: str | Path) -> None:
         """Write to ``path``, whole or not at all.
 
@@ -170,9 +147,11 @@ class FittedModes:
                      levels=[m.level for m in self.modes.values()])
         if self.soft:
             about['soft'] = [self.soft[name].numbers() for name in self.modes]
+        if self.ids is not None:
+            arrays['ids'] = self.ids
         text = np.frombuffer(json.dumps(about).encode(), dtype=np.uint8)
         with whole_file(path, parents=True) as f:
-            np.savez(f, about=text, **arrays)
+            write_arrays(f, dict(about=text, **arrays))
 
     @classmethod
     def load(cls, path: str | Path) -> FittedModes:
@@ -199,47 +178,44 @@ class FittedModes:
                     Subspace(centre, axes), cells, mode, reach, level)
                 sizes[name] = size
                 more = [] if numbers is None else [
-                    file[f'{i}_{key}'] for key in _SOFT_ARRAYS]
+                    file[f'{i}_{key}'] for key in SOFT_ARRAYS]
                 check_modes(modes[name], size, *more)
                 if numbers is not None:
-                    modes[name], soft[name] = _soft_of(
+                    modes[name], soft[name] = soft_fit_of(
                         modes[name], numbers[i], *more)
+            ids = check_ids_of(file.get('ids'), sizes)
         except (OSError, ValueError, KeyError) as e:
             raise ValueError(f'{path} is damaged ({e}); make the table '
                              'anew') from e
-        return cls(modes, sizes, about, soft)
+        return cls(modes, sizes, about, soft, ids)
 
 
-def _soft_of(modes, numbers, viewpoint, size, spread):
-    """What was saved of a view by the method 'soft'."""
-    modes = replace(modes, viewpoint=viewpoint)
-    count = KernelCount(size, modes.cells, spread, numbers['bandwidth'],
-                        numbers['floor'])
-    counts = SoftCount(
-        count, *(numbers[key] for key in ('near', 'level', 'slope', 'noise')))
-    soft = Soft(modes, counts, numbers['weight'], numbers['clear'],
-                numbers['n'])
-    return modes, SoftFit(soft, numbers['top'])
-
-
-def load_modes(table_path):
+def load_modes(table_path, kind=LikelihoodTable, of_objects=False):
     """What a table was made with.
 
     Args:
-        table_path (str | Path): A likelihood table.
+        table_path (str | Path): A table.
+        kind (type): Its class, with ``load``. Defaults to the likelihood
+            table's.
+        of_objects (bool): Whether a likelihood table may be made of its
+            scenes and their objects.
 
     Returns:
         FittedModes: From the file beside it.
 
     Raises:
         FileNotFoundError: If one of the files does not exist.
-        ValueError: If one is damaged, or they do not belong together.
+        ValueError: If one is damaged, or they belong to different tables.
     """
-    table = LikelihoodTable.load(table_path)
+    table = kind.load(table_path)
+    if kind is LikelihoodTable and not of_objects and (
+            table.metadata.get('objects')):
+        raise ValueError(f'{table_path} was made with --objects; give '
+                         '--objects here, too')
     fitted = FittedModes.load(modes_path(table_path))
-    if fitted.about['ids_sha256'] != table.metadata.get('ids_sha256') or (
-            fitted.about['date'] != table.metadata.get('date')):
+    if not belongs(fitted.about, table):
         raise ValueError(
             f'{modes_path(table_path)} was made with another table than '
-            f'{table_path}; make the table anew')
+            f'{table_path}: one was copied alone, or a run was killed as it '
+            'replaced both; make the table anew, its embeddings are kept')
     return fitted

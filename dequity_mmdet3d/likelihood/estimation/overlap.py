@@ -10,9 +10,8 @@ dimensions.
 """
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +22,16 @@ from ...messages import counted
 from ...table import LikelihoodTable
 from ...whole_file import whole_file, write_csv
 from ..beside import rows_path
-from ..clustering.stored_rows import StoredRows
+from ..clustering.stored_rows import BLOCK, StoredRows
+from .array_file import write_arrays
+from .modes_check import belongs
 from .modes_file import FittedModes
 from .near_duplicates import NEAR, search, spread_of
 
 if TYPE_CHECKING:  # its module loads torch
     from ..encoding.embed import Embedded
 
+_MAPPED = 2**27  # bytes: rows of half a million samples stay on the disk
 _COLUMNS = ('sample_id', 'training_sample_id', 'distance')
 
 
@@ -43,19 +45,30 @@ class TrainingRows:
         samples (dict[str, np.ndarray]): (V,) int64 rows of the table.
         ids_sha256 (str): Of the table.
         date (str): Of the table.
+        table_sha256 (str, optional): Its digest; files before 0.2 have none.
     """
     rows: dict[str, Any]
     samples: dict[str, np.ndarray]
     ids_sha256: str
     date: str
+    table_sha256: str | None = None
 
-    def _check(self, n: int) -> None:
-        """Raise ValueError unless the arrays fit a table of n samples."""
+    def of(self, table: LikelihoodTable) -> TrainingRows:
+        """TrainingRows: The same, as those of a table made of them."""
+        return replace(self, table_sha256=table.sha256)
+
+    def _check(self, n: int, fitted: FittedModes | None) -> None:
+        """Raise ValueError unless the arrays fit n samples, and modes."""
+        for name, modes in (fitted.modes if fitted else {}).items():
+            want = modes.subspace.axes.shape[1]
+            if name not in self.rows or self.rows[name].shape[1:] != (want, ):
+                raise ValueError(f'it must have rows of {want} numbers of '
+                                 f'view {name!r}')
         for name, rows in self.rows.items():
             at = self.samples[name]
-            if rows.ndim != 2 or rows.dtype.kind != 'f' or 0 in rows.shape or (
+            if len(rows.shape) != 2 or 0 in rows.shape or (
                     at.shape != rows.shape[:1] or at.dtype.kind not in 'iu'
-                    or not np.isfinite(rows).all()
+                    or not _are_numbers(rows)
                     or at.min() < 0 or at.max() >= n):
                 raise ValueError(f'its rows of view {name!r} must be finite '
                                  f'numbers, with one of {n} samples each')
@@ -68,20 +81,24 @@ class TrainingRows:
         """
         arrays = {'of': np.array([self.ids_sha256, self.date]),
                   'views': np.array([*self.rows])}
+        if self.table_sha256 is not None:
+            arrays['table'] = np.array([self.table_sha256])
         for i, name in enumerate(self.rows):
             arrays.update({f'{i}_rows': self.rows[name],
                            f'{i}_samples': self.samples[name]})
         with whole_file(path, parents=True) as f:
-            _save(f, arrays)
+            write_arrays(f, arrays)
 
     @classmethod
     def load(cls, table_path: str | Path,
-             table: LikelihoodTable) -> TrainingRows | None:
+             table: LikelihoodTable,
+             fitted: FittedModes | None = None) -> TrainingRows | None:
         """What lies beside a table.
 
         Args:
             table_path (str | Path): Of the table.
             table (LikelihoodTable): What is in it.
+            fitted (FittedModes, optional): Its modes, which rows must fit.
 
         Returns:
             TrainingRows: None where there is no such file, as beside tables
@@ -95,40 +112,38 @@ class TrainingRows:
         if not Path(path).is_file():
             return None
         try:
-            file = read_arrays(path)
+            file = read_arrays(path, _MAPPED)
             ids, date = file['of'].tolist()
             names = file['views'].tolist()
+            sha256, = file['table'].tolist() if 'table' in file else [None]
             found = cls(
-                {n: file[f'{i}_rows'] for i, n in enumerate(names)},
+                {n: _stored(file[f'{i}_rows']) for i, n in enumerate(names)},
                 {n: file[f'{i}_samples'] for i, n in enumerate(names)},
-                ids, date)
+                ids, date, sha256)
         except (OSError, ValueError, KeyError, TypeError) as e:
             raise ValueError(f'{path} is damaged ({e}); make the table '
                              'anew') from e
-        if (ids, date) != (table.metadata.get('ids_sha256'),
-                           table.metadata.get('date')):
+        if not belongs(dict(ids_sha256=ids, date=date, table_sha256=sha256),
+                       table):
             return None
         try:
-            found._check(len(table))
+            found._check(len(table), fitted)
         except ValueError as e:
             raise ValueError(f'{path} is damaged ({e}); make the table '
                              'anew') from e
         return found
 
 
-def _save(file, arrays):
-    """As ``numpy.savez``, with stored rows block by block."""
-    with zipfile.ZipFile(file, 'w') as archive:
-        for name, array in arrays.items():
-            with archive.open(f'{name}.npy', 'w', force_zip64=True) as f:
-                if not isinstance(array, StoredRows):
-                    np.lib.format.write_array(f, np.asanyarray(array),
-                                              allow_pickle=False)
-                    continue
-                np.lib.format.write_array_header_1_0(f, dict(
-                    shape=array.shape, fortran_order=False, descr='<f2'))
-                for _, block in array.blocks():
-                    f.write(block.astype('<f2').tobytes())
+def _stored(rows):
+    """Rows that are left on the disk, where they are many."""
+    return StoredRows(rows) if isinstance(rows, np.memmap) and (
+        rows.ndim == 2 and rows.dtype == np.float16) else rows
+
+
+def _are_numbers(rows):
+    return rows[:1].dtype.kind == 'f' and all(
+        np.isfinite(rows[i:i + BLOCK]).all()
+        for i in range(0, len(rows), BLOCK))
 
 
 @dataclass(frozen=True)

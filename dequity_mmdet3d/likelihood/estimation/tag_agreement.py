@@ -126,7 +126,7 @@ def cluster_names(table: LikelihoodTable, tags: Tags,
     ids = table.sample_id.tolist()
     values = [np.array(tags.values(tag, ids)) for tag in by]
     found = []
-    for cluster in range(min(table.n_clusters, _NAMED)):
+    for cluster in range(min(int(table.cluster_id.max()) + 1, _NAMED)):
         own = table.cluster_id == cluster
         names = []
         for value in values:

@@ -52,16 +52,28 @@ def coco_infos(data, path):
             labels[a['image_id']].add(label)
             ignored = a.get('iscrowd') or a.get('ignore')
             instances[a['image_id']].append(
-                dict(bbox_label=-1 if ignored else label))
+                dict(bbox_label=-1 if ignored else label,
+                     bbox=_corners(a.get('bbox'))))
     infos = [
         dict(img_id=image['id'], width=image.get('width'),
              height=image.get('height'), instances=instances[image['id']],
              labels=labels[image['id']],
-             images={CAMERA: dict(img_path=image['file_name'])})
+             images={CAMERA: dict(
+                img_path=image['file_name'], width=image.get('width'),
+                height=image.get('height'))})
         for image in images
     ]
     names = {c['name']: label_of[c['id']] for c in categories}
     return infos, dict(dataset=DATASET, categories=names)
+
+
+def _corners(bbox):
+    """x1, y1, x2, y2 out of x, y, width, height; as it is if it is else."""
+    if not isinstance(bbox, list) or len(bbox) != 4 or not all(
+            isinstance(v, (int, float)) for v in bbox):
+        return bbox
+    x, y, width, height = bbox
+    return [x, y, x + width, y + height]
 
 
 def coco_trained(infos, metainfo, dataset):

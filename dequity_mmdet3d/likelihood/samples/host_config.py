@@ -70,7 +70,8 @@ def base_datasets(dataset):
     return bases, tables
 
 
-def samples_from_config(path, cfg_options=None, split='train'):
+def samples_from_config(path, cfg_options=None, split='train',
+                        images=True):
     """Every sample of ``train_dataloader.dataset``, with its images.
 
     Args:
@@ -78,6 +79,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
         cfg_options (Sequence[str], optional): See :func:`read_config`.
         split (str): 'train', 'val' or 'test', whose dataloader to take.
             Defaults to 'train'.
+        images (bool): Whether to look for images.
 
     Returns:
         Samples: Ids by :func:`.sample_id_of`. Their
@@ -91,31 +93,32 @@ def samples_from_config(path, cfg_options=None, split='train'):
             one id stands for different images.
         KeyError: If a sample has no id.
     """
-    bases, tables = _bases_of_split(path, cfg_options, split)
-    images, cameras, groups, entries = {}, {}, {}, {}
+    bases, tables = bases_of_split(path, cfg_options, split)
+    paths, cameras, groups, entries = {}, {}, {}, {}
     id_types, names, splits, notes, again = set(), [], [], [], 0
     outside = []
     for base in bases:
-        infos, metainfo, ann_file = _training_infos(base, path)
-        found, seen_by, said = image_paths(infos, base.get('data_root') or '',
-                                           base.get('data_prefix'))
+        infos, metainfo, ann_file = training_infos(base, path)
+        found, seen_by, said = image_paths(
+            infos, base.get('data_root') or '', base.get('data_prefix')
+        ) if images else ([()] * len(infos), [()] * len(infos), [])
         notes += said
         if base.get('data_root'):
             outside += outside_notes(found, base['data_root'])
         names.append(metainfo.get('dataset'))
         splits.append(osp.basename(ann_file))
-        folder = _points_folder(base)
+        folder = points_folder(base)
         for info, where, named in zip(infos, found, seen_by):
             name = sample_id_of(info, folder)
             id_types.add(id_type_of(info))
-            again += name in images
+            again += name in paths
             cameras[name] = named
             groups[name] = sequence_of_info(info, metainfo.get('dataset'))
             entries[name] = info
-            if images.setdefault(name, where) != where:
+            if paths.setdefault(name, where) != where:
                 raise ValueError(
                     f'{path}: sample id {name!r} stands for two samples, with '
-                    f'the images {first_five(images[name])} and '
+                    f'the images {first_five(paths[name])} and '
                     f'{first_five(where)}; one table cannot hold both, so '
                     'keep these data sets apart')
     if again:
@@ -128,7 +131,7 @@ def samples_from_config(path, cfg_options=None, split='train'):
         '_likelihoods.parquet')
     default = osp.join(bases[0].get('data_root') or '', default)
     return Samples(
-        list(images), list(images.values()),
+        list(paths), list(paths.values()),
         Provenance(
             'config',
             '-'.join(sorted(id_types)),
@@ -136,15 +139,22 @@ def samples_from_config(path, cfg_options=None, split='train'):
             split=' '.join(dict.fromkeys(splits))),
         table_path=_one_table(tables) or default,
         notes=notes,
-        cameras=[cameras[name] for name in images],
-        groups=[groups[name] for name in images],
+        cameras=[cameras[name] for name in paths],
+        groups=[groups[name] for name in paths],
         data_root=bases[0].get('data_root') or None,
         outside=outside,
         tags=info_tags(' '.join(dict.fromkeys(splits)), list(entries),
                        list(entries.values())))
 
 
-def _bases_of_split(path, cfg_options, split):
+def bases_of_split(path, cfg_options=None, split='train'):
+    """The inmost data sets of a split, and the tables on the way.
+
+    Args and errors: see :func:`samples_from_config`.
+
+    Returns:
+        tuple[list[dict], list[str]]: See :func:`base_datasets`.
+    """
     cfg = read_config(path, cfg_options)
     try:
         dataset = cfg[f'{split}_dataloader']['dataset']
@@ -155,58 +165,8 @@ def _bases_of_split(path, cfg_options, split):
     return base_datasets(dataset)
 
 
-def object_counts(path, cfg_options=None, split='train'):
-    """Annotated objects of every sample, by class.
-
-    Args:
-        path, cfg_options, split: See :func:`samples_from_config`.
-
-    Returns:
-        dict[str, dict[str, int]]: By sample id, the number of objects by
-        class name; only of the classes that the config trains, where its
-        ``metainfo`` names them. Objects marked as to be ignored (a label
-        below 0) do not count.
-
-    Raises:
-        See :func:`samples_from_config`.
-    """
-    counts = {}
-    for base in _bases_of_split(path, cfg_options, split)[0]:
-        infos, metainfo, _ = _training_infos(base, path)
-        counts.update(counts_of(infos, metainfo, base))
-    return counts
-
-
-def counts_of(infos, metainfo, base):
-    """As :func:`object_counts`, of the entries of one info file.
-
-    Args:
-        infos (list[dict]): Entries of ``data_list``.
-        metainfo (dict): With them.
-        base (dict): The dataset's config.
-
-    Returns:
-        dict[str, dict[str, int]]: By sample id and class name.
-    """
-    trained = (base.get('metainfo') or {}).get('classes')
-    names = {
-        label: name
-        for name, label in (metainfo.get('categories') or {}).items()
-        if not trained or name in trained
-    }
-    counts = {}
-    for info in infos:
-        found = counts[sample_id_of(info, _points_folder(base))] = {}
-        for instance in info.get('instances') or ():
-            label = instance.get('bbox_label_3d',
-                                 instance.get('bbox_label', -1))
-            if label >= 0 and label in names:
-                found[names[label]] = found.get(names[label], 0) + 1
-    return counts
-
-
-def _points_folder(base):
-    """What the host puts before ``lidar_path``."""
+def points_folder(base):
+    """str: What the host puts before ``lidar_path``."""
     prefix = (base.get('data_prefix') or {}).get('pts')
     root = base.get('data_root') or ''
     return '' if prefix is None else osp.join(root, prefix)
@@ -220,8 +180,20 @@ def _one_table(tables):
     return tables[0] if tables else None
 
 
-def _training_infos(base, config):
-    """The info dicts that the host would train on; see its BaseDataset."""
+def training_infos(base, config):
+    """The info dicts that the host would train on; see its BaseDataset.
+
+    Args:
+        base (dict): The config of an inmost data set.
+        config (str | Path): Where it stands, for errors.
+
+    Returns:
+        tuple[list[dict], dict, str]: Entries, ``metainfo`` and path of the
+        info file.
+
+    Raises:
+        See :func:`samples_from_config`.
+    """
     ann_file = info_path(base)
     if ann_file is None:
         raise ValueError(

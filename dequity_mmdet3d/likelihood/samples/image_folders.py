@@ -58,7 +58,8 @@ def image_paths(infos, data_root, data_prefix=None):
             f'{len(bare)} of {len(infos)} samples of the info file have no '
             f"img_path in 'images': rows {first_five(bare)}; likelihoods are "
             'made from camera images: give a folder of images with --images, '
-            'or your own embeddings with --embeddings')
+            'your own embeddings with --embeddings, or look at points with '
+            '--objects --object-features points')
     folders, elsewhere = {}, {}
     for camera in sorted({c for named in files for c in named}):
         some = [named[camera] for named in files if camera in named]

@@ -36,14 +36,21 @@ def strata_of_boxes(boxes, infos, strata):
         dict[str, np.ndarray]: By token of the sample, one int64 a box.
 
     Raises:
-        ValueError: If an instance is missing.
+        ValueError: If an instance is missing, or an info is damaged.
     """
     found = {}
-    infos = {info['token']: info for info in infos}
+    infos = {info.get('token'): info for info in infos}
     for token in boxes.sample_tokens:
         here = boxes[token]
         at = np.array([b.translation for b in here]).reshape(-1, 3)
-        there = _centres(infos[token])
+        try:
+            there = _centres(infos[token])
+        except (IndexError, KeyError, TypeError, ValueError) as e:
+            raise ValueError(
+                f'sample {token!r}: the info file must have it, with its '
+                'ego2global, lidar2ego (in lidar_points) and instances with '
+                f'a bbox_3d ({type(e).__name__}: {e}); make the info file '
+                'again with dequity create-data') from e
         distance = np.linalg.norm(at[:, None] - there, axis=-1)
         nearest = distance.argmin(1) if len(there) else np.zeros(0, int)
         if len(here) and (not len(there) or (

@@ -28,7 +28,8 @@ NONE = -1  # in place of a stratum
 OBJECT_STRATA = tuple(stratum_name('object', s) for s in STRATA)
 OBJECT_GAP = stratum_name('object', GAP)
 _CURE = ('it must be the object table of the validation set, made from '
-         'this info file')
+         'this info file: dequity likelihoods CONFIG --objects --split val '
+         '--apply TABLE')
 
 
 class ObjectStrata:

@@ -4,6 +4,7 @@ import pytest
 
 from dequity_mmdet3d.likelihood.clustering import (
     ClusterSettings,
+    Room,
     cluster,
     kernel_count,
     large,
@@ -103,7 +104,7 @@ def test_a_file_is_never_read_whole(drawn, tmp_path, monkeypatch):
 
     x = np.load(tmp_path / 'e.npy', mmap_mode='r').view(Counted)
     cluster(UnitVectors(x).check(), ClusterSettings(
-        exact=PART, folder=str(tmp_path / 'new')))
+        exact=PART, room=Room(str(tmp_path / 'new'))))
     assert max(read) == 500
     # looked at, reduced, and the sample that tells the axes
     assert sum(read) == 3 * len(x)

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import dataset, feather
 
-from dequity_mmdet3d import whole_file
+from dequity_mmdet3d import locks
 from dequity_mmdet3d.likelihood.embeddings.arrow_file import (
     file_name,
     is_whole,
@@ -143,7 +143,7 @@ def test_leftovers_of_the_dead_are_removed(tmp_path):
             assert old.exists()
 
 
-@pytest.mark.skipif(whole_file.fcntl is None, reason='no locks on Windows')
+@pytest.mark.skipif(locks.fcntl is None, reason='no locks on Windows')
 def test_two_runs_at_once(tmp_path):
     code = f'''
 from dequity_mmdet3d.likelihood.embeddings.shards import ShardStore
@@ -170,7 +170,7 @@ with store.open({IDENTITY!r}):
 
 
 def test_without_locks_nothing_is_tidied(tmp_path, monkeypatch):
-    monkeypatch.setattr(whole_file, 'fcntl', None)
+    monkeypatch.setattr(locks, 'fcntl', None)
     with opened(tmp_path) as shards, opened(tmp_path):
         (shards.folder / '.x.tmp').touch()
     with opened(tmp_path) as shards:

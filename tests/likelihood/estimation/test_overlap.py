@@ -1,15 +1,17 @@
 """Samples that training has nearly seen: found, listed, and no others."""
 import csv
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from dequity_mmdet3d.likelihood.beside import rows_path
 from dequity_mmdet3d.likelihood.clustering import ClusterSettings
+from dequity_mmdet3d.likelihood.clustering.stored_rows import StoredRows
 from dequity_mmdet3d.likelihood.embeddings.cameras import View
 from dequity_mmdet3d.likelihood.embeddings.vectors import UnitVectors
 from dequity_mmdet3d.likelihood.encoding.embed import Embedded
-from dequity_mmdet3d.likelihood.estimation import near_duplicates
+from dequity_mmdet3d.likelihood.estimation import near_duplicates, overlap
 from dequity_mmdet3d.likelihood.estimation.make_table import (
     apply_table,
     make_table,
@@ -87,19 +89,19 @@ def test_all_cameras_must_say_so():
 
 def test_what_is_written(tmp_path, made):
     found, _ = made
-    overlap = Overlap(50, [('a,b', '7', 0.01236), ('c', '8', 0.04)])
-    overlap.save(tmp_path / 'new' / 'p.csv')
+    some = Overlap(50, [('a,b', '7', 0.01236), ('c', '8', 0.04)])
+    some.save(tmp_path / 'new' / 'p.csv')
     with open(tmp_path / 'new' / 'p.csv', newline='') as f:
         assert list(csv.reader(f)) == [
             ['sample_id', 'training_sample_id', 'distance'],
             ['a,b', '7', '0.01236'], ['c', '8', '0.04']]
-    assert overlap.line('p.csv') == (
+    assert some.line('p.csv') == (
         '2 of 50 samples (4.0%) are near duplicates of a training sample, '
         'listed in p.csv: figures on them are too good')
     assert Overlap(50, []).line('p.csv') == (
         'none of 50 samples is a near duplicate of a training sample')
     table = apply_table(
-        embedded(['x'], ('', [0], drawn(1, 5))), found.fitted, overlap)
+        embedded(['x'], ('', [0], drawn(1, 5))), found.fitted, some)
     assert table.metadata['applied']['near_duplicates'] == dict(
         looked_at=50, near=2, threshold=0.05)
 
@@ -111,6 +113,13 @@ def test_rows_of_another_table_are_not_taken(made):
     np.testing.assert_array_equal(again.rows[''], found.rows.rows[''])
     other = make_table(embedded(names(60, 'o'), ('', range(60), drawn(60, 4))))
     assert TrainingRows.load(path, other.table) is None
+    for rows in ({'rear': found.rows.rows['']},
+                 {'': found.rows.rows[''][:, :-1]}):
+        replace(found.rows, rows=rows, samples=dict.fromkeys(
+            rows, found.rows.samples[''])).save(rows_path(path))
+        with pytest.raises(ValueError, match=r"rows.npz is damaged \(it must "
+                           r"have rows of \d+ numbers of view ''"):
+            TrainingRows.load(path, table, found.fitted)
     with open(rows_path(path), 'r+b') as f:
         f.truncate(300)
     with pytest.raises(ValueError, match='damaged.*make the table anew'):
@@ -136,3 +145,23 @@ def test_stored_rows_are_written_as_others_are(tmp_path, monkeypatch):
             for path in sorted(tmp_path.glob('*.parquet')))
     np.testing.assert_array_equal(a.rows[''], b.rows[''])
     np.testing.assert_array_equal(a.samples[''], b.samples[''])
+
+
+def test_many_training_rows_stay_on_the_disk(made, monkeypatch):
+    fitted, path = made[0].fitted, made[1]
+    table = LikelihoodTable.load(path)
+    other = embedded(names(40, 'o'), ('', range(40), np.concatenate(
+        [drawn(N, 0)[:7] * 1.01, drawn(33, 9)])))
+    few = TrainingRows.load(path, table)
+    monkeypatch.setattr(overlap, '_MAPPED', 100)
+    monkeypatch.setattr(near_duplicates, '_INDEXED', 50)
+    many = TrainingRows.load(path, table)
+    assert isinstance(many.rows[''], StoredRows)
+    a, b = (find_overlap(other, fitted, rows, table.sample_id.tolist())
+            for rows in (few, many))
+    assert len(a.pairs) == 7 and a == b
+    broken = np.array(few.rows[''])
+    broken[-1, -1] = np.nan
+    replace(few, rows={'': broken}).save(rows_path(path))
+    with pytest.raises(ValueError, match='must be finite numbers'):
+        TrainingRows.load(path, table)

@@ -4,10 +4,10 @@ import json
 import pytest
 
 from dequity_mmdet3d.likelihood.samples.host_config import (
-    object_counts,
     samples_from_config,
 )
 from dequity_mmdet3d.likelihood.samples.info_file import read_info_file
+from dequity_mmdet3d.likelihood.samples.instances import object_counts
 from dequity_mmdet3d.provenance import Provenance
 from tests.coco_set import coco_dataset, make_coco
 

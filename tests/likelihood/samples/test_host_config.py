@@ -6,10 +6,10 @@ import pytest
 
 from dequity_mmdet3d.likelihood.samples.host_config import (
     base_datasets,
-    object_counts,
     samples_from_config,
 )
 from dequity_mmdet3d.likelihood.samples.image_folders import image_paths
+from dequity_mmdet3d.likelihood.samples.instances import object_counts
 from dequity_mmdet3d.provenance import Provenance
 from tests.helpers import ROOT
 
