@@ -15,6 +15,7 @@ Shape letters: N samples, T tags, C combinations.
 """
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -140,8 +141,9 @@ def apply_tags(ids: Sequence[str], provenance: Provenance, tags: Tags,
         ValueError: If a sample has none, or the table was made otherwise.
     """
     about = table.metadata.get('clustering')
-    by = about.get('by') if isinstance(about, dict) else None
-    if not isinstance(by, list) or about.get('method') != 'tags':
+    by = about.get('by') if isinstance(about, dict) and (
+        about.get('method') == 'tags') else None
+    if not isinstance(by, list):
         raise ValueError('the table of --apply was not made by --method '
                          'tags; leave --method out')
     n, kind = len(table), table.metadata.get('kind')
@@ -158,8 +160,8 @@ def apply_tags(ids: Sequence[str], provenance: Provenance, tags: Tags,
             likelihood[i] = table.likelihood[at]
             cluster[i], size[i] = table.cluster_id[at], table.cluster_size[at]
             continue
-        share = np.prod([count[value] / n for count, value in zip(
-            counts, row)])
+        share = math.prod(count[value] / n for count, value in zip(
+            counts, row))
         likelihood[i] = min(max(share, 1 / n) / largest, 1.0)
     provenance = replace(
         provenance, kind=kind, seed=None, clustering=about,
