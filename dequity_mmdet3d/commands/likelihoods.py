@@ -23,9 +23,10 @@ from ..messages import printable
 
 def main(argv=None):
     args = parse_args(argv)
+    from ..launchers import find_ranks
     from ..likelihood.encoding.bad_images import UnreadableImages
     from ..machine import free_threads
-    from ..processes import connect, find_ranks
+    from ..processes import connect
     free_threads()
     encodes = args.method != TAGS and (
         args.config is not None or args.images is not None)

@@ -5,7 +5,6 @@ import math
 
 from dequity_mmdet3d.figures import (
     METRICS,
-    digits_of,
     matching,
     objects_behind,
     shared_prefix,
@@ -150,6 +149,19 @@ def left_out(results, damaged=()):
     return [*damaged] + [
         f'{count} NaN or infinite, as where there is nothing to measure, and '
         f'left out: {first_five(bad)}'] * bool(bad)
+
+
+def digits_of(values):
+    """How many digits the figures of a row are shown with.
+
+    Args:
+        values (Iterable[float | None]): Of all arms.
+
+    Returns:
+        int: After the point: 2, as for percentages, or 4 where none is above
+        1, as nuScenes' and COCO's, whose hundredths are whole points.
+    """
+    return 4 if all(v is None or not abs(v) > 1 for v in values) else 2
 
 
 def _cell(row, digits):

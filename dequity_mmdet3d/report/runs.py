@@ -10,9 +10,8 @@ from dequity_mmdet3d.compare.run_folder import (
     read_scalars,
     read_test,
 )
-from dequity_mmdet3d.compare.summary import compare, left_out
+from dequity_mmdet3d.compare.summary import compare, digits_of, left_out
 from dequity_mmdet3d.figures import (
-    digits_of,
     matching,
     objects_behind,
     parse,

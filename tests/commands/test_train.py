@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from dequity_mmdet3d.commands import train
-from dequity_mmdet3d.compare.arms import arm_config, parse_arm
+from dequity_mmdet3d.compare.arm_names import parse_arm
+from dequity_mmdet3d.compare.arms import arm_config
 from dequity_mmdet3d.config_files import FOLDER, read_config
 from dequity_mmdet3d.weight import dequity_weight
 from tests.commands.test_main import dequity

@@ -4,7 +4,8 @@ import pytest
 Config = pytest.importorskip(
     'mmengine.config', reason='mmengine reads the config files').Config
 
-from dequity_mmdet3d.compare.arms import arm_config, parse_arm
+from dequity_mmdet3d.compare.arm_names import parse_arm
+from dequity_mmdet3d.compare.arms import arm_config
 
 BASE = dict(type='KittiDataset', ann_file='a.pkl')
 

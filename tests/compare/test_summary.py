@@ -10,9 +10,9 @@ from dequity_mmdet3d.compare.summary import (
     as_csv,
     as_markdown,
     compare,
+    digits_of,
     write_table,
 )
-from dequity_mmdet3d.figures import digits_of
 from dequity_mmdet3d.json_files import refuse_nan
 from dequity_mmdet3d.report.runs import read_runs
 

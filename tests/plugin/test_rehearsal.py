@@ -5,7 +5,8 @@ import pytest
 
 pytest.importorskip('mmdet3d', reason='MMDetection3D is not installed')
 
-from dequity_mmdet3d.compare.arms import arm_config, parse_arm
+from dequity_mmdet3d.compare.arm_names import parse_arm
+from dequity_mmdet3d.compare.arms import arm_config
 from dequity_mmdet3d.compare.runs import make_run
 from dequity_mmdet3d.config_files import read_config
 from dequity_mmdet3d.plugin.rehearsal import build, checkpoints_of
