@@ -150,7 +150,7 @@ def connect(ranks: Ranks) -> Iterator[Alone]:
     """Join the other processes of this run.
 
     Args:
-        ranks (Ranks): From :func:`find_ranks`.
+        ranks (Ranks): From :func:`.find_ranks`.
 
     Yields:
         Alone: What to talk to the others with.
