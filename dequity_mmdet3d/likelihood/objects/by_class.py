@@ -7,6 +7,7 @@ Each class is estimated as a set of samples is, see
 Shape letters: N samples, M objects.
 """
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -34,10 +35,10 @@ class Crops:
         encoded (Encoded): Of K crops.
         row (np.ndarray): (M,) int64, the crop of each object; -1 for none.
     """
-    encoded: object
+    encoded: Any
     row: np.ndarray
 
-    def vectors(self, rows, name):
+    def vectors(self, rows: np.ndarray, name: str) -> UnitVectors:
         """UnitVectors: (K, D) of the given objects, of class ``name``."""
         keep = np.zeros(len(self.encoded.usable), dtype=bool)
         keep[self.row[rows]] = True
@@ -56,7 +57,7 @@ class PointFeatures:
     raw: list
     standard: dict
 
-    def vectors(self, rows, name):
+    def vectors(self, rows: np.ndarray, name: str) -> UnitVectors:
         """UnitVectors: (K, 7) of the given objects, of class ``name``."""
         some = np.array([self.raw[row] for row in rows])
         if name not in self.standard:

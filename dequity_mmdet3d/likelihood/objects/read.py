@@ -38,7 +38,7 @@ class Objects:
     unused: Counter = field(default_factory=Counter)
     left_out: Counter = field(default_factory=Counter)
 
-    def lines(self):
+    def lines(self) -> list[str]:
         """list[str]: What is not looked at, and why."""
         out = [f'{counted(n, "object")} of class {name} not looked at: {why}'
                for (name, why), n in sorted(self.unused.items())]
