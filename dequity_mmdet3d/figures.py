@@ -246,3 +246,16 @@ def shared_prefix(names: Iterable[str]) -> str:
     """
     start = os.path.commonprefix(list(names))
     return start[:start.rfind('/') + 1]
+
+
+def digits_of(values: Iterable[float | None]) -> int:
+    """How many digits the figures of a row are shown with.
+
+    Args:
+        values (Iterable[float | None]): Of all arms.
+
+    Returns:
+        int: After the point: 2, as for percentages, or 4 where none is above
+        1, as nuScenes' and COCO's, whose hundredths are whole points.
+    """
+    return 4 if all(v is None or not abs(v) > 1 for v in values) else 2

@@ -80,7 +80,7 @@ def parse_arm(text):
         >>> parse_arm('equity+cbgs:gamma=2').options
         {'gamma': 2.0}
     """
-    names, _, rest = text.partition(':')
+    names, colon, rest = text.partition(':')
     names = tuple(names.split('+'))
     if {*names} - {*STRATEGIES} or len(set(names)) < len(names):
         raise ValueError(
@@ -95,7 +95,10 @@ def parse_arm(text):
             f'arm {text!r} joins what excludes each other; one of equity, '
             'sampling, rfs and irfs can be joined with cbgs, rfs and irfs '
             'with look too')
-    options = dict(_option(text, part) for part in rest.split(',') if part)
+    pairs = [_option(text, part) for part in rest.split(',') if colon]
+    options = dict(pairs)
+    if len(options) < len(pairs):
+        raise ValueError(f'arm {text!r} sets an option twice')
     if options and not weighting:
         raise ValueError(f'arm {text!r} has no weights to set '
                          f'{", ".join(options)} of; leave the options out')
@@ -185,9 +188,24 @@ def arm_config(config, arm):
             raise ValueError(
                 f'arm {arm.name!r} adds CBGSDataset, but the config has it '
                 'already; leave cbgs out, or compare with a config without')
-        # above the wrapper, which gives the same weights as below it
-        loader.dataset = dict(type='CBGSDataset', dataset=loader.dataset)
+        loader.dataset = _balanced(loader.dataset, arm)
     return config
+
+
+def _balanced(node, arm):
+    """The config of a data set with ``CBGSDataset`` around the inmost one,
+    which alone knows the classes of its samples.
+    """
+    if node.get('datasets'):
+        raise ValueError(
+            f'arm {arm.name!r} balances the classes of one data set, but the '
+            f'config trains on {len(node["datasets"])} together '
+            f'({type_name(node)}); leave cbgs out')
+    if isinstance(node.get('dataset'), dict):
+        node['dataset'] = _balanced(node['dataset'], arm)
+        return node
+    # by its scope, as other projects have another default
+    return dict(type='mmdet3d.CBGSDataset', dataset=node)
 
 
 def _set_weights(dataset, arm):

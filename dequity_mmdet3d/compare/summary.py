@@ -5,6 +5,7 @@ import math
 
 from dequity_mmdet3d.figures import (
     METRICS,
+    digits_of,
     matching,
     objects_behind,
     shared_prefix,
@@ -117,8 +118,9 @@ def as_markdown(rows, results, arms, seeds, patterns=METRICS):
     ]
     for name in shown:
         row = [cells[name, arm] for arm in arms]
+        digits = digits_of(cell['mean'] for cell in row)
         lines.append(line(name[len(prefix):], _text(row[0]['objects'], 'd'),
-                          *map(_cell, row)))
+                          *[_cell(cell, digits) for cell in row]))
     lines += [
         line('finished runs', '',
              *[f'{len(of_arm[a])} of {len(seeds)}' for a in arms]),
@@ -150,16 +152,17 @@ def left_out(results, damaged=()):
         f'left out: {first_five(bad)}'] * bool(bad)
 
 
-def _cell(row):
+def _cell(row, digits):
     if not row['seeds']:
         return '-'
-    text = _text(row['mean'])
+    form, signed = f'.{digits}f', f'+.{digits}f'
+    text = _text(row['mean'], form)
     if row['seeds'] > 1:
-        text += f' ± {_text(row["sd"])}'
+        text += f' ± {_text(row["sd"], form)}'
     if row.get('pairs'):
-        change = _text(row['difference'], '+.2f')
+        change = _text(row['difference'], signed)
         if row['low'] == row['low']:
-            change += f' [{row["low"]:+.2f}, {row["high"]:+.2f}]'
+            change += f' [{row["low"]:{signed}}, {row["high"]:{signed}}]'
             if row['low'] > 0 or row['high'] < 0:
                 change = f'**{change}**'
         text += f'<br>{change}'
