@@ -161,7 +161,7 @@ def test_help_has_our_flags_and_the_hosts():
 
 
 def test_no_table():
-    done = dequity('train', 'c.py', '--table', 'none.parquet')
+    done = dequity('train', NEW_STYLE, '--table', 'none.parquet')
     assert done.returncode == 1
     assert done.stdout.startswith('error: likelihood table none.parquet does')
     assert done.stdout.count('\n') == 1
