@@ -55,22 +55,24 @@ def run(args, team):
     # after the arguments, because these imports take seconds
     from ..likelihood import conversions, runner
     from ..likelihood.clustering import ClusterSettings
+    from ..tag_file import read_tags
     if team.world > 1:
         team.agree({k: v for k, v in vars(args).items() if k != 'device'})
 
     def say(line):
         print(printable(line), flush=True)
 
+    by = None if args.by is None else [
+        name.strip() for name in args.by.split(',')]
     noise = args.noise or NOISE[0]
     if args.cluster_info is not None:
         conversions.convert_cluster_info(
-            args.cluster_info, args.out, args.kind, noise, say)
+            args.cluster_info, args.out, args.kind, noise, say,
+            None if args.tags in (None, 'none') else read_tags(args.tags), by)
         return
     settings = object_settings(args) if args.objects else None
     samples, embeddings = samples_of(args, images=settings is None or
                                      settings.features != 'points')
-    by = None if args.by is None else [
-        name.strip() for name in args.by.split(',')]
     if args.method == TAGS:
         conversions.table_by_tags(samples, tags_of(samples, args), args.out,
                                   by, args.kind, say, args.apply)

@@ -34,8 +34,8 @@ def check_forms(parser, args):
         parser.error('--method tags needs --tags auto or FILE')
     if args.by is not None and args.tags in (None, 'none'):
         parser.error('--by belongs to --tags auto or FILE')
-    if args.tags is not None and args.cluster_info is not None:
-        parser.error('--tags do not go with --cluster-info')
+    if args.tags == 'auto' and args.cluster_info is not None:
+        parser.error('--cluster-info tells no tags: give --tags FILE')
     if args.method == TAGS:
         given = [name for name in _OF_IMAGES
                  if getattr(args, name) not in (None, False)]

@@ -10,10 +10,11 @@ from ..tag_file import check_place, tags_beside, tags_path
 from ..whole_file import remove_file
 from .beside import bad_images_path
 from .choices import KINDS, NOISE
-from .write_table import nothing, place_of, write_table
+from .write_table import beside_tags, nothing, place_of, write_table
 
 
-def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None):
+def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None,
+                         tags=None, by=None):
     """Write a table of the paper's authors as one of ours.
 
     Args:
@@ -21,22 +22,28 @@ def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None):
         out (str | Path): The Parquet file to write.
         kind, noise (str): See :func:`.cluster_info.table_from_cluster_info`.
         say (Callable, optional): Takes lines for people.
+        tags (Tags, optional): Of all samples, to compare the table with.
+        by (Sequence[str], optional): Names of tags. Defaults to all.
 
     Returns:
         LikelihoodTable: That was written.
 
     Raises:
-        See :func:`.cluster_info.table_from_cluster_info`; OSError if ``out``
+        See :func:`.cluster_info.table_from_cluster_info` and
+        :func:`.tag_agreement.with_tags`; OSError if ``out``
         cannot be written.
     """
     from .estimation.cluster_info import table_from_cluster_info
     say = say or nothing
     check_writable(out)
-    table = table_from_cluster_info(path, kind, noise)
+    check_place(out, tags)
+    table, lines, _ = beside_tags(
+        table_from_cluster_info(path, kind, noise), out, tags,
+        [] if tags is None else by or list(tags.columns))
     return write_table(table, out, [
         f'{counted(len(table), "sample")} in '
         f'{counted(table.n_clusters, "cluster")}',
-        *table.metadata['notes']], say, beside=_no_image(out))
+        *table.metadata['notes'], *lines], say, tags, _no_image(out))
 
 
 def table_by_tags(samples, tags, out=None, by=None, kind=KINDS[0], say=None,

@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from dequity_mmdet3d.commands.likelihoods import main
 from dequity_mmdet3d.likelihood.beside import modes_path
 from dequity_mmdet3d.likelihood.clustering import ClusterSettings
 from dequity_mmdet3d.likelihood.conversions import convert_cluster_info
@@ -216,6 +217,19 @@ def test_authors_table(tmp_path):
         '2 samples in 1 cluster', 'rarest: 0 (1), 1 (1)',
         'most common: 1 (1), 0 (1)',
         f'likelihood table: {tmp_path / "t.parquet"}']
+    # beside tags, as any other table
+    tags = tmp_path / 'tags.csv'
+    tags.write_text('id,weather\n000000,sun\n000001,fog\n')
+    args = ['--cluster-info', str(tmp_path / 'a_cluster_info.pkl'), '--out',
+            str(tmp_path / 'u.parquet'), '--tags']
+    assert not main([*args, str(tags), '--by', 'weather'])
+    table = LikelihoodTable.load(tmp_path / 'u.parquet')
+    # one cluster tells nothing
+    found = table.metadata['tags']['agreement']['weather']
+    assert (found['told'], found['purity']) == (0, .5)
+    assert (tmp_path / 'u.tags.parquet').exists()
+    with pytest.raises(SystemExit):
+        main([*args, 'auto'])
 
 
 # ---- what 0.1.0 wrote, written here by numpy and pyarrow alone
