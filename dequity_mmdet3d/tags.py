@@ -122,8 +122,9 @@ class Tags:
 
     def _not_among(self, ids: Iterable[str]) -> list[str]:
         known = set(ids)
-        return [i for i in self.ids
-                if i not in known and _number(i) not in known]
+        # beside a row '134', '000134' is of another sample
+        return [i for i in self.ids if i not in known and (
+            _number(i) not in known or _number(i) in self._rows)]
 
     def _rows_of(self, ids: Iterable[str]) -> list[int]:
         """Rows, -1 for an id that has none."""

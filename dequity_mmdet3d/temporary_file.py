@@ -75,7 +75,8 @@ def sweep(folder: str | Path) -> None:
     """Remove what killed processes left in a folder, and nothing else.
 
     A temporary is left if its lock can be had. Where it was another
-    machine's, or the disk has no locks, a day without a write tells.
+    machine's, or made before the last start of this one, or the disk has no
+    locks, a day without a write tells.
     """
     with contextlib.suppress(OSError):  # a folder that cannot be listed
         for path in Path(folder).glob(f'{_OURS}*-*.tmp'):
@@ -84,8 +85,16 @@ def sweep(folder: str | Path) -> None:
 
 
 def _here() -> str:
+    """How temporaries begin whose locks this machine can tell.
+
+    Hosts of one name share disks whose locks each has for itself; of one
+    start of one kernel there is but one, whatever its containers are called.
+    """
     host = re.sub(r'[^\w.-]', '_', socket.gethostname(), flags=re.ASCII)
-    return f'{_OURS}{host[:64]}'
+    boot = ''
+    with contextlib.suppress(OSError):  # Linux alone has it
+        boot = Path('/proc/sys/kernel/random/boot_id').read_text()[:8]
+    return f'{_OURS}{host[:64]}-{boot}'
 
 
 def _remove_if_left(path: Path) -> None:

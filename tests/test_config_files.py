@@ -9,6 +9,7 @@ import pytest
 import dequity_mmdet3d
 from dequity_mmdet3d import config_files
 from dequity_mmdet3d.config_files import (
+    check_first_argument,
     get_installed_path,
     is_installed,
     read_config,
@@ -178,3 +179,22 @@ def test_type_names():
     assert config_files.type_name(dict(type='mmdet3d.KittiDataset')) == (
         'KittiDataset')
     assert config_files.type_name(dict(type=Path)) == 'Path'
+
+
+def test_a_config_that_is_not_there_is_told_before_any_import(tmp_path):
+    config = tmp_path / 'a.py'
+    config.touch()
+    for argv in ([], ['--help'], ['--work-dir', 'no', str(config)],
+                 [str(config), '--resume']):
+        check_first_argument(argv)
+    with pytest.raises(FileNotFoundError, match='no config file no.py'):
+        check_first_argument(['no.py', '--resume'])
+    done = python('''
+        import sys
+        from dequity_mmdet3d.commands import train
+        sys.argv[1:] = ['no.py']
+        try:
+            train.main()
+        except FileNotFoundError:
+            print('torch' in sys.modules)''')
+    assert done.stdout == 'False\n', done.stderr

@@ -7,14 +7,9 @@ import sys
 
 import pytest
 
+from dequity_mmdet3d.launchers import Ranks, find_ranks, first_host
 from dequity_mmdet3d.machine import free_threads, usable_cores
-from dequity_mmdet3d.processes import (
-    Alone,
-    Ranks,
-    connect,
-    find_ranks,
-    first_host,
-)
+from dequity_mmdet3d.processes import Alone, connect
 
 TORCHRUN = dict(RANK='3', WORLD_SIZE='4', LOCAL_RANK='1', MASTER_ADDR='a',
                 MASTER_PORT='29500')
@@ -101,7 +96,8 @@ def test_cores_of_a_container(tmp_path):
 CODE = '''
 import sys
 from dequity_mmdet3d.cli import run_cli
-from dequity_mmdet3d.processes import connect, find_ranks
+from dequity_mmdet3d.launchers import find_ranks
+from dequity_mmdet3d.processes import connect
 def main():
     with connect(find_ranks()) as team:
         said = team.gather(team.rank * 10)

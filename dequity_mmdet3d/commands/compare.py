@@ -13,8 +13,8 @@ from pathlib import Path
 from .. import __version__
 from ..cli import positive
 from ..compare.engines import ENGINES
+from ..launchers import find_ranks
 from ..machine import tune_for_cpu
-from ..processes import find_ranks
 
 AGAIN = 'repeat the same command: finished runs stay'
 EPILOG = """\
@@ -126,7 +126,8 @@ def main(argv=None):
     tune_for_cpu()
     from torch.cuda import device_count
 
-    from ..compare.arms import arm_config, parse_arm
+    from ..compare.arm_names import parse_arm
+    from ..compare.arms import arm_config
     from ..compare.engines import Options, engine_of
     from ..compare.rehearsal import rehearse
     from ..compare.run_folder import Comparison

@@ -23,9 +23,10 @@ from ..messages import printable
 
 def main(argv=None):
     args = parse_args(argv)
+    from ..launchers import find_ranks
     from ..likelihood.encoding.bad_images import UnreadableImages
     from ..machine import free_threads
-    from ..processes import connect, find_ranks
+    from ..processes import connect
     free_threads()
     encodes = args.method != TAGS and (
         args.config is not None or args.images is not None)
@@ -68,10 +69,11 @@ def run(args, team):
     settings = object_settings(args) if args.objects else None
     samples, embeddings = samples_of(args, images=settings is None or
                                      settings.features != 'points')
-    by = None if args.by is None else args.by.split(',')
+    by = None if args.by is None else [
+        name.strip() for name in args.by.split(',')]
     if args.method == TAGS:
         conversions.table_by_tags(samples, tags_of(samples, args), args.out,
-                                  by, args.kind, say)
+                                  by, args.kind, say, args.apply)
         return
     groups = None if args.apply else groups_of(samples, args)
     compute, more = runner.compute_likelihoods, dict(

@@ -11,7 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from ..config_files import FOLDER
+from ..config_files import FOLDER, check_first_argument
 from ..machine import tune_for_cpu
 from ..weight_choices import CONTENTS, FORMS
 
@@ -78,6 +78,7 @@ def _weights(ours):
 def main():
     ours, rest = parse_args(sys.argv[1:])
     sys.argv[1:] = rest
+    check_first_argument(rest)
     tune_for_cpu()
     if ours.table is not None:
         from ..table import LikelihoodTable

@@ -10,7 +10,7 @@ from dequity_mmdet3d.figures import (
     shared_prefix,
 )
 from dequity_mmdet3d.messages import counted, first_five
-from dequity_mmdet3d.whole_file import plain_text
+from dequity_mmdet3d.whole_file import plain_text, together
 
 from .statistics import summarize
 
@@ -117,8 +117,9 @@ def as_markdown(rows, results, arms, seeds, patterns=METRICS):
     ]
     for name in shown:
         row = [cells[name, arm] for arm in arms]
+        digits = digits_of(cell['mean'] for cell in row)
         lines.append(line(name[len(prefix):], _text(row[0]['objects'], 'd'),
-                          *map(_cell, row)))
+                          *[_cell(cell, digits) for cell in row]))
     lines += [
         line('finished runs', '',
              *[f'{len(of_arm[a])} of {len(seeds)}' for a in arms]),
@@ -150,16 +151,30 @@ def left_out(results, damaged=()):
         f'left out: {first_five(bad)}'] * bool(bad)
 
 
-def _cell(row):
+def digits_of(values):
+    """How many digits the figures of a row are shown with.
+
+    Args:
+        values (Iterable[float | None]): Of all arms.
+
+    Returns:
+        int: After the point: 2, as for percentages, or 4 where none is above
+        1, as nuScenes' and COCO's, whose hundredths are whole points.
+    """
+    return 4 if all(v is None or not abs(v) > 1 for v in values) else 2
+
+
+def _cell(row, digits):
     if not row['seeds']:
         return '-'
-    text = _text(row['mean'])
+    form, signed = f'.{digits}f', f'+.{digits}f'
+    text = _text(row['mean'], form)
     if row['seeds'] > 1:
-        text += f' ± {_text(row["sd"])}'
+        text += f' ± {_text(row["sd"], form)}'
     if row.get('pairs'):
-        change = _text(row['difference'], '+.2f')
+        change = _text(row['difference'], signed)
         if row['low'] == row['low']:
-            change += f' [{row["low"]:+.2f}, {row["high"]:+.2f}]'
+            change += f' [{row["low"]:{signed}}, {row["high"]:{signed}}]'
             if row['low'] > 0 or row['high'] < 0:
                 change = f'**{change}**'
         text += f'<br>{change}'
@@ -194,6 +209,7 @@ def write_table(comparison, patterns=METRICS):
     text = as_markdown(rows, results, arms, seeds, patterns)
     text += ''.join(f'\nNot in the table: {line}\n'
                     for line in left_out(results, damaged))
-    comparison.write()
-    comparison.write_tables(as_csv(rows), text)
+    with together():
+        comparison.write()
+        comparison.write_tables(as_csv(rows), text)
     return text

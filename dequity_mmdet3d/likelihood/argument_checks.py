@@ -3,6 +3,10 @@ import os
 
 from .choices import COUNTS, DEFAULT_ENCODER, NAMES, TAGS
 
+# what is of no use where no image is looked at
+_OF_IMAGES = ('groups', 'pretrained', 'skip_bad', 'cameras', 'device',
+              'batch_size', 'workers', 'embeddings_dir')
+
 
 def check_forms(parser, args):
     """Leave with status 2 unless the arguments make one of the forms."""
@@ -32,10 +36,15 @@ def check_forms(parser, args):
         parser.error('--by belongs to --tags auto or FILE')
     if args.tags is not None and args.cluster_info is not None:
         parser.error('--tags do not go with --cluster-info')
-    if args.method == TAGS and (args.apply is not None
-                                or args.groups is not None):
-        parser.error('--method tags looks at tags alone: leave out --apply '
-                     'and --groups')
+    if args.method == TAGS:
+        given = [name for name in _OF_IMAGES
+                 if getattr(args, name) not in (None, False)]
+        if given or args.encoder != DEFAULT_ENCODER:
+            parser.error(
+                '--method tags looks at tags alone: leave out --'
+                f'{(given or ["encoder"])[0].replace("_", "-")}')
+        if args.apply is not None and args.by is not None:
+            parser.error('--by is as for the table of --apply: leave it out')
     if args.names not in NAMES and (
             args.method == TAGS or args.apply is not None
             or args.config is None and args.images is None):

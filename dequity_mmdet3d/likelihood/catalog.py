@@ -118,7 +118,10 @@ def catalog_of(table, table_path, samples=None, objects=None, camera=None,
         if gone:
             notes.append(f'{gone} of the {len(table)} samples of the table '
                          'are not where their images were looked for.')
-    if vectors is None and rows is not None:
+    unseen = _no_scene(table.metadata)
+    if vectors is None and unseen:
+        notes.append(f'No map: {unseen}; --embeddings gives it some.')
+    elif vectors is None and rows is not None:
         try:
             vectors = _stored(table, table_path, samples, rows)
         except FileNotFoundError as e:
@@ -132,6 +135,17 @@ def catalog_of(table, table_path, samples=None, objects=None, camera=None,
         names = dict.fromkeys(c for found in by_row for c in found)
         counts = {c: np.array([f.get(c, 0) for f in by_row]) for c in names}
     return Catalog(images, vectors, counts, notes)
+
+
+def _no_scene(metadata):
+    """Why a table's samples were not looked at; None if they were."""
+    clustering, objects = (metadata.get(key) for key in (
+        'clustering', 'objects'))
+    if isinstance(clustering, dict) and clustering.get('method') == 'tags':
+        return 'the table was made of tags, and no image was looked at'
+    if isinstance(objects, dict) and objects.get('rule') != 'product':
+        return 'the table was made of objects, and no scene was looked at'
+    return None
 
 
 def _rows_in(samples, table):

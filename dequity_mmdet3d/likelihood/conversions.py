@@ -6,7 +6,7 @@ from functools import partial
 
 from ..messages import counted
 from ..table_file import check_writable
-from ..tag_file import check_place
+from ..tag_file import check_place, tags_beside, tags_path
 from ..whole_file import remove_file
 from .beside import bad_images_path
 from .choices import KINDS, NOISE
@@ -39,7 +39,8 @@ def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None):
         *table.metadata['notes']], say, beside=_no_image(out))
 
 
-def table_by_tags(samples, tags, out=None, by=None, kind=KINDS[0], say=None):
+def table_by_tags(samples, tags, out=None, by=None, kind=KINDS[0], say=None,
+                  apply=None):
     """Write down how frequent every sample's tags are; no image is read.
 
     Args:
@@ -49,19 +50,38 @@ def table_by_tags(samples, tags, out=None, by=None, kind=KINDS[0], say=None):
         by (Sequence[str], optional): Names of tags. Defaults to all.
         kind (str): One of ``KINDS``.
         say (Callable, optional): Takes lines for people.
+        apply (str | Path, optional): A finished table by tags, to be looked
+            up; ``by`` and ``kind`` are its own then.
 
     Returns:
         LikelihoodTable: That was written.
 
     Raises:
-        See :func:`.tag_table.table_from_tags`; OSError if ``out`` cannot be
+        See :func:`.tag_table.table_from_tags` and
+        :func:`.tag_table.apply_tags`; OSError if ``out`` cannot be
         written.
     """
+    from ..table import LikelihoodTable
     from .estimation.advice import diagnosis_lines
-    from .estimation.tag_table import rarest_line, table_from_tags
+    from .estimation.tag_table import (
+        apply_tags,
+        rarest_line,
+        table_from_tags,
+    )
     out, say = place_of(samples, out), say or nothing
     check_writable(out)
     check_place(out, tags)
+    if apply is not None:
+        of, beside = LikelihoodTable.load(apply), tags_beside(apply)
+        if beside is None:
+            raise FileNotFoundError(f'there is no {tags_path(apply)}, where '
+                                    f'the tags of {apply} lie; it must be '
+                                    'moved together with the table')
+        table = apply_tags(samples.ids, samples.provenance, tags, of, beside)
+        new = int((table.cluster_id < 0).sum())
+        return write_table(table, out, [
+            f'{counted(len(table), "sample")} by the tags of {apply}; {new} '
+            'of combinations that it has none of'], say, tags, _no_image(out))
     table = table_from_tags(samples.ids, samples.provenance, tags, by, kind)
     return write_table(
         table, out, [*diagnosis_lines(table.metadata), rarest_line(table)],

@@ -11,6 +11,7 @@ The files lie where numba puts them: in ``NUMBA_CACHE_DIR``, else in the
 are made anew when the source, numba or the kind of processor is another.
 """
 import importlib
+from typing import Any
 
 from numba.core.caching import FunctionCache
 from numba.core.dispatcher import Dispatcher
@@ -29,7 +30,7 @@ MODULES = (
 class KeptCode(FunctionCache):
     """numba's files of a function, none of which stops a training."""
 
-    def load_overload(self, sig, target_context):
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Read what was compiled for these types, or None."""
         try:
             found = super().load_overload(sig, target_context)
@@ -41,7 +42,7 @@ class KeptCode(FunctionCache):
             return None
         return found
 
-    def save_overload(self, sig, data):
+    def save_overload(self, sig: Any, data: Any) -> None:
         """Write what was compiled, where that is possible."""
         try:
             super().save_overload(sig, data)

@@ -10,7 +10,7 @@ from dequity_mmdet3d.compare.run_folder import (
     read_scalars,
     read_test,
 )
-from dequity_mmdet3d.compare.summary import compare, left_out
+from dequity_mmdet3d.compare.summary import compare, digits_of, left_out
 from dequity_mmdet3d.figures import (
     matching,
     objects_behind,
@@ -104,13 +104,17 @@ def _rows(results, comparison):
             {key: line[key] if _is_number(line[key]) else None
              for key in ('mean', 'sd', 'difference', 'low', 'high')},
             seeds=line['seeds'], pairs=line['pairs'] or 0))
+    for row in rows.values():
+        row['digits'] = digits_of(cell['mean'] for cell in row['cells'])
     return list(rows.values())
 
 
 def _rows_of_one(figures):
     """Rows of a single evaluation, {name: value}, without its counts."""
     return [
-        dict(metric=name, objects=objects_behind(name, figures), cells=[dict(
+        dict(metric=name, objects=objects_behind(name, figures),
+             digits=digits_of([value if _is_number(value) else None]),
+             cells=[dict(
             mean=value if _is_number(value) else None, sd=None,
             difference=None, low=None, high=None, seeds=1, pairs=0)])
         for name, value in figures.items()

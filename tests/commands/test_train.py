@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from dequity_mmdet3d.commands import train
-from dequity_mmdet3d.compare.arms import arm_config, parse_arm
+from dequity_mmdet3d.compare.arm_names import parse_arm
+from dequity_mmdet3d.compare.arms import arm_config
 from dequity_mmdet3d.config_files import FOLDER, read_config
 from dequity_mmdet3d.weight import dequity_weight
 from tests.commands.test_main import dequity
@@ -160,7 +161,7 @@ def test_help_has_our_flags_and_the_hosts():
 
 
 def test_no_table():
-    done = dequity('train', 'c.py', '--table', 'none.parquet')
+    done = dequity('train', NEW_STYLE, '--table', 'none.parquet')
     assert done.returncode == 1
     assert done.stdout.startswith('error: likelihood table none.parquet does')
     assert done.stdout.count('\n') == 1

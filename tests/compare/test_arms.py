@@ -4,7 +4,8 @@ import pytest
 Config = pytest.importorskip(
     'mmengine.config', reason='mmengine reads the config files').Config
 
-from dequity_mmdet3d.compare.arms import arm_config, parse_arm
+from dequity_mmdet3d.compare.arm_names import parse_arm
+from dequity_mmdet3d.compare.arms import arm_config
 
 BASE = dict(type='KittiDataset', ann_file='a.pkl')
 
@@ -53,9 +54,10 @@ def test_a_probe_measures_where_nothing_is_weighted(text, where):
     arm = made(text, cfg)
     assert 'DequityHook' not in arm.pretty_text
     assert 'DequityProbe' in arm.pretty_text
-    assert arm.train_dataloader.dataset == (
-        dataset if text == 'baseline' else
-        dict(type='CBGSDataset', dataset=dataset))
+    expected = dataset.to_dict()
+    if text == 'cbgs':
+        expected['dataset']['dataset'] = BALANCED
+    assert arm.train_dataloader.dataset.to_dict() == expected
 
 
 def test_equity_is_the_config_but_for_its_options():
@@ -87,11 +89,20 @@ def test_an_arm_may_have_a_table_of_its_own():
             parse_arm(text)
 
 
-@pytest.mark.parametrize('text, inner', [
-    ('cbgs', 'RepeatDataset'), ('equity+cbgs', 'DequityDataset')])
-def test_cbgs_stands_above(text, inner):
-    dataset = made(text).train_dataloader.dataset
-    assert (dataset.type, dataset.dataset.type) == ('CBGSDataset', inner)
+BALANCED = dict(type='mmdet3d.CBGSDataset', dataset=BASE)
+
+
+def test_cbgs_stands_around_the_inmost():
+    """RepeatDataset cannot tell the classes of a sample."""
+    repeated = dict(type='RepeatDataset', times=2, dataset=BALANCED)
+    assert made('cbgs').train_dataloader.dataset == repeated
+    expected = config()
+    expected.train_dataloader.dataset.dataset = repeated
+    assert made('equity+cbgs').to_dict() == expected.to_dict()
+    both = config(dict(type='DequityDataset', table='t', dataset=dict(
+        type='ConcatDataset', datasets=[BASE, BASE])))
+    with pytest.raises(ValueError, match='trains on 2 together .Concat'):
+        made('cbgs', both)
 
 
 @pytest.mark.parametrize('text, settings', [
@@ -123,7 +134,7 @@ def test_weights_of_other_forms(text, settings):
 
 def test_rfs_and_cbgs():
     arm = made('rfs+cbgs')
-    assert arm.train_dataloader.dataset.type == 'CBGSDataset'
+    assert arm.train_dataloader.dataset.dataset.dataset == BALANCED
     assert arm.train_dataloader.sampler.type == 'DequitySampler'
 
 
@@ -177,6 +188,8 @@ def test_nested_and_concatenated_and_full_names():
     ('equity+sampling', 'excludes each other'),
     ('baseline+cbgs', 'excludes each other'),
     ('cbgs:eta=1', 'has no weights to set eta of'),
+    ('rfs:t=0.3,t=0.4', 'sets an option twice'),
+    ('rfs:', 'options of an arm are'),
     ('equity:eta', "options of an arm are eta=NUMBER.*has 'eta'"),
     ('equity:eta=x', 'options of an arm are'),
     ('equity:delta=1', 'options of an arm are'),

@@ -10,6 +10,7 @@ from dequity_mmdet3d.compare.summary import (
     as_csv,
     as_markdown,
     compare,
+    digits_of,
     write_table,
 )
 from dequity_mmdet3d.json_files import refuse_nan
@@ -87,6 +88,15 @@ def test_markdown():
     assert '| seconds of training | | 60 to 64 | 60 to 64 |' in text
     # nothing matches: all is shown
     assert len(lines(results(), ['nothing'])) == len(text) + 7
+
+
+def test_figures_below_1_have_more_digits():
+    """Those of nuScenes and COCO: 0.004 is not nothing."""
+    row = next(line for line in lines(results(), [f'{NUS}mAP'])
+               if '0.5000' in line)
+    assert '| 0.5000 ± 0.0000 | 0.5000 ± 0.0000<br>+0.0000 [' in row
+    assert digits_of([.4, None, -1]) == digits_of([]) == 4
+    assert digits_of([.4, 1.5]) == digits_of([-2.0, None]) == 2
 
 
 def test_unfinished():

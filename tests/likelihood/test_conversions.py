@@ -2,6 +2,7 @@
 import numpy as np
 import pytest
 
+from dequity_mmdet3d.commands.likelihoods import main
 from dequity_mmdet3d.likelihood.conversions import table_by_tags
 from dequity_mmdet3d.likelihood.estimation.text_names import names_of
 from dequity_mmdet3d.likelihood.samples.sources import samples_from_embeddings
@@ -35,6 +36,17 @@ def test_by_the_command(here):
     assert 'rarest combinations: fog (1 sample, 0.333)' in done.stdout
     assert '1 row of tags.csv is of other samples' in done.stdout
     assert lines[-1] == 'likelihood table: t.parquet'
+    args = ['--embeddings', str(here / 'e.npy'), '--apply',
+            str(here / 't.parquet'), '--out', str(here / 'v.parquet'),
+            '--tags', str(here / 'tags.csv')]
+    with pytest.raises(ValueError, match='made by --method tags; give that'):
+        main(args)
+    assert not main([*args, '--method', 'tags'])
+    assert LikelihoodTable.load(
+        here / 'v.parquet').likelihood.tolist() == table.likelihood.tolist()
+    (here / 't.tags.parquet').unlink()
+    with pytest.raises(FileNotFoundError, match='t.tags.parquet, where the'):
+        main([*args, '--method', 'tags'])
 
 
 def test_another_method_is_compared(here):
@@ -89,6 +101,10 @@ def test_an_earlier_table_is_gone(here):
     (['--by', 'weather'], 2, '--by belongs to --tags'),
     (['--method', 'tags', '--tags', 'tags.csv', '--groups', 'auto'], 2,
      'leave out'),
+    (['--method', 'tags', '--tags', 'tags.csv', '--encoder', 'ViT-B-32'], 2,
+     'leave out --encoder'),
+    (['--method', 'tags', '--tags', 'tags.csv', '--device', 'cpu'], 2,
+     'leave out --device'),
     (['--method', 'tags', '--tags', 'tags.csv', '--by', 'street'], 1,
      "no tag 'street'"),
     (['--method', 'tags', '--tags', 'none.csv'], 1, 'does not exist'),

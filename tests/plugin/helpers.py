@@ -1,8 +1,11 @@
 """Configs and batches that tests of the training half make."""
 import copy
+import multiprocessing
 import os
+import socket
 
 import numpy as np
+import torch
 from mmengine import load
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -27,6 +30,21 @@ def move_kitti(cfg, root):
     """Point a config for stock KITTI to another data root."""
     text = cfg.pretty_text.replace('data/kitti/', f'{root}/')
     return Config.fromstring(text, '.py')
+
+
+def in_two_processes(function, *args):
+    """Call ``function(rank, port, *args)`` in a process for each rank.
+
+    A server imports what takes seconds, once, and forks processes that have
+    done nothing else.
+    """
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        port = s.getsockname()[1]
+    multiprocessing.get_context('forkserver').set_forkserver_preload(
+        ['dequity_mmdet3d.plugin'])
+    torch.multiprocessing.start_processes(
+        function, (port, *args), nprocs=2, start_method='forkserver')
 
 
 def first_batch(cfg, batch_size):

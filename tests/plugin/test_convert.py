@@ -21,6 +21,7 @@ from dequity_mmdet3d.plugin.convert import (
     convert_nuscenes,
     host_tools,
 )
+from dequity_mmdet3d.plugin.convert.host import finish
 from dequity_mmdet3d.plugin.convert.kitti import name_ignored
 from dequity_mmdet3d.plugin.dataset import DequityDataset
 from dequity_mmdet3d.table import LikelihoodTable
@@ -440,3 +441,18 @@ def test_host_tools_of_a_wheel_and_of_a_clone(tmp_path, monkeypatch):
     (tmp_path / 'tools').mkdir()
     (tmp_path / 'tools/train.py').write_text('')
     assert host_tools() == tmp_path / 'tools'
+
+
+def test_no_pipe_becomes_an_info_file(tmp_path):
+    """Nor is the file before it put in its place."""
+    (tmp_path / 'work').mkdir()
+    for name in ('a.pkl', 'b.pkl'):
+        (tmp_path / 'work' / name).write_bytes(b'new')
+    (tmp_path / 'a.pkl').write_bytes(b'old')
+    os.mkfifo(tmp_path / 'b.pkl')
+    with pytest.raises(OSError, match='b.pkl: that is a device or a pipe'):
+        finish(tmp_path / 'work', tmp_path, ['a.pkl', 'b.pkl'])
+    assert (tmp_path / 'a.pkl').read_bytes() == b'old'
+    (tmp_path / 'b.pkl').unlink()
+    finish(tmp_path / 'work', tmp_path, ['a.pkl', 'b.pkl'])
+    assert (tmp_path / 'a.pkl').read_bytes() == b'new'

@@ -3,7 +3,6 @@ import contextlib
 import copy
 import json
 import os
-import socket
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +21,7 @@ from dequity_mmdet3d.plugin.batch import take
 from dequity_mmdet3d.plugin.probe import loss_alone
 from tests.helpers import save_table
 from tests.plugin import toys
-from tests.plugin.helpers import load_config
+from tests.plugin.helpers import in_two_processes, load_config
 from tests.plugin.test_runner import (
     LIKELIHOOD,
     N,
@@ -339,11 +338,7 @@ def _rank(rank, port, folder, table):
 
 def test_two_processes(tmp_path, table):
     """One measures alone a model whose norm and factor are synchronised."""
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        port = s.getsockname()[1]
-    torch.multiprocessing.spawn(
-        _rank, (port, str(tmp_path), table), nprocs=2)
+    in_two_processes(_rank, str(tmp_path), table)
     for rank in (0, 1):
         without, probed = (
             torch.load(tmp_path / f'{name}{rank}.pth', weights_only=True)

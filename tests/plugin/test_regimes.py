@@ -2,7 +2,6 @@
 import copy
 import os
 import shutil
-import socket
 
 import pytest
 import torch
@@ -14,6 +13,7 @@ from torch.utils.checkpoint import checkpoint
 from dequity_mmdet3d.plugin import DequityLoss
 from dequity_mmdet3d.plugin.examine import examine
 from tests.plugin import toys
+from tests.plugin.helpers import in_two_processes
 from tests.plugin.test_examine import WEIGHTS, assert_same, slow, weighted
 from tests.zoo import Reads, total_loss
 
@@ -142,13 +142,9 @@ def _one_rank(rank, port, job, folder):
         torch.distributed.destroy_process_group()
 
 
-def in_two_processes(job, folder):
+def of_two_processes(job, folder):
     """Gradients of each process; ``job`` gives it its model and batch."""
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        port = s.getsockname()[1]
-    torch.multiprocessing.spawn(
-        _one_rank, (port, job, str(folder)), nprocs=2)
+    in_two_processes(_one_rank, job, str(folder))
     return [torch.load(folder / f'{rank}.pth', weights_only=True)
             for rank in (0, 1)]
 
@@ -168,7 +164,7 @@ def test_two_processes(tmp_path):
         model, batch = two_heads(rank)
         each.append(weighted(model, RANK_WEIGHTS[rank], batch))
     want = {n: (each[0][n] + each[1][n]) / 2 for n in each[0]}
-    for got in in_two_processes(two_heads, tmp_path):
+    for got in of_two_processes(two_heads, tmp_path):
         assert_same(got, want)
 
 
@@ -195,7 +191,7 @@ def test_synchronised_batch_norm(tmp_path):
     batch = {key: parts[0][key] + parts[1][key] for key in parts[0]}
     model = normalized(nn.BatchNorm1d, 4.0)
     want = weighted(model, sum(RANK_WEIGHTS, []), batch)
-    for got in in_two_processes(synchronised, tmp_path):
+    for got in of_two_processes(synchronised, tmp_path):
         assert_same(got, want, rtol=1e-4, atol=1e-5)
 
 

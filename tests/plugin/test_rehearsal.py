@@ -5,6 +5,8 @@ import pytest
 
 pytest.importorskip('mmdet3d', reason='MMDetection3D is not installed')
 
+from dequity_mmdet3d.compare.arm_names import parse_arm
+from dequity_mmdet3d.compare.arms import arm_config
 from dequity_mmdet3d.compare.runs import make_run
 from dequity_mmdet3d.config_files import read_config
 from dequity_mmdet3d.plugin.rehearsal import build, checkpoints_of
@@ -33,6 +35,16 @@ def test_a_run_is_built_as_its_training_would_be(tmp_path, data):
     assert 2 * 3 * 4 * found.parameters <= found.bytes < (
         2.1 * 3 * 4 * found.parameters)
     assert not run.folder.exists()
+
+
+@pytest.mark.parametrize('arm', ['cbgs', 'sampling+cbgs'])
+def test_balanced_classes(tmp_path, data, arm):
+    config = arm_config(read_config(CONFIG), parse_arm(arm))
+    run = make_run(tmp_path / 'run', arm, config, 0)
+    path = tmp_path / 'config.py'
+    path.write_text(run.config.pretty_text)
+    # each class is drawn as often as all frames over the three classes
+    assert 12 < build(path, tmp_path / 'work')['samples'] < 3 * 12
 
 
 @pytest.mark.parametrize('hook, count', [

@@ -3,7 +3,6 @@ import contextlib
 import copy
 import os
 import re
-import socket
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from dequity_mmdet3d.plugin.resumed import other_tables
 from dequity_mmdet3d.weight import dequity_weight
 from tests.helpers import save_table
 from tests.plugin import toys
+from tests.plugin.helpers import in_two_processes
 from tests.plugin.test_examine import weighted
 
 pytestmark = pytest.mark.slow
@@ -247,11 +247,7 @@ def _rank(rank, port, folder, table):
 
 def test_two_processes(tmp_path, table):
     """Batches of one a process: factors are a process's own, then a mean."""
-    with socket.socket() as s:
-        s.bind(('127.0.0.1', 0))
-        port = s.getsockname()[1]
-    torch.multiprocessing.spawn(
-        _rank, (port, str(tmp_path), table), nprocs=2)
+    in_two_processes(_rank, str(tmp_path), table)
     model = fresh().train()
     for step in range(4):
         each = []

@@ -10,7 +10,8 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 
 from dequity_mmdet3d.class_content import sample_factors
-from dequity_mmdet3d.compare.arms import arm_config, parse_arm
+from dequity_mmdet3d.compare.arm_names import parse_arm
+from dequity_mmdet3d.compare.arms import arm_config
 from dequity_mmdet3d.plugin import DequitySampler
 from dequity_mmdet3d.plugin.walk import epoch_weights
 from dequity_mmdet3d.weight import dequity_weight

@@ -327,7 +327,7 @@ def test_runs_of_one_training(tmp_path):
         {FIGURE: 20.5, 'Kitti metric/KITTI/rare/Cyclist_moderate_objects': 3,
          'step': 2})))
     run = read_runs(tmp_path)
-    assert run.rows == [dict(metric=FIGURE, objects=3, cells=[dict(
+    assert run.rows == [dict(metric=FIGURE, objects=3, digits=2, cells=[dict(
         mean=20.5, sd=None, difference=None, low=None, high=None, seeds=1,
         pairs=0)])]
     assert run.curves['loss'][0]['y'] == [2, 1]

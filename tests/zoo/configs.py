@@ -27,6 +27,7 @@ DETECTORS_3D = (Base3DDetector, SingleStageMono3DDetector, DfM)
 # Of a first stage, before suppression; the zoo has 9000.
 PROPOSALS = 2000
 POSITIVE_IOU = .1  # of a proposal with a box; the zoo has 0.55
+ROIS = 32  # of a sample, that reach the second stage's head; the zoo has 128
 
 # A range is scaled by the first of these that suits the strides.
 _FACTORS = (1 / 4, 1 / 3, 1 / 2)
@@ -179,6 +180,8 @@ def _ease_second_stage(node, path):
     if 'rcnn' in path and 'pos_iou_thr' in node:
         node.update(dict.fromkeys(
             ('pos_iou_thr', 'neg_iou_thr', 'min_pos_iou'), POSITIVE_IOU))
+    if 'rcnn' in path and node.get('type') == 'IoUNegPiecewiseSampler':
+        node['num'] = ROIS
 
 
 # Smaller ranges

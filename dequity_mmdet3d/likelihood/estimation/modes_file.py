@@ -212,6 +212,9 @@ def load_modes(table_path, kind=LikelihoodTable, of_objects=False):
             table.metadata.get('objects')):
         raise ValueError(f'{table_path} was made with --objects; give '
                          '--objects here, too')
+    if (table.metadata.get('clustering') or {}).get('method') == 'tags':
+        raise ValueError(f'{table_path} was made by --method tags; give that '
+                         'and --tags FILE here, too')
     fitted = FittedModes.load(modes_path(table_path))
     if not belongs(fitted.about, table):
         raise ValueError(

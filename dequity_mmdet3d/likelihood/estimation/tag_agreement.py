@@ -14,10 +14,11 @@ from ...table import LikelihoodTable
 from ...tags import Tags
 from .overlap import TrainingRows
 from .ranks import mean_ranks
-from .tag_suspects import Suspect, suspects
+from .tag_suspects import Suspect, suspects, unheard_line
 
 _SHOWN = 5
 _NAMED = 50
+_LISTED = 8
 
 
 @dataclass(frozen=True)
@@ -94,8 +95,17 @@ def agreement_lines(metadata: dict) -> list[str]:
     Raises:
         TypeError: If they say something else.
     """
-    found = (metadata.get('tags') or {}).get('agreement') or {}
-    return [Agreement(**about).line(tag) for tag, about in found.items()]
+    tags = metadata.get('tags') or {}
+    return [Agreement(**about).line(tag) for tag, about in (
+        tags.get('agreement') or {}).items()] + _named_lines(
+            tags.get('clusters') or [])
+
+
+def _named_lines(clusters):
+    named = [f'{c} {name}' for c, name in enumerate(clusters) if name]
+    more = ', ...' if len(named) > _LISTED else ''
+    return [f'clusters by tags: {", ".join(named[:_LISTED])}{more}'] * bool(
+        named)
 
 
 def _entropy(count):
@@ -163,7 +173,10 @@ def with_tags(table: LikelihoodTable, tags: Tags, by: Sequence[str],
                  clusters=cluster_names(table, tags, by))
     table = replace(table, metadata=dict(table.metadata, tags=about))
     lines = [a.line(tag) for tag, a in found.items()]
+    lines += _named_lines(about['clusters'])
     if rows is None:
         return table, lines, None
+    lines += [line for tag in by
+              for line in unheard_line(tag, found[tag].samples)]
     return table, lines, [s for tag in by
                           for s in suspects(table, rows, tags, tag)]

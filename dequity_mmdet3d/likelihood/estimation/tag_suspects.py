@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...messages import counted
+from ...messages import counted, first_five
 from ...table import LikelihoodTable
 from ...tags import Tags
 from ...whole_file import write_csv
@@ -18,8 +18,9 @@ from .near_duplicates import search
 from .overlap import TrainingRows
 
 # A tag looks wrong where nearly no neighbour has it and nearly all have
-# another.
-NEIGHBOURS = 10
+# another. Of a value with fewer samples so many neighbours are asked as have
+# it: the others must be of another one. Three may agree by chance.
+NEIGHBOURS, FEWEST = 10, 4
 ALONE, AGREED = 0.1, 0.8
 _ASKED = 30_000  # samples whose neighbours are looked at
 _COLUMNS = ('sample_id', 'tag', 'value', 'neighbours_value', 'share')
@@ -45,7 +46,10 @@ class Suspect:
 
 def suspects(table: LikelihoodTable, rows: TrainingRows, tags: Tags,
              tag: str) -> list[Suspect]:
-    """Samples whose tag looks wrong, by their ten nearest neighbours.
+    """Samples whose tag looks wrong, by their nearest neighbours.
+
+    Ten are asked, or for a value of fewer samples as many as have it; one of
+    less than ``FEWEST`` samples cannot be found to be the right one.
 
     Args:
         table (LikelihoodTable): N samples.
@@ -58,31 +62,47 @@ def suspects(table: LikelihoodTable, rows: TrainingRows, tags: Tags,
         neighbours of all cameras vote; 30,000 samples at most are asked.
     """
     ids = table.sample_id.tolist()
-    names, value = np.unique(np.array(tags.values(tag, ids)),
-                             return_inverse=True)
+    names, value, size = np.unique(
+        np.array(tags.values(tag, ids)), return_inverse=True,
+        return_counts=True)
     value = value.reshape(-1)
-    asked = np.zeros(len(ids), dtype=bool)
-    asked[::-(-len(ids) // _ASKED)] = True
-    votes = np.zeros((len(ids), len(names)))
+    votes, cast = np.zeros((len(ids), len(names))), np.zeros(len(ids))
+    at, found = np.arange(len(ids)), {}
+    neighbours = list(_neighbours(rows, len(ids)))
+    for k in range(1, NEIGHBOURS + 1):
+        for who, whom in neighbours:
+            some = whom[:, k - 1] >= 0
+            np.add.at(votes, (who[some], value[whom[some, k - 1]]), 1)
+            np.add.at(cast, who[some], 1)
+        judged = size == k if k < NEIGHBOURS else size >= k
+        if k < FEWEST or not judged.any():
+            continue
+        share = votes / np.maximum(cast, 1)[:, None]
+        top = share.argmax(axis=1)
+        wrong = judged[top] & (cast >= k) & (share[at, value] <= ALONE) & (
+            share[at, top] >= AGREED)
+        for i in np.flatnonzero(wrong):
+            found[i] = Suspect(ids[i], tag, str(names[value[i]]),
+                               str(names[top[i]]), float(share[i, top[i]]))
+    return [found[i] for i in sorted(found, key=lambda i: (
+        -found[i].share, i))]
+
+
+def _neighbours(rows, n):
+    """Of each camera samples, and (M, NEIGHBOURS) others, -1 for none."""
+    asked = np.zeros(n, dtype=bool)
+    asked[::-(-n // _ASKED)] = True
     for name, own in rows.rows.items():
         samples = rows.samples[name]
         some = np.flatnonzero(asked[samples])
+        if not len(some):
+            continue
         _, near = search(own, own[some], NEIGHBOURS + 1)
         # itself, and cells with too few, do not vote
-        voters = (near != some[:, None]) & (near >= 0)
-        who, place = np.nonzero(voters)
-        np.add.at(votes, (samples[some[who]],
-                          value[samples[near[who, place]]]), 1)
-    cast = votes.sum(axis=1)
-    share = votes / np.maximum(cast, 1)[:, None]
-    top = share.argmax(axis=1)
-    at = np.arange(len(ids))
-    found = np.flatnonzero(
-        (cast >= NEIGHBOURS) & (share[at, value] <= ALONE) &
-        (share[at, top] >= AGREED))
-    found = found[np.argsort(-share[found, top[found]], kind='stable')]
-    return [Suspect(ids[i], tag, str(names[value[i]]), str(names[top[i]]),
-                    float(share[i, top[i]])) for i in found]
+        none = (near == some[:, None]) | (near < 0)
+        order = np.argsort(none, axis=1, kind='stable')[:, :NEIGHBOURS]
+        near = np.where(none, -1, samples[near])
+        yield samples[some], np.take_along_axis(near, order, axis=1)
 
 
 def save_suspects(path: str | Path, found: Sequence[Suspect]) -> None:
@@ -93,6 +113,23 @@ def save_suspects(path: str | Path, found: Sequence[Suspect]) -> None:
     """
     write_csv(path, _COLUMNS, (
         (*[*asdict(s).values()][:-1], f'{s.share:.3g}') for s in found))
+
+
+def unheard_line(tag: str, samples: dict[str, int]) -> list[str]:
+    """A line on values that nobody can be found to have, if there are some.
+
+    Args:
+        tag (str): Name.
+        samples (dict[str, int]): With each value.
+
+    Returns:
+        list[str]: For people; one or none.
+    """
+    few = [value for value, n in samples.items() if n < FEWEST]
+    if not few or len(samples) == 1:
+        return []
+    return [f'tag {tag}: fewer than {FEWEST} samples have {first_five(few)}, '
+            'so whether others should have it, too, cannot be told']
 
 
 def suspects_line(found: Sequence[Suspect], path: str | Path) -> str:

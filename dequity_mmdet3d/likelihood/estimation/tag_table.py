@@ -15,6 +15,8 @@ Shape letters: N samples, T tags, C combinations.
 """
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -116,6 +118,57 @@ def table_from_tags(ids: Sequence[str], provenance: Provenance, tags: Tags,
     return LikelihoodTable(
         np.array(ids), likelihood, labels, size,
         provenance.completed(ids, {}).as_dict())
+
+
+def apply_tags(ids: Sequence[str], provenance: Provenance, tags: Tags,
+               table: LikelihoodTable, table_tags: Tags) -> LikelihoodTable:
+    """The likelihoods of other samples by the tags of a finished table.
+
+    Args:
+        ids (Sequence[str]): (N,) of the others.
+        provenance (Provenance): Of them.
+        tags (Tags): Of all of them.
+        table (LikelihoodTable): Of :func:`table_from_tags`.
+        table_tags (Tags): That it was made of.
+
+    Returns:
+        LikelihoodTable: Of the others. A combination that the table has none
+        of belongs to no cluster; its share is the product above, with
+        n_c = 0, and one sample's at least.
+
+    Raises:
+        KeyError: If a tag is missing.
+        ValueError: If a sample has none, or the table was made otherwise.
+    """
+    about = table.metadata.get('clustering')
+    by = about.get('by') if isinstance(about, dict) and (
+        about.get('method') == 'tags') else None
+    if not isinstance(by, list):
+        raise ValueError('the table of --apply was not made by --method '
+                         'tags; leave --method out')
+    n, kind = len(table), table.metadata.get('kind')
+    of_table = [table_tags.values(tag, table.sample_id.tolist())
+                for tag in by]
+    rows = {row: i for i, row in enumerate(zip(*of_table))}
+    counts = [Counter(values) for values in of_table]
+    largest = tag_shares(of_table)[1].max() if kind == 'relative' else 1.0
+    likelihood, cluster = np.empty(len(ids)), np.full(len(ids), -1)
+    size = np.ones(len(ids), dtype=np.int64)
+    for i, row in enumerate(zip(*(tags.values(tag, ids) for tag in by))):
+        if row in rows:
+            at = rows[row]
+            likelihood[i] = table.likelihood[at]
+            cluster[i], size[i] = table.cluster_id[at], table.cluster_size[at]
+            continue
+        share = math.prod(count[value] / n for count, value in zip(
+            counts, row))
+        likelihood[i] = min(max(share, 1 / n) / largest, 1.0)
+    provenance = replace(
+        provenance, kind=kind, seed=None, clustering=about,
+        applied=dict(ids_sha256=table.metadata.get('ids_sha256'),
+                     split=table.metadata.get('split')))
+    return LikelihoodTable(np.array(ids), likelihood, cluster, size,
+                           provenance.completed(ids, {}).as_dict())
 
 
 def rarest_line(table: LikelihoodTable) -> str:

@@ -7,14 +7,17 @@ Each class is estimated as a set of samples is, see
 Shape letters: N samples, M objects.
 """
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from ...columns import neutral_of
+from ...messages import counted
 from ...object_table import ObjectTable
 from ..embeddings.cameras import View
 from ..embeddings.vectors import UnitVectors
 from ..encoding.embed import Embedded
+from ..estimation.diagnosis import Diagnosis
 from ..estimation.estimate import neutral_likelihood
 from ..estimation.make_table import make_table, versions
 from ..estimation.modes_file import FittedModes
@@ -32,10 +35,10 @@ class Crops:
         encoded (Encoded): Of K crops.
         row (np.ndarray): (M,) int64, the crop of each object; -1 for none.
     """
-    encoded: object
+    encoded: Any
     row: np.ndarray
 
-    def vectors(self, rows, name):
+    def vectors(self, rows: np.ndarray, name: str) -> UnitVectors:
         """UnitVectors: (K, D) of the given objects, of class ``name``."""
         keep = np.zeros(len(self.encoded.usable), dtype=bool)
         keep[self.row[rows]] = True
@@ -54,7 +57,7 @@ class PointFeatures:
     raw: list
     standard: dict
 
-    def vectors(self, rows, name):
+    def vectors(self, rows: np.ndarray, name: str) -> UnitVectors:
         """UnitVectors: (K, 7) of the given objects, of class ``name``."""
         some = np.array([self.raw[row] for row in rows])
         if name not in self.standard:
@@ -120,6 +123,8 @@ def fit_objects(objects, seen, vectors, provenance, ids, clustering=None,
         table = made[name].table
         columns.set(name, table.likelihood, table.cluster_id,
                     table.cluster_size)
+        columns.stability[name] = Diagnosis.from_dict(
+            table.metadata['diagnosis']).stability
     table = columns.table(replace(provenance, kind=kind), ids)
     fitted = None
     if made and all(m.fitted is not None for m in made.values()):
@@ -189,6 +194,7 @@ class _Columns:
         self.class_name = np.array(objects.classes, dtype=object)
         self.likelihood, self.cluster = np.ones(m), np.full(m, -1)
         self.size, self.first = np.ones(m, dtype=np.int64), 0
+        self.stability = {}
         self.rows = {
             name: rows for name in dict.fromkeys(objects.classes)
             if len(rows := np.flatnonzero(
@@ -217,8 +223,10 @@ class _Columns:
                 lines.append(
                     f'{name}: {len(rows)} of '
                     f'{int((self.class_name == name).sum())} objects looked '
-                    f'at, {clusters} clusters, {rare:.1%} rare (likelihood '
-                    f'below {RARE:g})')
+                    f'at, {counted(clusters, "cluster")}, {rare:.1%} rare '
+                    f'(likelihood below {RARE:g})' + (
+                        '' if self.stability.get(name) is None else
+                        f', stability {self.stability[name]:.2f}'))
         return lines
 
     def table(self, provenance, ids):

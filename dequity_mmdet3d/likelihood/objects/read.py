@@ -10,11 +10,12 @@ from ..encoding.crops import Crop
 from ..samples.instances import is_ignored
 from .boxes import widened
 from .point_features import raw_features
-from .seen import NO_BOX, numbers, scenes_of, seen_box
+from .seen import numbers, scenes_of, seen_box
 
 # KITTI: 2 is largely occluded, 3 unknown; nuScenes: '1' is 0 to 40 % visible
 OCCLUDED, TRUNCATED, VISIBILITY = 2, 0.5, '1'
 HIDDEN, SMALL = 'occluded or truncated', 'too small'
+NO_NUMBERS = 'without bbox_3d or num_lidar_pts'
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Objects:
     unused: Counter = field(default_factory=Counter)
     left_out: Counter = field(default_factory=Counter)
 
-    def lines(self):
+    def lines(self) -> list[str]:
         """list[str]: What is not looked at, and why."""
         out = [f'{counted(n, "object")} of class {name} not looked at: {why}'
                for (name, why), n in sorted(self.unused.items())]
@@ -72,7 +73,7 @@ def objects_from_config(path, cfg_options=None, split='train', points=False,
                 continue
             if points:
                 look = raw_features(instance)
-                why = NO_BOX if look is None else None
+                why = NO_NUMBERS if look is None else None
             else:
                 look, why = _crop(instance, scene, margin, min_size)
             if why is not None:

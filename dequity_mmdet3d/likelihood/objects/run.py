@@ -9,6 +9,7 @@ import numpy as np
 
 from ...columns import neutral_of
 from ...json_files import NUMBER, fields_of
+from ...messages import counted
 from ...object_table import ObjectTable
 from ...processes import Alone
 from ...table import LikelihoodTable
@@ -19,7 +20,10 @@ from .. import runner
 from ..beside import embeddings_folder, modes_path, objects_path
 from ..encoding.bad_images import forget_bad_images
 from ..encoding.encode_samples import Encoding, encode_samples
+from ..estimation.advice import advise, diagnosis_lines
+from ..estimation.diagnosis import RARE, Diagnosis
 from ..estimation.modes_file import load_modes
+from ..estimation.weight_effect import weight_effect
 from ..samples.sources import Samples
 from ..write_table import beside_tags, nothing, place_of, write_table
 from .by_class import (
@@ -95,19 +99,23 @@ def compute_object_likelihoods(samples, out=None, *, objects, settings,
         if found.fitted is not None:
             beside.append(partial(found.fitted.of(found.table).save,
                                   modes_path(place)))
-        say(f'object table: {place}')
         return _joined(table, found.table, settings, without), beside
 
     if settings.looks_at_scenes:
-        return runner.compute_likelihoods(
+        table = runner.compute_likelihoods(
             samples, out, encoding=encoding, clustering=clustering,
             kind=kind, apply=apply, groups=groups, tags=tags, by=by,
             team=team, say=say, remake=joined, **more)
+        say(f'object table: {objects_path(out)}')
+        return table
     table = None
     if team.rank == 0:
         table, beside = joined(_of_objects(samples.ids, found.table))
         table, lines, suspects = beside_tags(table, out, tags, by)
+        if fitted is None:
+            lines = [*diagnosis_lines(table.metadata), *lines]
         write_table(table, out, lines, say, tags, beside + suspects)
+        say(f'object table: {objects_path(out)}')
     team.gather(None)
     return table
 
@@ -117,8 +125,9 @@ def _vectors(objects, samples, out, encoding, settings, fitted, team, say):
     seen = np.array([look is not None for look in objects.looks])
     if not seen.any():
         raise ValueError('no object can be looked at (' + '; '.join(
-            objects.lines()) + '); a smaller --object-min-size helps small '
-            'ones')
+            objects.lines()) + ')' + (
+                '' if settings.features == 'points' else
+                '; a smaller --object-min-size helps small ones'))
     if settings.features == 'points':
         standard = {} if fitted is None else fitted.about['standard']
         return seen, PointFeatures(objects.looks, standard), None
@@ -126,7 +135,7 @@ def _vectors(objects, samples, out, encoding, settings, fitted, team, say):
     crops = Samples(names_of(objects, rows),
                     [(objects.looks[i], ) for i in rows], samples.provenance,
                     data_root=samples.data_root)
-    say(f'{len(crops)} objects to look at')
+    say(f'{counted(len(crops), "object")} to look at, as images')
     embedded, _ = encode_samples(
         crops, objects_path(out), replace(
             encoding, embeddings_dir=encoding.embeddings_dir or
@@ -163,9 +172,25 @@ def _joined(table, objects, settings, without=None):
         size[some] = objects.cluster_size[known[rarest[some]]]
         about['without'] = float(likelihood.max() if without is None else
                                  without)
-    return replace(
-        table, likelihood=likelihood, cluster_id=cluster, cluster_size=size,
-        metadata=dict(table.metadata, objects=about))
+    metadata = dict(table.metadata, objects=about)
+    if 'applied' not in metadata:
+        metadata = _diagnosed(metadata, likelihood)
+    return replace(table, likelihood=likelihood, cluster_id=cluster,
+                   cluster_size=size, metadata=metadata)
+
+
+def _diagnosed(metadata, likelihood):
+    """Metadata with a diagnosis of these likelihoods, not of the scenes'."""
+    scenes = metadata.get('diagnosis')
+    if scenes is not None:
+        metadata['objects']['scenes'] = scenes
+    found = Diagnosis(
+        samples=len(likelihood), clusters=0, largest=0.0,
+        rare=int((likelihood <= RARE).sum()), lone=0,
+        weights=weight_effect(likelihood)).as_dict()
+    metadata = dict(metadata, diagnosis=found)
+    found['why'] = [advice.why for advice in advise(metadata)]
+    return metadata
 
 
 def _finished(path, settings):

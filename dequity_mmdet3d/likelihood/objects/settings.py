@@ -1,7 +1,11 @@
 """How objects are looked at, and what they say of a sample."""
+from __future__ import annotations
+
 from dataclasses import asdict, dataclass
+from pathlib import Path
 
 from ...json_files import NUMBER, fields_of
+from ...table import LikelihoodTable
 from ..choices import (
     OBJECT_FEATURES,
     OBJECT_MARGIN,
@@ -28,7 +32,7 @@ class ObjectSettings:
     min_size: float = OBJECT_MIN_SIZE
     features: str = OBJECT_FEATURES[0]
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name, known in (('rule', OBJECT_RULES),
                             ('features', OBJECT_FEATURES)):
             if getattr(self, name) not in known:
@@ -43,16 +47,17 @@ class ObjectSettings:
                              "not go with the features 'points'")
 
     @property
-    def looks_at_scenes(self):
+    def looks_at_scenes(self) -> bool:
         """bool: Whether the scene's likelihood is asked as well."""
         return self.rule == 'product'
 
-    def as_dict(self):
+    def as_dict(self) -> dict:
         """dict: JSON-able."""
         return asdict(self)
 
     @classmethod
-    def of_table(cls, table, path):
+    def of_table(cls, table: LikelihoodTable,
+                 path: str | Path) -> ObjectSettings:
         """Those that a table was made with.
 
         Args:

@@ -54,7 +54,7 @@ class ClassNames:
             its ``metainfo`` names them.
     """
 
-    def __init__(self, metainfo, base):
+    def __init__(self, metainfo: dict, base: dict):
         trained = (base.get('metainfo') or {}).get('classes')
         self._names = {
             label: name
@@ -62,7 +62,7 @@ class ClassNames:
             if not trained or name in trained
         }
 
-    def of(self, instance):
+    def of(self, instance: dict) -> str | None:
         """The class of an annotated object.
 
         Args:

@@ -10,6 +10,8 @@ from pathlib import Path
 import mmdet3d
 from mmdet3d.utils import register_all_modules
 
+from dequity_mmdet3d.whole_file import real_target
+
 CONVERTERS = 'mmdet3d_dataset_converters'  # our name for the host's package
 
 
@@ -57,7 +59,14 @@ def work_folders(out_dir):
 
 
 def finish(folder, out_dir, names):
-    """Move files, in this order, to where they belong."""
+    """Move files, in this order, to where they belong.
+
+    Raises:
+        UnwritableFile: If a folder, a device or a pipe is there; then none
+            is moved.
+    """
+    for name in names:
+        real_target(out_dir / name)
     for name in names:
         os.replace(folder / name, out_dir / name)
     return [str(out_dir / name) for name in names]

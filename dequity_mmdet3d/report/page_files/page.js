@@ -184,7 +184,7 @@ function drawRuns() {
         marker: {color: PALETTE[a % PALETTE.length], symbol: a, size: 9},
         error_x: {type: 'data', symmetric: false, array: reach('high'),
           arrayminus: reach('low'), visible: paired},
-        hovertemplate: '%{y}: %{x:.2f}<extra>' + plain(arm) + '</extra>'};
+        hovertemplate: '%{y}: %{x:.4~g}<extra>' + plain(arm) + '</extra>'};
     }).slice(paired ? 1 : 0);
     const id = `chart-results-${r}`;
     byId(id).style.height = `${7 + 1.7 * rows.length}rem`;

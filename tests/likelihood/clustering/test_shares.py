@@ -21,7 +21,8 @@ import numpy as np
 from dequity_mmdet3d.likelihood import runner
 from dequity_mmdet3d.likelihood.clustering import ClusterSettings, shares
 from dequity_mmdet3d.likelihood.samples.sources import samples_from_embeddings
-from dequity_mmdet3d.processes import connect, find_ranks
+from dequity_mmdet3d.launchers import find_ranks
+from dequity_mmdet3d.processes import connect
 
 shares.BLOCK = 900  # so that each process has a share of a small set
 done, do = [], shares._do

@@ -9,6 +9,7 @@ from dequity_mmdet3d.likelihood.estimation.tag_suspects import (
     save_suspects,
     suspects,
     suspects_line,
+    unheard_line,
 )
 from dequity_mmdet3d.table import LikelihoodTable
 from dequity_mmdet3d.tags import Tags
@@ -44,6 +45,29 @@ def test_wrong_tags_are_found(tmp_path):
     line = suspects_line(found, 's.csv')
     assert line.startswith('2 tags look wrong') and 's.csv' in line
     assert suspects_line([], 's.csv').startswith('no tag looks wrong')
+
+
+@pytest.mark.parametrize('few', [3, 4, 7])
+def test_a_wrong_tag_in_a_rare_group(few):
+    """Of fewer than ten others: so many neighbours can agree."""
+    rng = np.random.default_rng(0)
+    kind = np.repeat([0, 1], [60, few + 1])
+    rows = np.eye(2)[kind] * 9 + rng.standard_normal((len(kind), 2))
+    value = np.array(['sun', 'rain'])[kind]
+    value[60] = 'sun'  # it rains
+    ids = [f's{i}' for i in range(len(kind))]
+    table = LikelihoodTable(np.array(ids), np.ones(len(kind)), kind,
+                            np.full(len(kind), 60))
+    tags = Tags('t.csv', tuple(ids), dict(w=tuple(value)))
+    seen = TrainingRows({'': rows.astype(np.float16)},
+                        {'': np.arange(len(kind))}, '', '')
+    found = suspects(table, seen, tags, 'w')
+    assert [(s.sample_id, s.value, s.neighbours_value) for s in found] == (
+        [('s60', 'sun', 'rain')] if few >= 4 else [])
+    assert unheard_line('w', dict(sun=61, rain=few)) == (
+        [] if few >= 4 else [
+            'tag w: fewer than 4 samples have \'rain\', so whether others '
+            'should have it, too, cannot be told'])
 
 
 def test_cameras_vote_together():

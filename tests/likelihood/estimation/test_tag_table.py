@@ -1,8 +1,11 @@
 """Likelihoods from tags, by hand."""
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from dequity_mmdet3d.likelihood.estimation.tag_table import (
+    apply_tags,
     rarest_line,
     table_from_tags,
     tag_shares,
@@ -41,6 +44,32 @@ def test_few_samples_tend_to_what_their_tags_say():
     assert (labels == labels[99]).sum() == 1
     # rarer by night than by day, and both rarer than the sun
     assert share[99] < share[90] < share[0]
+
+
+def test_other_samples_are_looked_up():
+    table = table_from_tags(IDS, PROVENANCE, TAGS, ['weather', 'time'])
+    others = Tags('v.csv', tuple('abcd'), dict(
+        weather=('sun', 'fog', 'snow', 'rain'),
+        time=('night', 'night', 'day', 'dawn')))
+    found = apply_tags([*'abcd'], PROVENANCE, others, table, TAGS)
+    # sun by night is sample 60, fog by night 99
+    assert found.likelihood[:2].tolist() == table.likelihood[
+        [60, 99]].tolist()
+    assert found.cluster_id.tolist() == [*table.cluster_id[[60, 99]], -1, -1]
+    # nobody has seen snow or dawn: one sample's share, over the largest
+    largest = tag_shares([WEATHER, TIME])[1].max()
+    np.testing.assert_allclose(found.likelihood[2:], .01 / largest)
+    # what was seen, but not together: as if tags were independent
+    some = Tags('t.csv', IDS[:99], dict(weather=tuple(WEATHER[:99]),
+                                        time=tuple(TIME[:99])))
+    table = table_from_tags(IDS[:99], PROVENANCE, some, kind='share')
+    found = apply_tags(['b'], PROVENANCE, others, table, some)
+    np.testing.assert_allclose(found.likelihood, 9 / 99 * 12 / 99)
+    assert found.metadata['applied']['ids_sha256'] == (
+        table.metadata['ids_sha256'])
+    with pytest.raises(ValueError, match='not made by --method tags'):
+        apply_tags(['b'], PROVENANCE, others, replace(table, metadata={}),
+                   some)
 
 
 def test_the_file_order_does_not_matter():

@@ -14,6 +14,7 @@ from dequity_mmdet3d.likelihood.object_arguments import (
 )
 from dequity_mmdet3d.object_table import ObjectTable
 from dequity_mmdet3d.table import LikelihoodTable
+from dequity_mmdet3d.weight import dequity_weight
 from tests.likelihood.helpers import kitti_info, write_infos
 
 
@@ -93,6 +94,11 @@ def test_objects_make_the_table(root, config, capsys, rule):
     if rule == 'min':
         assert p['7'] == red == min(p.values())
         assert p['1'] == max(p.values())
+    # weights are those of the table that is written
+    lowest, highest = (dequity_weight(f(p.values()), 1, 5)
+                       for f in (max, min))
+    assert f'weights run from {lowest:.2f} to {highest:.2f}' in said
+    assert ('scenes' in table.metadata['objects']) == (rule == 'product')
     # the same samples under the finished table
     again, of_val = run(config, root / 'v.parquet', '--split', 'val',
                         '--apply', str(root / 't.parquet'))
