@@ -33,7 +33,7 @@ def add_gap(here: dict[str, dict[str, float]]) -> None:
                 here[stratum].items() if key in here[common]}
 
 
-def counts(stratum: str, rows: Sequence[int], labels: Sequence[list] | None,
+def counts(stratum: str, rows: np.ndarray, labels: Sequence[list] | None,
            stock: dict) -> Iterator[tuple[str, float]]:
     """Numbers of samples and objects of a stratum, by name, beside figures."""
     read = [parse(name) for name in stock]
