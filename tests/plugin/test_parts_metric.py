@@ -11,8 +11,9 @@ from mmdet3d.structures import DepthInstance3DBoxes
 from mmengine import dump
 from mmengine.evaluator import BaseMetric, Evaluator
 
+from dequity_mmdet3d.cli import is_users_mistake
 from dequity_mmdet3d.plugin import DequityKittiMetric
-from dequity_mmdet3d.plugin.evaluation import parts
+from dequity_mmdet3d.plugin.evaluation import parts, parts_metric
 from dequity_mmdet3d.plugin.evaluation.parts import frequency_of_rarest
 from dequity_mmdet3d.tag_file import read_tags, tags_path, write_tags
 from tests.helpers import save_table
@@ -50,6 +51,18 @@ class PerBatch(HitRate):
 
     def process(self, data_batch, data_samples):
         self.results.append([sum(s['hit'] for s in data_samples)])
+
+
+@METRICS.register_module()
+class OwnState(HitRate):
+    """Keeps nothing in its results."""
+
+    def process(self, data_batch, data_samples):
+        self.seen = [*getattr(self, 'seen', ()),
+                     *([s['hit']] for s in data_samples)]
+
+    def compute_metrics(self, results):
+        return super().compute_metrics(self.seen)
 
 
 @METRICS.register_module()
@@ -156,19 +169,72 @@ def test_each_stratum_has_its_file(tags, tmp_path):
 
 
 @pytest.mark.parametrize('metric, message', [
-    (dict(type='HitRate', fails_below=3),
-     "HitRate cannot be run on a part .*AssertionError on the 2 of "
-     "'weather=rain': all samples are needed; tell"),
     (dict(type='PerBatch'), 'PerBatch made 1 results of a batch of 2 .*to 1'),
     (dict(type='OwnEvaluate'), 'OwnEvaluate has an evaluate'),
     (dict(type='OwnFile', gt_file='x.json'),
      r"OwnFile reads annotations itself \(gt_file\).*annotations='of"),
 ])
 def test_a_metric_that_cannot_be_run_on_a_part(tags, metric, message):
-    with pytest.raises((ValueError, RuntimeError), match=message) as error:
+    with pytest.raises(ValueError, match=message) as error:
         values(dict(type='DequityMetric', metric=metric, tags=tags,
                     by='weather'))
     assert '\n' not in str(error.value)
+
+
+@pytest.fixture
+def warned(monkeypatch):
+    """Lines of warnings."""
+    lines = []
+
+    def keep(line, logger, level=logging.INFO):
+        assert '\n' not in line or level != logging.WARNING
+        lines.extend([line] * (level == logging.WARNING))
+
+    for module in (parts, parts_metric):
+        monkeypatch.setattr(module, 'print_log', keep)
+    return lines
+
+
+def test_a_stratum_that_the_metric_fails_on_is_left_out(tags, warned):
+    """Rain has 2 samples, fog 1; the rest is as if it had not failed."""
+    config = dict(type='DequityMetric', metric=dict(type='HitRate'),
+                  tags=tags, by='weather')
+    whole = values(config)
+    assert not warned
+    got = values(dict(config, metric=dict(type='HitRate', fails_below=3)))
+    assert warned == [
+        f'weather={name} is left out: HitRate cannot be run on its {n} alone '
+        '(AssertionError: all samples are needed); its figures on all '
+        'samples stay'
+        for name, n in (('rain', '2 samples'), ('fog', '1 sample'))]
+    lost = {f'hits/weather={name}/{k}' for name in ('rain', 'fog')
+            for k in ('rate', 'classes')}
+    for figures in (whole, got):
+        assert figures.pop('hits/nothing') != figures['hits/rate'] == 4 / 6
+    assert got == {k: v for k, v in whole.items() if k not in lost}
+
+
+def test_no_gap_to_a_stratum_that_is_left_out(tmp_path, warned):
+    """1 of 6 samples is rare."""
+    table = save_table(tmp_path / 't.parquet', {
+        f't{i}': p for i, p in enumerate((1, 0.5, 1, 0.5, 1, 0.1))})
+    got = values(dict(type='DequityMetric', table=table, metric=dict(
+        type='HitRate', fails_below=2)))
+    assert got['hits/common/rate'] == 1 and got['hits/rare/frames'] == 1
+    assert 'hits/rare/rate' not in got and 'hits/gap/rate' not in got
+    assert len(warned) == 1 and warned[0].startswith('rare is left out')
+
+
+@pytest.mark.parametrize('batch_size', [1, 2])
+def test_a_metric_that_keeps_nothing_in_its_results(tags, warned, batch_size):
+    """No size of the batch mends that; the stock figures stay."""
+    stock = values(dict(type='OwnState'))
+    got = values(dict(type='DequityMetric', metric=dict(type='OwnState'),
+                      tags=tags, by='weather'), batch_size)
+    assert stock.pop('hits/nothing') != got.pop('hits/nothing')
+    assert got == stock and stock['hits/rate'] == 4 / 6
+    [line] = warned
+    assert line.startswith('OwnState keeps nothing in its results')
 
 
 def test_cures(tags):
@@ -192,6 +258,73 @@ def test_bad_arguments(more, message):
     with pytest.raises((KeyError, ValueError), match=message):
         values(dict(type='DequityMetric', metric=dict(type='HitRate'),
                     **more))
+
+
+@pytest.mark.parametrize('more, error, message', [
+    (dict(), TypeError, r'DequityMetric needs metric=dict\(type=...\).*None'),
+    (dict(metric=dict(tpye='HitRate')), TypeError, 'needs metric=.*tpye'),
+    (dict(metric=['HitRate']), TypeError, 'config of a metric .* got list'),
+    (dict(metric=dict(type='Nope')), KeyError, "no metric 'Nope'"),
+    (dict(metric=dict(type='HitRate'), tabel='x'), TypeError,
+     "DequityMetric has no argument 'tabel', but metric, table, by"),
+    (dict(metric=dict(type='HitRate'), ann_file='no.pkl'), FileNotFoundError,
+     'no info file no.pkl'),
+])
+def test_mistakes_are_one_line_of_ours(more, error, message):
+    """Which the command tells from a bug by who raised them."""
+    with pytest.raises(error, match=message) as caught:
+        METRICS.build(dict(type='DequityMetric', by='class frequency', **more))
+    assert '\n' not in str(caught.value)
+    assert is_users_mistake(caught.value)
+
+
+def infos_of(folder, *infos):
+    dump(dict(metainfo={}, data_list=list(infos)), folder / 'val.pkl')
+    return str(folder / 'val.pkl')
+
+
+def test_table_of_other_samples(tmp_path, warned):
+    """None of the file's: certain. Some: a part may be evaluated."""
+    table = save_table(tmp_path / 't.parquet', {'1': 1., 'a/7.bin': .5})
+    config = dict(type='DequityMetric', metric=dict(type='HitRate'),
+                  table=table)
+
+    def build(*infos, **more):
+        METRICS.build(dict(config, ann_file=infos_of(tmp_path, *infos),
+                           **more))
+
+    other = dict(sample_idx=2), dict(sample_idx=3)
+    with pytest.raises(ValueError, match='2 of 2 samples .*val.*') as error:
+        build(*other)
+    assert '\n' not in str(error.value) and is_users_mistake(error.value)
+    # where data samples may have the name from elsewhere, or need none
+    build(*other, id='frame')
+    build(*other, by='class frequency')
+    build(dict(lidar_points=dict(lidar_path='8.bin')))
+    assert not warned
+    for more in (dict(sample_idx=1), dict(sample_idx=4, sample_id='1'),
+                 dict(sample_idx=7, lidar_points=dict(
+                     lidar_path='data/a/7.bin'))):
+        build(*other, more)
+        assert 'samples of the evaluation are not in' in warned[-1]
+    assert len(warned) == 3
+
+
+def test_data_samples_that_may_not_tell_their_names(tmp_path, warned):
+    frames = {'1': 1., '2': .5}
+    numbers = save_table(tmp_path / 'n.parquet', frames,
+                         id_type='sample_idx')
+    images = save_table(tmp_path / 'i.parquet', frames, id_type='img_id')
+    config = dict(type='DequityMetric', metric=dict(type='HitRate'))
+    path = infos_of(tmp_path, dict(sample_idx=1), dict(sample_idx=2))
+    for more in (dict(table=images), dict(table=numbers, ann_file=path),
+                 dict(table=numbers, id='frame'),
+                 dict(table=numbers, by='class frequency')):
+        METRICS.build(dict(config, **more))
+    assert not warned
+    METRICS.build(dict(config, table=numbers))
+    [line] = warned
+    assert "'sample_idx'" in line and 'ann_file=' in line
 
 
 def test_unknown_tag_and_unknown_samples(tags, tmp_path):

@@ -8,7 +8,11 @@ from mmdet3d.evaluation import NuScenesMetric, kitti_eval
 from mmdet3d.structures import LiDARInstance3DBoxes
 from mmengine import load
 
-from dequity_mmdet3d.plugin import DequityKittiMetric, DequityNuScenesMetric
+from dequity_mmdet3d.plugin import (
+    DequityKittiMetric,
+    DequityMetric,
+    DequityNuScenesMetric,
+)
 from dequity_mmdet3d.plugin.convert import convert_nuscenes
 from dequity_mmdet3d.plugin.evaluation import cpu_rotated_iou, strata
 from dequity_mmdet3d.plugin.evaluation.kitti_parts import (
@@ -211,9 +215,14 @@ def test_only_objects_that_count(ann_file):  # noqa: F811
 
 def test_table_of_the_training_set(ann_file, tmp_path):  # noqa: F811
     table = save_table(tmp_path / 'train.parquet', {'7': 1.0, '8': 0.5})
-    with pytest.raises(ValueError, match='15 of 15 samples .*--split val'):
-        evaluate(ann_file, lambda row: True, type='DequityKittiMetric',
-                 table=table)
+    args = dict(ann_file=ann_file, table=table)
+    for build in (DequityKittiMetric, lambda **k: DequityMetric(dict(
+            type='KittiMetric', ann_file=k['ann_file']), k['table']),
+            lambda **k: DequityNuScenesMetric('', **k)):
+        with pytest.raises(ValueError, match='15 of 15 samples .*--split val'):
+            build(**args)
+    # without figures nothing is looked up
+    DequityKittiMetric(**args, format_only=True, submission_prefix='x')
 
 
 # ---- nuScenes

@@ -62,8 +62,9 @@ class DequityKittiMetric(KittiMetric):
         super().__init__(ann_file, **kwargs)
         self.objects = (ObjectStrata(objects, ann_file, bounds)
                         if objects else None)
-        self.parts = parts_of(table, bounds, by, tags, info_file_of(self),
-                              objects)
+        # without figures, nothing is looked up
+        infos = None if self.format_only else info_file_of(self)
+        self.parts = parts_of(table, bounds, by, tags, infos, objects)
 
     def compute_metrics(self, results: list[dict]) -> dict:
         """As the host, which loads the annotations in here."""

@@ -134,6 +134,29 @@ class InfoFile:
         except KeyError:  # the data samples may know
             return []
 
+    def may_name(self, known: Set[str]) -> bool:
+        """Whether a sample of it may be called by one of some ids.
+
+        Args:
+            known (set[str]): Ids.
+
+        Returns:
+            bool: False only where no entry that data samples may be named
+            by is among them; True also for samples that it does not name.
+        """
+        for info in self.infos:
+            path = str((info.get('lidar_points') or {}).get('lidar_path'))
+            try:
+                names = {sample_id_of(info), _known_end(path, known)}
+            except KeyError:  # the data samples may know
+                return True
+            names |= {str(info[key]) for key in ('token', 'sample_id',
+                                                 'img_id') if key in info}
+            if id_type_of(info) == 'lidar_path' or not names.isdisjoint(
+                    known):
+                return True
+        return False
+
     def names(self, row: int) -> list[str]:
         """list[str]: Classes of all of an info's instances; '' of those
         that are to be ignored.

@@ -66,8 +66,9 @@ class DequityNuScenesMetric(NuScenesMetric):
         super().__init__(data_root, ann_file, **kwargs)
         self.objects = (ObjectStrata(objects, ann_file, bounds)
                         if objects else None)
-        self.parts = parts_of(table, bounds, by, tags, info_file_of(self),
-                              objects)
+        # without figures, nothing is looked up
+        infos = None if self.format_only else info_file_of(self)
+        self.parts = parts_of(table, bounds, by, tags, infos, objects)
 
     def _evaluate_single(self,
                          result_path,

@@ -60,7 +60,7 @@ def on_part_of(metric: Any, config: dict | None = None,
         raise ValueError(
             f'{name} reads annotations itself ({own[0]}), so that on some of '
             'the samples it may count the objects of all others as missed; '
-            f'if it looks at {SAMPLES} alone, say '
+            'if it looks at the annotations of the samples given alone, say '
             f"annotations='{SAMPLES}' to DequityMetric")
     return _as_it_is
 

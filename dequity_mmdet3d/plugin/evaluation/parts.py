@@ -56,14 +56,16 @@ class Parts:
         tags (str, optional): Tag file; see :mod:`dequity_mmdet3d.tag_file`.
             Defaults to the one beside the table, where ``by`` names a tag.
         ann_file (str, optional): Info file of the validation set, to see at
-            once whether its samples have their tags.
+            once whether its samples have their likelihoods and tags: those
+            that lack them are warned of, as a part of it may be evaluated.
 
     Raises:
         FileNotFoundError: If a file is not there.
         KeyError: If the tag file has no such tag.
         ValueError: For bounds that are not two rising shares, if something
             to tell samples apart by is missing, doubled, or tells objects
-            apart; if a sample of the table has no tag.
+            apart; if a sample of the table has no tag, or the table none
+            of the samples of the info file.
     """
 
     def __init__(self, table: str | None = None,
@@ -93,23 +95,31 @@ class Parts:
                           'table', 'current')
         for name in self.by:
             self._check(name)
-        if named:
-            self._foresee(named, ann_file)
+        self._foresee(named, ann_file)
 
     def _foresee(self, named, ann_file):
         """What the first evaluation would stop at, hours later."""
         if self.strata is not None:  # its samples are those to evaluate
             for name in named:
                 self.tags.values(name, self.strata.table.sample_id.tolist())
-        elif ann_file is not None and os.path.isfile(ann_file):
-            ids = InfoFile(ann_file).ids()
-            try:
-                for name in named:
-                    self.tags.values(name, ids)
-            except ValueError as e:
-                # the data set may take a part of the file
-                print_log(f'{e}; if {ann_file} is evaluated whole, the '
-                          'evaluation will stop', 'current', logging.WARNING)
+        by_likelihood = LIKELIHOOD in self.by
+        if not (named or by_likelihood) or not (
+                ann_file and os.path.isfile(ann_file)):
+            return
+        info_file = InfoFile(ann_file)
+        ids = info_file.ids()
+        try:
+            if by_likelihood:
+                self.strata.rows(ids)
+            for name in named:
+                self.tags.values(name, ids)
+        except ValueError as e:
+            if by_likelihood and not info_file.may_name(
+                    {*self.strata.table.sample_id.tolist()}):
+                raise ValueError(f'{ann_file}: {e}') from e
+            # the data set may take a part of the file
+            print_log(f'{e}; if {ann_file} is evaluated whole, the '
+                      'evaluation will stop', 'current', logging.WARNING)
 
     def _check(self, name: str) -> None:
         if name == DISTANCE:

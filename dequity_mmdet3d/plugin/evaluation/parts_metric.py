@@ -5,31 +5,24 @@ Shape letters: N samples.
 from __future__ import annotations
 
 import copy
+import logging
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 from mmdet3d.registry import METRICS
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
-from dequity_mmdet3d.figures import (
-    FRAMES,
-    GAP,
-    OBJECTS,
-    Figure,
-    beside,
-    parse,
-    placed,
-)
-from dequity_mmdet3d.messages import error_line
-from dequity_mmdet3d.strata import BOUNDS, COMMON, RARE
+from dequity_mmdet3d.figures import placed
+from dequity_mmdet3d.messages import counted, error_line
+from dequity_mmdet3d.strata import BOUNDS
 
 from .marks import InfoFile, ids_of, info_file_of, labels_of, marks_of
 from .own_annotations import nothing_of, on_part_of
-from .parts import Parts
+from .part_figures import add_gap, counts, is_figure
+from .parts import LIKELIHOOD, Parts
 from .report import report_parts
 
 # Attributes of metrics that name what they write.
@@ -50,7 +43,8 @@ class PartsMetric(BaseMetric):
         coco/weather=rain/frames
         coco/weather=rain/objects
 
-    ``gap`` is rare less common. What the metric writes to files it writes
+    ``gap`` is rare less common. A stratum that the metric fails on is left
+    out with a warning. What the metric writes to files it writes
     for each stratum too, with its name in theirs.
 
     Args:
@@ -92,13 +86,33 @@ class PartsMetric(BaseMetric):
         on_part_of(self.metric, config, annotations)
         self._config, self._annotations = config, annotations
         self._id = id
+        if ann_file and '://' not in ann_file and not os.path.isfile(
+                ann_file):
+            raise FileNotFoundError(f'there is no info file {ann_file}; give '
+                                    'the ann_file of the validation set')
         self._info_file = ann_file or info_file_of(self.metric)
+        named_there = not id and not getattr(self.metric, 'format_only', False)
         self.parts = Parts(table, bounds, by, tags,
-                           None if id else self._info_file)
+                           self._info_file if named_there else None)
+        if named_there and not self._info_file:
+            self._warn_of_rows()
         super().__init__(
             collect_device=self.metric.collect_device,
             prefix=self.metric.prefix,
             collect_dir=getattr(self.metric, 'collect_dir', None))
+
+    def _warn_of_rows(self):
+        """Of ids that data samples seldom have, hours before them."""
+        strata = self.parts.strata
+        if (LIKELIHOOD in self.parts.by and
+                strata.table.metadata.get('id_type') == 'sample_idx'):
+            print_log(
+                f"{strata.path} names samples by the 'sample_idx' of the info "
+                'file, in place of which data samples mostly hold the row; '
+                "name the validation set's info file with ann_file=..., or "
+                'the entry that is the id with id=..., else the first '
+                'evaluation will stop, unless they bring their id',
+                'current', logging.WARNING)
 
     @property
     def dataset_meta(self) -> dict | None:
@@ -121,6 +135,8 @@ class PartsMetric(BaseMetric):
         entries, self.metric.results = self.metric.results, []
         if len(told) == 1:
             groups = [entries]
+        elif not entries:  # of nobody
+            groups = [[] for _ in told]
         elif len(entries) == len(told):
             groups = [[entry] for entry in entries]
         else:
@@ -141,17 +157,19 @@ class PartsMetric(BaseMetric):
             dict[str, float]: By name, without the metric's prefix.
 
         Raises:
-            RuntimeError: If the metric failed on a part.
+            KeyError, ValueError: If the samples cannot be told apart.
         """
         marks, labels, groups = zip(*results) if results else ((), (), ())
         every = [entry for group in groups for entry in group]
         if getattr(self.metric, 'format_only', False):
             return self.metric.compute_metrics(every)
         if groups and not every:
-            raise ValueError(
+            print_log(
                 f'{self.name} keeps nothing in its results, so that it '
-                'cannot be run on a part of the samples; let its process() '
-                'append to self.results')
+                'cannot be run on a part of the samples, and there are no '
+                'figures of strata; let its process() append an entry a '
+                'sample to self.results', 'current', logging.WARNING)
+            return self.metric.compute_metrics(every)
         info_file = InfoFile(self._info_file) if self._info_file else None
         ids = ids_of(marks, info_file, self._id, self.parts.known)
         labels = self._names(marks, labels, info_file)
@@ -161,7 +179,7 @@ class PartsMetric(BaseMetric):
         for split in self.parts.of(ids, labels) if ids else ():
             here = {name: self._on(name, rows, groups, ids, on_part)
                     for name, rows in split.parts.items()}
-            _add_gap(here)
+            add_gap(here)
             shown.append((split, here))
         # the last, as metrics change their entries, and on the entries
         # themselves, so that nothing is different from a metric alone
@@ -173,7 +191,7 @@ class PartsMetric(BaseMetric):
                 found.update({placed(k, name): v for k, v in figures.items()
                               if k in stock})
             for name, rows in split.parts.items():
-                found.update(_counts(name, rows, labels, stock))
+                found.update(counts(name, rows, labels, stock))
             print_log(
                 f'{self.name} by {split.by}\n' +
                 report_parts(stock, found, list(here), self.prefix),
@@ -207,44 +225,15 @@ class PartsMetric(BaseMetric):
             with on_part(metric, entries, [ids[row] for row in rows]):
                 # copied, as metrics change their entries
                 figures = metric.compute_metrics(copy.deepcopy(entries))
+        # whatever it is, of a part alone: the figures on all samples,
+        # perhaps of a training of days, do not depend on it
         except Exception as e:
-            raise RuntimeError(
-                f'{self.name} cannot be run on a part of the samples: '
-                f'{type(e).__name__} on the {len(rows)} of {name!r}: '
-                f'{error_line(e)}; tell samples apart by something else '
-                "(by=...), or use the metric without DequityMetric") from e
+            print_log(
+                f'{name} is left out: {self.name} cannot be run on its '
+                f'{counted(len(rows), "sample")} alone '
+                f'({type(e).__name__}: {error_line(e)}); its figures on all '
+                'samples stay', 'current', logging.WARNING)
+            return {}
         nothing = nothing_of(self.metric)
         return {key: float(value) for key, value in (figures or {}).items()
-                if _is_number(value) and value != nothing}
-
-
-def _is_number(value: Any) -> bool:
-    return (isinstance(value, (int, float, np.number))
-            and bool(np.isfinite(value)))
-
-
-def _add_gap(here: dict[str, dict[str, float]]) -> None:
-    """Rare less common, where the strata are those of likelihood."""
-    for stratum in list(here):
-        common = beside(stratum, COMMON)
-        if stratum == beside(stratum, RARE) and common in here:
-            here[beside(stratum, GAP)] = {
-                key: value - here[common][key] for key, value in
-                here[stratum].items() if key in here[common]}
-
-
-def _counts(stratum, rows, labels, stock) -> Iterator[tuple[str, float]]:
-    """Numbers of samples and objects of a stratum, by name, beside figures."""
-    read = [parse(name) for name in stock]
-    for start in {name.rpartition('/')[0]: None for name in stock}:
-        def name(kind, cls='', start=start):
-            return Figure(stratum, cls, kind, prefix=start).name()
-
-        yield name(FRAMES), float(len(rows))
-        if labels is None:
-            continue
-        objects = [c for row in rows for c in labels[row]]
-        yield name(OBJECTS), float(len(objects))
-        for cls in {f.cls: None for f in read if f and f.cls}:
-            if any(cls in here for here in labels):
-                yield name(OBJECTS, cls), float(objects.count(cls))
+                if is_figure(value) and value != nothing}

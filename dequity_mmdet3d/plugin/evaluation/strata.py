@@ -41,6 +41,22 @@ class Strata:
         Raises:
             ValueError: If the table lacks some.
         """
+        likelihood = self.table.likelihood[self.rows(ids)]
+        self._say(edges_of(likelihood, self.bounds))
+        return strata_of(likelihood, self.bounds)
+
+    def rows(self, ids: Sequence[str]) -> np.ndarray:
+        """Rows of samples in the table.
+
+        Args:
+            ids (Sequence[str]): N sample ids.
+
+        Returns:
+            np.ndarray: (N,) int64.
+
+        Raises:
+            ValueError: If the table lacks some.
+        """
         rows = self.table.index(ids)
         absent = [key for key, row in zip(ids, rows) if row < 0]
         if absent:
@@ -51,9 +67,7 @@ class Strata:
                 'be the table of the validation set: '
                 'dequity likelihoods CONFIG --split val --apply '
                 'TRAINING_TABLE --out TABLE')
-        likelihood = self.table.likelihood[rows]
-        self._say(edges_of(likelihood, self.bounds))
-        return strata_of(likelihood, self.bounds)
+        return rows
 
     def _say(self, edges: tuple[float, float] | None) -> None:
         if edges is None:
