@@ -24,16 +24,22 @@ import numpy as np
 
 from ...machine import in_threads
 from .cells import Cells, make_cells, number_of_cells, split_broad
-from .faiss_kmeans import kmeans
+from .faiss_kmeans import import_faiss, kmeans
 from .shares import over_shares
 from .stored_rows import BLOCK, StoredRows
 
 EXACT = 300_000  # samples up to which all are learned from, and then so many
 STRAYS = 0.1  # of the part, at most
-# Times the breadth of its own cell, or of the common one: there a normal
-# distribution in 24 dimensions has ended (chance of 1e-10). Nearer strays are
-# the rims of common modes, and cells of these come out rare.
-FAR = 2.0
+# Times the breadth of its own cell, or of the common one. At twice that a
+# normal distribution in 24 dimensions has ended (chance of 1e-10). Nearer
+# strays may be the rims of common modes, whose cells would come out rare: these
+# count if others lie by them, as samples of a mode do, and those of a rim, in
+# all directions, do not.
+FAR, FAR_TOGETHER = 2.0, 1.5
+# Two samples of a common mode are twice its variance apart, squared, and two on
+# its rim, at FAR_TOGETHER, 4.5 times.
+_TOGETHER = 3.0
+_OTHERS = 4
 _PAIRS_AT_ONCE = 2**20  # of samples and cells: what fits into a cache
 _BITS = 53  # of whole numbers that float64 holds
 
@@ -57,10 +63,13 @@ def large_cells(rows: StoredRows, part: int, seed: int = 0,
     learned = make_cells(rows[some], seed, factor)
     centres = learned.mean.astype(np.float32)
     spread = np.einsum('kqq->k', learned.scatter) / learned.size
-    near = np.maximum(spread, learned.scale) * FAR**2
+    near = np.maximum(spread, learned.scale) * FAR_TOGETHER**2
     labels, square = over_shares(partial(assign, centres=centres), rows)
     excess = square / near[labels] - 1
     strays = choose_strays(excess, max(int(STRAYS * part), 1), seed)
+    if len(strays):
+        far = excess[strays] > (FAR / FAR_TOGETHER)**2 - 1
+        strays = strays[far | are_together(rows[strays], learned.scale)]
     del excess
     if len(strays):
         own = _stray_cells(rows[strays], learned.scale, seed)
@@ -135,6 +144,22 @@ def choose_strays(excess: np.ndarray, most: int, seed: int = 0) -> np.ndarray:
     # the largest u^(1/w) are a draw without replacement by weights w
     chance = np.log(np.random.default_rng(seed).random(len(far)))
     return np.sort(far[np.argpartition(-chance / excess[far], most)[:most]])
+
+
+def are_together(rows: np.ndarray, scale: float) -> np.ndarray:
+    """Which samples have others by them, as near as those of a mode are.
+
+    Args:
+        rows (np.ndarray): (M, Q) float32.
+        scale (float): Variance inside a mode, summed over Q.
+
+    Returns:
+        np.ndarray: (M,) bool; with fewer than 5 samples, none.
+    """
+    if len(rows) <= _OTHERS:
+        return np.zeros(len(rows), dtype=bool)
+    square, _ = import_faiss().knn(rows, rows, _OTHERS + 1)  # and itself
+    return square[:, -1] <= _TOGETHER * scale
 
 
 def _stray_cells(rows, scale, seed):

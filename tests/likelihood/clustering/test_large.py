@@ -11,6 +11,7 @@ from dequity_mmdet3d.likelihood.clustering import (
     stored_rows,
 )
 from dequity_mmdet3d.likelihood.clustering.large import (
+    are_together,
     assign,
     choose_strays,
     sums_of,
@@ -175,6 +176,21 @@ def test_the_farther_the_likelier():
         part, [0, 0, .5 / 17.5, 1 / 17.5, 8 / 17.5, 0, 8 / 17.5], atol=.08)
     np.testing.assert_array_equal(choose_strays(excess, 2, 5),
                                   choose_strays(excess, 2, 5))
+
+
+def test_rims_lie_apart_and_modes_together():
+    """In many dimensions; a rim at 1.5 times the breadth of its mode."""
+    rng = np.random.default_rng(0)
+    q = 32
+    rim = rng.standard_normal((200, q))
+    rim *= 1.5 / np.linalg.norm(rim, axis=1)[:, None]
+    mode = rng.standard_normal((20, q)) / np.sqrt(q) + 4
+    pair = rng.standard_normal((2, q)) / np.sqrt(q) - 9
+    rows = np.concatenate([rim, mode, pair]).astype(np.float32)
+    found = are_together(rows, 1.0)
+    assert found[200:220].all()
+    assert found[:200].mean() < .05 and not found[220:].any()
+    assert not are_together(rows[200:204], 1.0).any()
 
 
 def test_stored_rows_are_read_like_an_array(drawn):
