@@ -32,13 +32,13 @@ EXACT = 300_000  # samples up to which all are learned from, and then so many
 STRAYS = 0.1  # of the part, at most
 # Times the breadth of its own cell, or of the common one. At twice that a
 # normal distribution in 24 dimensions has ended (chance of 1e-10). Nearer
-# strays may be the rims of common modes, whose cells would come out rare: these
-# count if others lie by them, as samples of a mode do, and those of a rim, in
-# all directions, do not.
+# strays may be the rims of common modes, whose cells would come out rare; they
+# count if others lie by them, as by samples of a mode, and not as by those of
+# a rim, in all directions.
 FAR, FAR_TOGETHER = 2.0, 1.5
-# Two samples of a common mode are twice its variance apart, squared, and two on
-# its rim, at FAR_TOGETHER, 4.5 times.
-_TOGETHER = 3.0
+# Two samples of a common mode are twice its variance apart, squared, the
+# nearest ones less; two on its rim, at FAR_TOGETHER, 4.5 times.
+_TOGETHER = 2.25
 _OTHERS = 4
 _PAIRS_AT_ONCE = 2**20  # of samples and cells: what fits into a cache
 _BITS = 53  # of whole numbers that float64 holds
