@@ -11,6 +11,8 @@ from dequity_mmdet3d.likelihood.objects.seen import Scene, seen_box
 from tests.coco_set import coco_dataset, make_coco
 from tests.likelihood.helpers import kitti_info, write_infos
 
+pytest.importorskip('mmengine', reason='mmengine reads the config files')
+
 
 def test_boxes_of_a_coco_file(tmp_path, write_config):
     data = make_coco(tmp_path)

@@ -17,6 +17,8 @@ from dequity_mmdet3d.table import LikelihoodTable
 from dequity_mmdet3d.weight import dequity_weight
 from tests.likelihood.helpers import kitti_info, write_infos
 
+pytest.importorskip('mmengine', reason='mmengine reads the config files')
+
 
 @pytest.fixture
 def root(tmp_path):
