@@ -51,6 +51,7 @@ def kitti(root, **more):
 @pytest.mark.parametrize('name', ['/etc/x', '../../x', 'a/b'])
 def test_an_info_file_does_not_say_where_the_table_is_written(
         kitti_root, write_config, name):
+    pytest.importorskip('mmengine', reason='mmengine reads the config files')
     write_infos(kitti_root / 'kitti_infos_train.pkl', [kitti_info(0)], name)
     samples = samples_from_config(write_config(kitti(kitti_root)))
     safe = name.replace('/', '_')
@@ -60,6 +61,7 @@ def test_an_info_file_does_not_say_where_the_table_is_written(
 
 def test_images_outside_of_the_data_set_are_said(
         kitti_root, write_config, tmp_path):
+    pytest.importorskip('mmengine', reason='mmengine reads the config files')
     folder = kitti_root / 'training' / 'image_2'
     private = tmp_path / 'private.png'
     (folder / '000000.png').rename(private)
