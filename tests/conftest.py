@@ -51,6 +51,14 @@ def mini_kitti(tmp_path_factory):
     return root
 
 
+@pytest.fixture
+def study_data(mini_kitti, monkeypatch):
+    """What configs/study_mini_kitti.py reads, with both tables."""
+    save_table(mini_kitti / 'kitti_likelihoods_val.parquet',
+               {str(i): (1 + i) / 4 for i in range(4)}, dataset='kitti')
+    monkeypatch.setenv('MINI_KITTI', f'{mini_kitti}/')
+
+
 @pytest.fixture(scope='session')
 def real_kitti(shared_data, tmp_path_factory):
     """The four real KITTI frames as training and as validation split."""

@@ -6,21 +6,14 @@ import pytest
 from dequity_mmdet3d.commands.compare import main
 from dequity_mmdet3d.compare import rehearsal
 from dequity_mmdet3d.compare.rehearsal import Rehearsal, rehearse
-from tests.helpers import ROOT, save_table
+from tests.helpers import ROOT
 
 CONFIG = ROOT / 'configs/study_mini_kitti.py'
 
 
-@pytest.fixture
-def data(mini_kitti, monkeypatch):
-    save_table(mini_kitti / 'kitti_likelihoods_val.parquet',
-               {str(i): (1 + i) / 4 for i in range(4)}, dataset='kitti')
-    monkeypatch.setenv('MINI_KITTI', f'{mini_kitti}/')
-
-
 @pytest.mark.slow
 def test_what_is_not_there_is_said_and_nothing_is_written(
-        tmp_path, data, capsys):
+        tmp_path, study_data, capsys):
     with pytest.raises(OSError, match='equity: would not start: .*no.pkl'):
         main([str(CONFIG), '--arms', 'equity', '--seeds', '0', '1',
               '--dry-run', '--out', str(tmp_path / 'out'), '--cfg-options',

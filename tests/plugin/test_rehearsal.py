@@ -10,19 +10,12 @@ from dequity_mmdet3d.compare.arms import arm_config
 from dequity_mmdet3d.compare.runs import make_run
 from dequity_mmdet3d.config_files import read_config
 from dequity_mmdet3d.plugin.rehearsal import build, checkpoints_of
-from tests.helpers import ROOT, save_table
+from tests.helpers import ROOT
 
 CONFIG = ROOT / 'configs/study_mini_kitti.py'
 
 
-@pytest.fixture
-def data(mini_kitti, monkeypatch):
-    save_table(mini_kitti / 'kitti_likelihoods_val.parquet',
-               {str(i): (1 + i) / 4 for i in range(4)}, dataset='kitti')
-    monkeypatch.setenv('MINI_KITTI', f'{mini_kitti}/')
-
-
-def test_a_run_is_built_as_its_training_would_be(tmp_path, data):
+def test_a_run_is_built_as_its_training_would_be(tmp_path, study_data):
     run = make_run(tmp_path / 'run', 'equity', read_config(CONFIG), 0)
     path = tmp_path / 'config.py'
     path.write_text(run.config.pretty_text)
@@ -38,7 +31,7 @@ def test_a_run_is_built_as_its_training_would_be(tmp_path, data):
 
 
 @pytest.mark.parametrize('arm', ['cbgs', 'sampling+cbgs'])
-def test_balanced_classes(tmp_path, data, arm):
+def test_balanced_classes(tmp_path, study_data, arm):
     config = arm_config(read_config(CONFIG), parse_arm(arm))
     run = make_run(tmp_path / 'run', arm, config, 0)
     path = tmp_path / 'config.py'
