@@ -35,6 +35,13 @@ def column(values: Iterable, dtype: type, name: str) -> np.ndarray:
     return values.astype(dtype)  # a copy: the caller keeps his own
 
 
+def text_column(values: list[str]) -> np.ndarray:
+    """(N,) object: a column of text, of whatever lengths."""
+    out = np.empty(len(values), dtype=object)
+    out[:] = values
+    return out
+
+
 class Estimated:
     """What a table of likelihoods and clusters is, whatever its rows are."""
 

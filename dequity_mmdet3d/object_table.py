@@ -22,7 +22,7 @@ Provenance is stored as for the likelihood table, see :mod:`.table`; its
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -35,6 +35,7 @@ from .columns import (
     column,
     refuse,
     set_columns,
+    text_column,
 )
 from .messages import first_five
 from .sample_ids import checked_id
@@ -78,9 +79,10 @@ class ObjectTable(Estimated):
 
     def __post_init__(self) -> None:
         set_columns(self, 'objects', dict(
-            sample_id=_strings(self.sample_id, checked_id),
+            sample_id=text_column([checked_id(i) for i in self.sample_id]),
             object_index=column(self.object_index, np.int64, 'object_index'),
-            class_name=_strings(self.class_name, _checked_class),
+            class_name=text_column(
+                [_checked_class(name) for name in self.class_name]),
             **self._estimate()))
         if not len(self):
             raise ValueError('at least one object is needed, but there is '
@@ -229,13 +231,6 @@ class ObjectTable(Estimated):
             return cls(**columns, metadata=metadata)
         except ValueError as e:
             raise ValueError(f'{path}: {e}') from e
-
-
-def _strings(values: Iterable, check: Callable[[object], str]) -> np.ndarray:
-    checked = [check(v) for v in values]
-    out = np.empty(len(checked), dtype=object)
-    out[:] = checked
-    return out
 
 
 def _checked_class(value: object) -> str:

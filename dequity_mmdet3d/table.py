@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .columns import Estimated, check_estimate, set_columns
+from .columns import Estimated, check_estimate, set_columns, text_column
 from .sample_ids import check_ids, checked_id
 from .table_digest import columns_sha256
 from .table_file import COLUMNS, read_table, write_table
@@ -54,10 +54,8 @@ class LikelihoodTable(Estimated):
     metadata: dict = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        ids = np.empty(len(self.sample_id), dtype=object)
-        ids[:] = check_ids(self.sample_id)
         set_columns(self, 'samples', dict(
-            sample_id=ids,
+            sample_id=text_column(check_ids(self.sample_id)),
             **self._estimate()))
         check_estimate(self, 'samples', lambda row: repr(self.sample_id[row]))
 
