@@ -131,6 +131,7 @@ def check(out):
             result = json.loads(path.read_text())
             found[name] = sorted(result['metrics']), result['steps']
         elif path.suffix == '.pth':
+            # written by the training that was started here, nobody else's
             state = torch.load(path, map_location='cpu', weights_only=False)
             # an unfinished training has other ones
             if f'iter_{STEPS}' in name:

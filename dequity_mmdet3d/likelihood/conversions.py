@@ -10,7 +10,13 @@ from ..tag_file import check_place, tags_beside, tags_path
 from ..whole_file import remove_file
 from .beside import bad_images_path
 from .choices import KINDS, NOISE
-from .write_table import beside_tags, nothing, place_of, write_table
+from .write_table import (
+    beside_tags,
+    checked_tags,
+    nothing,
+    place_of,
+    write_table,
+)
 
 
 def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None,
@@ -37,9 +43,9 @@ def convert_cluster_info(path, out, kind=KINDS[0], noise=NOISE[0], say=None,
     say = say or nothing
     check_writable(out)
     check_place(out, tags)
-    table, lines, _ = beside_tags(
-        table_from_cluster_info(path, kind, noise), out, tags,
-        [] if tags is None else by or list(tags.columns))
+    table = table_from_cluster_info(path, kind, noise)
+    by = checked_tags(tags, by, table.sample_id.tolist())
+    table, lines, _ = beside_tags(table, out, tags, by)
     return write_table(table, out, [
         f'{counted(len(table), "sample")} in '
         f'{counted(table.n_clusters, "cluster")}',

@@ -18,7 +18,13 @@ from .beside import modes_path, pairs_path, rows_path
 from .choices import DEFAULT_CAMERAS, KINDS, NAMES
 from .encoding.encode_samples import Encoding, encode_samples
 from .prompts import prompts_for
-from .write_table import beside_tags, nothing, place_of, write_table
+from .write_table import (
+    beside_tags,
+    checked_tags,
+    nothing,
+    place_of,
+    write_table,
+)
 
 
 def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
@@ -83,9 +89,7 @@ def compute_likelihoods(samples, out=None, *, embeddings=None, encoding=None,
     fitted = None if apply is None else load_modes(
         apply, of_objects=remake is not None)
     before = _earlier(out) if update and team.rank == 0 else None
-    by = [] if tags is None else list(by or tags.columns)
-    for tag in by:
-        tags.values(tag, samples.ids)  # before the long work, not after it
+    by = checked_tags(tags, by, samples.ids)
     names = prompts_for(names, tags, embeddings is None and apply is None)
     for note in [*samples.notes, *samples.outside]:
         say(note)

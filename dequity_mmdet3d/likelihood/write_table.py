@@ -21,6 +21,27 @@ def nothing(line):
     """For whom nothing is said."""
 
 
+def checked_tags(tags, by, ids):
+    """Which tags a table is to be compared with, all of which are there.
+
+    Args:
+        tags (Tags, optional): Of the samples.
+        by (Sequence[str], optional): Names of tags. Defaults to all.
+        ids (Sequence[str]): Of the samples.
+
+    Returns:
+        list[str]: Names; none without tags.
+
+    Raises:
+        KeyError, ValueError: See :meth:`.Tags.values`; asked before the long
+            work, not after it.
+    """
+    by = [] if tags is None else list(by or tags.columns)
+    for tag in by:
+        tags.values(tag, ids)
+    return by
+
+
 def beside_tags(table, out, tags, by, rows=None):
     """How a table agrees with tags.
 

@@ -14,7 +14,7 @@ from ...table import LikelihoodTable
 from ...tags import Tags
 from .overlap import TrainingRows
 from .ranks import mean_ranks
-from .tag_suspects import Suspect, suspects, unheard_line
+from .tag_suspects import Suspect, neighbours_of, suspects, unheard_line
 
 _SHOWN = 5
 _NAMED = 50
@@ -178,5 +178,6 @@ def with_tags(table: LikelihoodTable, tags: Tags, by: Sequence[str],
         return table, lines, None
     lines += [line for tag in by
               for line in unheard_line(tag, found[tag].samples)]
+    near = neighbours_of(rows, len(table))
     return table, lines, [s for tag in by
-                          for s in suspects(table, rows, tags, tag)]
+                          for s in suspects(table, rows, tags, tag, near)]

@@ -45,7 +45,7 @@ class Suspect:
 
 
 def suspects(table: LikelihoodTable, rows: TrainingRows, tags: Tags,
-             tag: str) -> list[Suspect]:
+             tag: str, neighbours: list | None = None) -> list[Suspect]:
     """Samples whose tag looks wrong, by their nearest neighbours.
 
     Ten are asked, or for a value of fewer samples as many as have it; one of
@@ -56,6 +56,8 @@ def suspects(table: LikelihoodTable, rows: TrainingRows, tags: Tags,
         rows (TrainingRows): What it was made from.
         tags (Tags): Of all of them.
         tag (str): Which.
+        neighbours (list, optional): :func:`neighbours_of` the rows, which
+            are the same for all tags.
 
     Returns:
         list[Suspect]: The surest first, then in the order of the table. The
@@ -68,7 +70,8 @@ def suspects(table: LikelihoodTable, rows: TrainingRows, tags: Tags,
     value = value.reshape(-1)
     votes, cast = np.zeros((len(ids), len(names))), np.zeros(len(ids))
     at, found = np.arange(len(ids)), {}
-    neighbours = list(_neighbours(rows, len(ids)))
+    if neighbours is None:
+        neighbours = neighbours_of(rows, len(ids))
     for k in range(1, NEIGHBOURS + 1):
         for who, whom in neighbours:
             some = whom[:, k - 1] >= 0
@@ -88,8 +91,19 @@ def suspects(table: LikelihoodTable, rows: TrainingRows, tags: Tags,
         -found[i].share, i))]
 
 
-def _neighbours(rows, n):
-    """Of each camera samples, and (M, NEIGHBOURS) others, -1 for none."""
+def neighbours_of(rows: TrainingRows,
+                  n: int) -> list[tuple[np.ndarray, np.ndarray]]:
+    """The nearest others of samples, by each camera.
+
+    Args:
+        rows (TrainingRows): What a table was made from.
+        n (int): N.
+
+    Returns:
+        list[tuple[np.ndarray, np.ndarray]]: Of each camera (M,) samples, and
+        (M, ``NEIGHBOURS``) others, the nearest first, -1 for none.
+    """
+    found = []
     asked = np.zeros(n, dtype=bool)
     asked[::-(-n // _ASKED)] = True
     for name, own in rows.rows.items():
@@ -102,7 +116,9 @@ def _neighbours(rows, n):
         none = (near == some[:, None]) | (near < 0)
         order = np.argsort(none, axis=1, kind='stable')[:, :NEIGHBOURS]
         near = np.where(none, -1, samples[near])
-        yield samples[some], np.take_along_axis(near, order, axis=1)
+        found.append((samples[some],
+                      np.take_along_axis(near, order, axis=1)))
+    return found
 
 
 def save_suspects(path: str | Path, found: Sequence[Suspect]) -> None:

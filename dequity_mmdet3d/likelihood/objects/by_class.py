@@ -17,14 +17,12 @@ from ...object_table import ObjectTable
 from ..embeddings.cameras import View
 from ..embeddings.vectors import UnitVectors
 from ..encoding.embed import Embedded
-from ..estimation.diagnosis import Diagnosis
+from ..estimation.diagnosis import RARE, Diagnosis
 from ..estimation.estimate import neutral_likelihood
 from ..estimation.make_table import make_table, versions
 from ..estimation.modes_file import FittedModes
 from ..samples.groups import Groups
 from .point_features import directions, standard_of
-
-RARE = 0.1  # what a line for people calls rare
 
 
 @dataclass(frozen=True)

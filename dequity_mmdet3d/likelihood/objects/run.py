@@ -25,7 +25,13 @@ from ..estimation.diagnosis import RARE, Diagnosis
 from ..estimation.modes_file import load_modes
 from ..estimation.weight_effect import weight_effect
 from ..samples.sources import Samples
-from ..write_table import beside_tags, nothing, place_of, write_table
+from ..write_table import (
+    beside_tags,
+    checked_tags,
+    nothing,
+    place_of,
+    write_table,
+)
 from .by_class import (
     Crops,
     PointFeatures,
@@ -65,9 +71,7 @@ def compute_object_likelihoods(samples, out=None, *, objects, settings,
     source = fitted = without = None
     if apply is not None:
         source, fitted, without = _finished(apply, settings)
-    by = [] if tags is None else list(by or tags.columns)
-    for tag in by:
-        tags.values(tag, samples.ids)  # before the long work, not after it
+    by = checked_tags(tags, by, samples.ids)
     if team.rank == 0:
         for path in (out, objects_path(out)):
             check_writable(path)
