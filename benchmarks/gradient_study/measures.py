@@ -1,0 +1,161 @@
+"""What why.py measures at a checkpoint of the baseline.
+
+Shape letters: N samples of the training set, C classes, n batches, f frames
+of a stratum, k augmentations, d numbers of a sketch.
+"""
+import copy
+
+import numpy as np
+import torch
+from mmengine.optim import build_optim_wrapper
+
+from dequity_mmdet3d.strata import COMMON, RARE, STRATA
+
+from .gradients import (
+    at_predictions,
+    forward,
+    parts_of,
+    pull_back,
+    set_running,
+)
+from .setting import SIZE, WAYS, way_of
+from .statistics import batches_of
+
+
+def positives_of(setting):
+    """(N, C) positive anchors of each sample, augmented once."""
+    out = forward(setting.model, setting.batch([0], 0)[0]).out
+    found = np.zeros((len(setting.likelihood), setting.model.bbox_head
+                      .num_classes))
+    for start in range(0, len(found), SIZE):
+        rows = np.arange(start, min(start + SIZE, len(found)))
+        batch, came = setting.batch(rows, start)
+        done = at_predictions(
+            setting.model.bbox_head,
+            [torch.zeros(len(rows), *x.shape[1:]) for x in out],
+            batch['data_samples'])
+        found[rows] = done.positives * (came == rows)[:, None]
+    return dict(positives=found)
+
+
+def batch_gradients(setting, step, n):
+    """Gradients of batches as each way draws them.
+
+    Returns:
+        dict[str, np.ndarray]: By way (n, C + 3, d), see :func:`.parts_of`;
+        and '... F', the (n,) factors by which the losses were divided.
+    """
+    setting.load(step)
+    draws, found = {}, {}
+    for name in WAYS:
+        draw, weight = way_of(name, setting.likelihood)
+        draws.setdefault(tuple(draw), {})[name] = weight
+    for number, (draw, weights) in enumerate(draws.items()):
+        batches = batches_of(np.array(draw), n, SIZE,
+                             setting.rng(1, number))
+        parts, factors = {name: [] for name in weights}, []
+        for i, rows in enumerate(batches):
+            batch, rows = setting.batch(rows, 10_000 * (1 + number) + i)
+            done = forward(setting.model, batch)
+            factors.append(done.factor)
+            for name, weight in weights.items():
+                parts[name].append(parts_of(
+                    done, setting.parameters, weight[rows],
+                    setting.stratum[rows], setting.sketch))
+        for name in weights:
+            found[name] = np.stack(parts[name])
+            found[f'{name} F'] = np.array(factors)
+    return found
+
+
+def frame_gradients(setting, step, f, k):
+    """Gradients of single frames, batch norm at its running statistics.
+
+    Returns:
+        dict[str, np.ndarray]: By stratum (f, k, d) gradients of the loss
+        times F, a frame's part of a batch but for the batch's F; and
+        '... loss', (f, k) likewise.
+    """
+    setting.load(step)
+    set_running(setting.model, setting.stream('baseline', 32, 2))
+    found = {}
+    for number, stratum in enumerate(STRATA):
+        frames = setting.rng(3, number).choice(
+            np.flatnonzero(setting.stratum == number), f, replace=False)
+        gradients, losses = [], []
+        for i, frame in enumerate(frames):
+            for j in range(k):
+                batch, _ = setting.batch(
+                    [frame], 100_000 * (1 + number) + i * k + j)
+                done = forward(setting.model, batch)
+                losses.append(done.loss * done.factor)
+                gradients.append(setting.sketch(pull_back(
+                    done, setting.parameters,
+                    np.full_like(done.positives, done.factor, float))))
+        found[stratum] = np.stack(gradients).reshape(f, k, -1)
+        found[f'{stratum} loss'] = np.array(losses).reshape(f, k)
+    return found
+
+
+def norm_statistics(setting, step, n):
+    """Running statistics of batch norm under several draws.
+
+    Returns:
+        dict[str, np.ndarray]: By name (2, m) means and variances of all
+        channels; '... loss', what a rare frame's loss is with them.
+    """
+    setting.load(step)
+    rare = list(setting.stream('baseline', n // 2, 9, RARE))
+    found = {}
+    for name, way, only, number in (
+            ('uniform', 'baseline', None, 10), ('again', 'baseline', None, 11),
+            ('drawing', 'drawing', None, 12),
+            ('drawing, eta 0.1', 'drawing, eta 0.1', None, 13),
+            (RARE, 'baseline', RARE, 14), (COMMON, 'baseline', COMMON, 15)):
+        found[name] = np.stack(set_running(
+            setting.model, setting.stream(way, n, number, only)))
+        with torch.no_grad():
+            found[f'{name} loss'] = np.mean([
+                _loss(setting.model, b) for b in rare])
+    return found
+
+
+def _loss(model, batch):
+    losses = model(**model.data_preprocessor(copy.deepcopy(batch), True),
+                   mode='loss')
+    return float(model.parse_losses(losses)[0])
+
+
+def updates(setting, step, factor, optimizer, n):
+    """What n steps change where all losses have a factor.
+
+    Args:
+        setting (Setting): The bench.
+        step (int): From which checkpoint on, with AdamW's moments as they
+            would be after a training with the factor.
+        factor (float): Of the losses.
+        optimizer (dict): Config of an optimizer wrapper.
+        n (int): Number of steps.
+
+    Returns:
+        np.ndarray: (n, d) sketched changes of the parameters so far.
+    """
+    setting.load(step)
+    wrapper = build_optim_wrapper(setting.model, optimizer)
+    state = setting.checkpoint(step).get('optimizer')
+    if state and optimizer['optimizer']['type'] == 'AdamW':
+        state = dict(state, state=copy.deepcopy(state['state']))
+        for moments in state['state'].values():
+            moments['exp_avg'] *= factor
+            moments['exp_avg_sq'] *= factor**2
+        wrapper.load_state_dict(state)
+    start = [p.detach().clone() for p in setting.parameters]
+    found = []
+    for batch in setting.stream('baseline', n, 20):
+        losses = setting.model(
+            **setting.model.data_preprocessor(batch, True), mode='loss')
+        wrapper.update_params(
+            setting.model.parse_losses(losses)[0] * factor)
+        found.append(setting.sketch(
+            [p.detach() - q for p, q in zip(setting.parameters, start)]))
+    return np.stack(found)
