@@ -65,13 +65,13 @@ def check_same(args):
 
 def measure(args, s):
     """By kind of measurement, a list by checkpoint."""
-    found = {'batches': [], 'frames': [], 'norms': [], 'updates': []}
+    found = {'frames': [], 'batches': [], 'norms': [], 'updates': []}
     for step in setting.STEPS:
         for kind, make in (
-                ('batches', lambda: measures.batch_gradients(
-                    s, step, args.batches)),
                 ('frames', lambda: measures.frame_gradients(
                     s, step, args.frames, args.augmentations)),
+                ('batches', lambda: measures.batch_gradients(
+                    s, step, args.batches, found['frames'][-1]['means'])),
                 ('norms', lambda: measures.norm_statistics(
                     s, step, args.batches)),
                 ('updates', lambda: factor_updates(args, s, step))):
@@ -121,7 +121,8 @@ def table(args, s, found):
         sample_rows.samples_row(s.likelihood, rare),
         sample_rows.phase_row(found['frames'], s.likelihood, s.stratum, 0.8),
         batch_rows.mean_row(found['batches'], positives, s.likelihood,
-                            s.stratum, (0.99, 0.1))
+                            s.stratum, (0.99, 0.1)),
+        batch_rows.step_row(found['batches'])
     ]
 
 

@@ -9,16 +9,17 @@ import numpy as np
 
 from dequity_mmdet3d.strata import RARE, STRATA
 
-from .setting import SIZE, way_of
+from .setting import SIZE, WAYS, way_of
 from .statistics import (
     batches_of,
     contributions,
+    group_log,
     log_noise,
     mean_cosine,
     moments,
     ratio_of,
 )
-from .table import CLASSES, PARTS, Row, by_step, intervals
+from .table import CLASSES, PARTS, Row, by_step, errors, intervals
 
 
 def part_of(gradients, part):
@@ -103,36 +104,56 @@ def mean_row(batches, positives, likelihood, stratum, limits):
         counted = contributions(positives, weight, dealt)
         share[name] = counted[rare].sum() / counted.sum()
         factor[name] = positives.sum(1)[dealt].sum(1).mean()
-    cosines, lengths = [], {True: [], False: []}
-    fixed = []
+    cosines, lengths = ({'own': [], 'fixed': []} for _ in range(2))
     for b in batches:
-        ours, other = part_of(b['drawing'], 'all'), part_of(
-            b['weighting'], 'all')
-        mean = b['weighting F'].mean()
-        without = [x * (b[f'{name} F'] / mean)[:, None] for x, name in (
-            (ours, 'drawing'), (other, 'weighting'))]
-        cosines.append(mean_cosine(ours, other))
-        fixed.append(mean_cosine(*without))
-        for own, pair in ((True, (ours, other)), (False, without)):
-            a, b_ = (moments(x @ x.T)[0] for x in pair)
-            lengths[own].append(math.sqrt(max(a, 0) / b_))
+        pair = [part_of(b[name], 'all') for name in ('drawing', 'weighting')]
+        fixed = [x * (b[f'{name} F'] / b['weighting F'].mean())[:, None]
+                 for name, x in zip(('drawing', 'weighting'), pair)]
+        for kind, (ours, other) in (('own', pair), ('fixed', fixed)):
+            cosines[kind].append(mean_cosine(ours, other))
+            lengths[kind].append(math.sqrt(np.divide(*(
+                max(moments(x @ x.T)[0], 0) for x in (ours, other)))))
     change = share['drawing'] / share['weighting'] - 1
     return Row(
         '7. The number of positives makes the mean gradient another',
         'share of the rare frames in all w / F of positives (without weights '
         f'{share["baseline"]:.1%}) and positives of a batch; drawing against '
-        f'weighting, cosine of mean gradients {by_step(cosines)} (F held '
-        f'fixed {by_step(fixed)}) and ratio of their lengths '
-        f'{by_step(lengths[True])} (fixed {by_step(lengths[False])})',
+        f'weighting, cosine of mean gradients {errors(cosines["own"])} (F '
+        f'held fixed {errors(cosines["fixed"])}) and ratio of their lengths '
+        f'{by_step(lengths["own"])} (fixed {by_step(lengths["fixed"])})',
         f'{share["weighting"]:.1%}; {factor["weighting"]:.0f}',
         f'{share["drawing"]:.1%}; {factor["drawing"]:.0f}',
         f'cosines >= {limits[0]:g} and shares within {limits[1]:.0%}',
-        min(cosines) >= limits[0] and abs(change) <= limits[1])
+        min(x for x, _ in cosines['own']) >= limits[0]
+        and abs(change) <= limits[1])
+
+
+def step_row(batches):
+    """8: less noise is a longer step of AdamW.
+
+    Args:
+        batches (list[dict]): By checkpoint, see batch_gradients.
+    """
+    rare = STRATA.index(RARE)
+    logs = [{name: group_log(b[f'{name} step'][:, rare])
+             for name in ('baseline', 'weighting', 'drawing')}
+            for b in batches]
+    ratios = {name: [ratio_of(x[name], x['baseline']) for x in logs]
+              for name in ('weighting', 'drawing')}
+    more = [ratio_of(x['drawing'], x['weighting']) for x in logs]
+    return Row(
+        '8. AdamW makes longer steps of what is less noisy',
+        'how fast the mean step, E g / sqrt(E g^2), lowers the loss of rare '
+        f'frames, that without weights being 1; drawing over weighting '
+        f'{intervals(more)}',
+        intervals(ratios['weighting']), intervals(ratios['drawing']),
+        'ratio not above 1, with its interval, at any checkpoint',
+        not any(low > 1 for _, low, _ in more))
 
 
 def details(batches):
     """Lines: the noise of each part by each way, weighting's being 1."""
-    names = [n for n in batches[0] if not n.endswith(' F')]
+    names = list(WAYS)
     yield '| part | ' + ' | '.join(names) + ' |'
     yield '| --- ' * (len(names) + 1) + '|'
     for part in ('all', *PARTS):
@@ -142,3 +163,9 @@ def details(batches):
             if n != 'weighting' else by_step(
                 [math.exp(x[n][0]) for x in logs], '{:.3g}')
             for n in names) + ' |'
+    for part, stratum in enumerate(STRATA):
+        logs = [{n: group_log(b[f'{n} step'][:, part]) for n in names}
+                for b in batches]
+        yield f"| AdamW's step for {stratum} | " + ' | '.join(
+            intervals([ratio_of(x[n], x['weighting']) for x in logs])
+            if n != 'weighting' else '1' for n in names) + ' |'

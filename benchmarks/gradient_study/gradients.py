@@ -6,7 +6,8 @@ a sample is what flows through its predictions, that of a class what flows
 through its channel of the classifier and the boxes of its anchors. Parts
 add up to the gradient of the loss.
 
-Shape letters: B samples of a batch, C classes, d numbers of a sketch.
+Shape letters: B samples of a batch, C classes, P parameters, d numbers of a
+sketch.
 """
 import copy
 import random
@@ -47,11 +48,10 @@ class Sketch:
         self.place = torch.randint(d, (size, ), generator=made)
         self.sign = torch.randint(2, (size, ), generator=made) * 2. - 1
 
-    def __call__(self, parts):
-        """(d,) of the tensors of a gradient, None being 0."""
-        flat = torch.cat([x.reshape(-1) for x in parts])
-        return torch.zeros(self.d).index_add_(
-            0, self.place, self.sign * flat).numpy()
+    def __call__(self, gradients):
+        """(..., d) of (..., P) gradients."""
+        return torch.zeros(*gradients.shape[:-1], self.d).index_add_(
+            -1, self.place, self.sign * gradients).numpy()
 
 
 class Pass(NamedTuple):
@@ -129,15 +129,16 @@ def pull_back(done, parameters, share):
             parts.
 
     Returns:
-        list[Tensor]: By parameter.
+        Tensor: (P,).
     """
     share = torch.as_tensor(share, dtype=torch.float32)
     parts = [x * share[:, own, None, None]
              for x, own in zip(done.at, done.classes)]
-    return torch.autograd.grad(done.out, parameters, parts, retain_graph=True)
+    return torch.cat([x.reshape(-1) for x in torch.autograd.grad(
+        done.out, parameters, parts, retain_graph=True)])
 
 
-def parts_of(done, parameters, weight, stratum, sketch):
+def parts_of(done, parameters, weight, stratum):
     """Gradients of a weighted batch: by class, then by stratum.
 
     Args:
@@ -145,22 +146,21 @@ def parts_of(done, parameters, weight, stratum, sketch):
         parameters (list[Parameter]): Of the model.
         weight (np.ndarray): (B,) weights of the samples' losses.
         stratum (np.ndarray): (B,) places in ``STRATA``.
-        sketch (Callable): From tensors to (d,).
 
     Returns:
-        np.ndarray: (C + 3, d); the classes and the strata each add up to
-        the whole.
+        Tensor: (C + 3, P); the classes and the strata each add up to the
+        whole.
     """
     b, c = done.positives.shape
-    found = [sketch(pull_back(done, parameters, weight[:, None] * one))
+    found = [pull_back(done, parameters, weight[:, None] * one)
              for one in np.eye(c)]
     whole, some = sum(found), []
     for i in range(2):
         of = weight * (stratum == i)
-        some.append(sketch(pull_back(
-            done, parameters, np.repeat(of[:, None], c, 1)))
-            if of.any() else np.zeros_like(whole))
-    return np.stack([*found, *some, whole - sum(some)])
+        some.append(pull_back(
+            done, parameters, np.repeat(of[:, None], c, 1))
+            if of.any() else torch.zeros_like(whole))
+    return torch.stack([*found, *some, whole - sum(some)])
 
 
 def norms_of(model):

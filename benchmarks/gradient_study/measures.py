@@ -1,7 +1,7 @@
 """What why.py measures at a checkpoint of the baseline.
 
 Shape letters: N samples of the training set, C classes, n batches, f frames
-of a stratum, k augmentations, d numbers of a sketch.
+of a stratum, k augmentations, P parameters, d numbers of a sketch.
 """
 import copy
 
@@ -19,7 +19,9 @@ from .gradients import (
     set_running,
 )
 from .setting import SIZE, WAYS, way_of
-from .statistics import batches_of
+from .statistics import adaptive_steps, batches_of
+
+GROUPS = 8  # of batches, for errors
 
 
 def positives_of(setting):
@@ -38,12 +40,19 @@ def positives_of(setting):
     return dict(positives=found)
 
 
-def batch_gradients(setting, step, n):
+def batch_gradients(setting, step, n, targets):
     """Gradients of batches as each way draws them.
+
+    Args:
+        setting (Setting): The bench.
+        step (int): Of the checkpoint.
+        n (int): Number of batches, a multiple of ``GROUPS``.
+        targets (np.ndarray): (3, P) mean gradients of the strata.
 
     Returns:
         dict[str, np.ndarray]: By way (n, C + 3, d), see :func:`.parts_of`;
-        and '... F', the (n,) factors by which the losses were divided.
+        '... F', the (n,) factors by which the losses were divided; and
+        '... step', see :func:`.adaptive_steps`.
     """
     setting.load(step)
     draws, found = {}, {}
@@ -53,18 +62,23 @@ def batch_gradients(setting, step, n):
     for number, (draw, weights) in enumerate(draws.items()):
         batches = batches_of(np.array(draw), n, SIZE,
                              setting.rng(1, number))
-        parts, factors = {name: [] for name in weights}, []
+        factors, sketches = [], {name: [] for name in weights}
+        sums = {name: np.zeros((2, GROUPS, targets.shape[1]), np.float32)
+                for name in weights}
         for i, rows in enumerate(batches):
             batch, rows = setting.batch(rows, 10_000 * (1 + number) + i)
             done = forward(setting.model, batch)
             factors.append(done.factor)
             for name, weight in weights.items():
-                parts[name].append(parts_of(
-                    done, setting.parameters, weight[rows],
-                    setting.stratum[rows], setting.sketch))
+                parts = parts_of(done, setting.parameters, weight[rows],
+                                 setting.stratum[rows])
+                sketches[name].append(setting.sketch(parts))
+                whole = parts[:-len(STRATA)].sum(0).numpy()
+                sums[name][:, i % GROUPS] += whole, whole**2
         for name in weights:
-            found[name] = np.stack(parts[name])
+            found[name] = np.stack(sketches[name])
             found[f'{name} F'] = np.array(factors)
+            found[f'{name} step'] = adaptive_steps(*sums[name] / n, targets)
     return found
 
 
@@ -73,27 +87,30 @@ def frame_gradients(setting, step, f, k):
 
     Returns:
         dict[str, np.ndarray]: By stratum (f, k, d) gradients of the loss
-        times F, a frame's part of a batch but for the batch's F; and
-        '... loss', (f, k) likewise.
+        times F, a frame's part of a batch but for the batch's F;
+        '... loss', (f, k) likewise; and 'means', (3, P) of the gradients.
     """
     setting.load(step)
     set_running(setting.model, setting.stream('baseline', 32, 2))
-    found = {}
+    found, means = {}, []
     for number, stratum in enumerate(STRATA):
         frames = setting.rng(3, number).choice(
             np.flatnonzero(setting.stratum == number), f, replace=False)
-        gradients, losses = [], []
+        gradients, losses, mean = [], [], 0
         for i, frame in enumerate(frames):
             for j in range(k):
                 batch, _ = setting.batch(
                     [frame], 100_000 * (1 + number) + i * k + j)
                 done = forward(setting.model, batch)
                 losses.append(done.loss * done.factor)
-                gradients.append(setting.sketch(pull_back(
-                    done, setting.parameters,
-                    np.full_like(done.positives, done.factor, float))))
+                own = pull_back(done, setting.parameters, np.full_like(
+                    done.positives, done.factor, float))
+                gradients.append(setting.sketch(own))
+                mean = mean + own / (f * k)
         found[stratum] = np.stack(gradients).reshape(f, k, -1)
         found[f'{stratum} loss'] = np.array(losses).reshape(f, k)
+        means.append(mean.numpy())
+    found['means'] = np.stack(means)
     return found
 
 
@@ -156,6 +173,7 @@ def updates(setting, step, factor, optimizer, n):
             **setting.model.data_preprocessor(batch, True), mode='loss')
         wrapper.update_params(
             setting.model.parse_losses(losses)[0] * factor)
-        found.append(setting.sketch(
-            [p.detach() - q for p, q in zip(setting.parameters, start)]))
+        found.append(setting.sketch(torch.cat([
+            (p.detach() - q).reshape(-1)
+            for p, q in zip(setting.parameters, start)])))
     return np.stack(found)

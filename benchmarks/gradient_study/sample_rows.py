@@ -16,7 +16,7 @@ from .statistics import (
     mean_cosine,
     norm_distance,
 )
-from .table import SEEDS, STUDY_STEPS, Row, by_step
+from .table import SEEDS, STUDY_STEPS, Row, by_step, errors
 
 
 def repeats_row(frames, likelihood, rare, limit):
@@ -157,7 +157,7 @@ def phase_row(frames, likelihood, stratum, limit):
         f'{by_step(plain, "{:.1%}")}, and of losses '
         f'{by_step(shares(sizes, loss), "{:.1%}")} '
         f'({sizes[rare] / sizes.sum():.1%} of the frames); cosine of the '
-        f'mean gradients of rare and common frames {by_step(apart)}',
+        f'mean gradients of rare and common frames {errors(apart)}',
         by_step(shares(weighted, norm), '{:.1%}'), 'the same weights',
         f'share at the start >= {limit:g} of that at the end',
         plain[0] >= limit * plain[-1])

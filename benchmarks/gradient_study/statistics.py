@@ -1,7 +1,7 @@
 """What gradients and draws say: the statistics of why.py, of arrays alone.
 
-Shape letters: n batches, f frames, k repeats of a frame, d numbers of a
-gradient, N samples of the training set, C classes, B samples of a batch.
+Shape letters: n batches in m groups, f frames, k repeats of a frame, d numbers
+of a gradient, N samples of the training set, C classes, B samples of a batch.
 """
 import math
 
@@ -41,11 +41,24 @@ def mean_cosine(ours, others):
 
     Args:
         ours, others (np.ndarray): (n, d) gradients of independent draws.
+
+    Returns:
+        tuple[float, float]: Cosine, which may come out above 1, and its
+        standard error.
     """
-    signal = [moments(x @ x.T)[0] for x in (ours, others)]
-    if min(signal) <= 0:
-        return math.nan
-    return float(ours.mean(0) @ others.mean(0)) / math.sqrt(math.prod(signal))
+    a, b, cross = ours @ ours.T, others @ others.T, ours @ others.T
+
+    def cosine(rows, columns):
+        signals = [moments(x[np.ix_(i, i)])[0]
+                   for x, i in ((a, rows), (b, columns))]
+        return (cross[np.ix_(rows, columns)].mean()
+                / math.sqrt(math.prod(signals))
+                if min(signals) > 0 else math.nan)
+
+    every = [np.arange(len(x)) for x in (ours, others)]
+    value, first = jackknife(lambda i: cosine(i, every[1]), len(ours))
+    _, second = jackknife(lambda i: cosine(every[0], i), len(others))
+    return value, math.hypot(first, second)
 
 
 def jackknife(statistic, n):
@@ -80,6 +93,38 @@ def ratio_of(log_a, log_b):
     """
     difference, error = log_a[0] - log_b[0], math.hypot(log_a[1], log_b[1])
     return tuple(math.exp(difference + z * error) for z in (0, -1.96, 1.96))
+
+
+def group_log(values):
+    """Logarithm of a value, and its standard error by groups.
+
+    Args:
+        values (np.ndarray): (1 + m,), of all, and without each group.
+    """
+    if min(values) <= 0:
+        return math.nan, math.nan
+    left, m = np.log(values[1:]), len(values) - 1
+    return math.log(values[0]), math.sqrt(
+        (m - 1) / m * ((left - left.mean())**2).sum())
+
+
+def adaptive_steps(sums, squares, targets):
+    """How fast AdamW's mean step lowers losses: <G, E g / sqrt(E g^2)>.
+
+    Args:
+        sums (np.ndarray): (m, P) sums of gradients in m groups, over n.
+        squares (np.ndarray): (m, P) of their squares.
+        targets (np.ndarray): (t, P) gradients G of the losses.
+
+    Returns:
+        np.ndarray: (1 + m, t), of all groups, and without each of them.
+    """
+    kept = np.concatenate([[sums.sum(0)], sums.sum(0) - sums])
+    square = np.concatenate([[squares.sum(0)], squares.sum(0) - squares])
+    # without a group both are sums over fewer
+    scale = np.r_[1, np.full(len(sums), len(sums) / (len(sums) - 1))]
+    root = np.sqrt(square * scale[:, None])
+    return (kept * scale[:, None] / np.maximum(root, 1e-8)) @ targets.T
 
 
 def likeness(gradients):

@@ -27,3 +27,8 @@ def by_step(values, form='{:.2f}'):
 def intervals(ratios):
     """Ratios at the checkpoints, with their intervals."""
     return ' / '.join(f'{r:.2f} [{a:.2f}, {b:.2f}]' for r, a, b in ratios)
+
+
+def errors(values):
+    """Figures at the checkpoints, with their standard errors."""
+    return ' / '.join(f'{x:.2f} ± {e:.2f}' for x, e in values)

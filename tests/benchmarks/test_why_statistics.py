@@ -42,15 +42,21 @@ def test_noise_ratio_knows_no_factor():
 
 
 def test_cosine_of_means_without_their_noise():
-    rng = np.random.default_rng(1)
-    ours = np.array([3., 4, 0]) + rng.normal(0, 3, (4000, 3))
-    other = np.array([3., 0, 4]) + rng.normal(0, 3, (4000, 3))
-    assert statistics.mean_cosine(ours, other) == pytest.approx(9 / 25,
-                                                                abs=0.03)
     # few noisy draws: what is plain would be far too low on average
+    rng = np.random.default_rng(1)
     found = [statistics.mean_cosine(*(np.ones(50) + rng.normal(
-        0, 1, (2, 8, 50)))) for _ in range(200)]
+        0, 1, (2, 8, 50))))[0] for _ in range(200)]
     assert np.mean(found) == pytest.approx(1, abs=0.03)
+
+
+def test_error_of_a_cosine_is_the_spread_that_is_seen():
+    rng = np.random.default_rng(1)
+    found = np.array([
+        statistics.mean_cosine([3, 4, 0] + rng.normal(0, 2, (20, 3)),
+                               [3, 0, 4] + rng.normal(0, 2, (20, 3)))
+        for _ in range(200)])
+    assert found[:, 0].mean() == pytest.approx(9 / 25, abs=0.03)
+    assert found[:, 1].mean() == pytest.approx(found[:, 0].std(), rel=0.2)
 
 
 def test_jackknife_of_a_mean_is_its_standard_error():
@@ -66,6 +72,23 @@ def test_interval_of_a_ratio():
     assert ratio == pytest.approx(0.5)
     assert math.log(high / ratio) == pytest.approx(1.96 * 0.5)
     assert math.log(ratio / low) == pytest.approx(1.96 * 0.5)
+
+
+def test_steps_of_adam_by_hand():
+    # two groups of one batch each: (1, 3) and (1, -1)
+    g = np.array([[1., 3], [1, -1]])
+    found = statistics.adaptive_steps(g / 2, g**2 / 2, np.eye(2))
+    # of both: mean (1, 1) over root mean square (1, sqrt 5); alone: signs
+    np.testing.assert_allclose(found, [[1, 5**-0.5], [1, -1], [1, 1]])
+    assert math.isnan(statistics.group_log(found[:, 1])[0])
+
+
+def test_error_by_groups_is_that_of_a_mean():
+    x = np.random.default_rng(4).normal(9, 1e-4, 6)
+    values = np.r_[x.mean(), [np.delete(x, i).mean() for i in range(6)]]
+    value, error = statistics.group_log(values)
+    assert value == pytest.approx(math.log(x.mean()))
+    assert error == pytest.approx(x.std(ddof=1) / 6**0.5 / 9, rel=1e-3)
 
 
 def test_likeness_of_frames_that_are_all_or_nothing():
