@@ -23,7 +23,13 @@ from dequity_mmdet3d.machine import tune_for_cpu
 tune_for_cpu()
 import numpy as np
 import torch
-from gradient_study import batch_rows, measures, sample_rows, setting
+from gradient_study import (
+    mean_rows,
+    measures,
+    noise_rows,
+    sample_rows,
+    setting,
+)
 from gradient_study.table import Row
 from machine import machine
 from mmengine.registry import init_default_scope
@@ -44,7 +50,7 @@ def options():
     add('--folder', type=Path, default=Path('work_dirs/why'))
     add('--seed', type=int, default=0)
     add('--batches', type=int, default=64, help='of each way')
-    add('--frames', type=int, default=40, help='of each stratum')
+    add('--frames', type=int, default=32, help='of each stratum')
     add('--augmentations', type=int, default=4, help='of each frame')
     add('--updates', type=int, default=20, help='steps with a factor')
     add('--sketch', type=int, default=8192, help='numbers of a gradient')
@@ -104,26 +110,31 @@ def factor_updates(args, s, step):
             for whole, x in of.items()}
 
 
-def table(args, s, found):
+def table(s, found, positives):
     """The rows."""
     rare = s.stratum == 0
-    positives = setting.kept(args.folder / 'positives.npz',
-                             lambda: measures.positives_of(s))['positives']
+    noise = noise_at(s, found)
     changes = [{(name, whole): x[f'{name} {whole}']
                 for name in ('AdamW', 'SGD') for whole in (True, False)}
                for x in found['updates']]
     return [
-        batch_rows.factor_row(changes, setting.gradient_norms(s), 0.5,
+        mean_rows.factor_row(changes, setting.gradient_norms(s), 0.5,
                         s.config.optim_wrapper.clip_grad.max_norm),
         sample_rows.repeats_row(found['frames'], s.likelihood, rare, 0.9),
-        batch_rows.noise_row(found['batches']),
+        noise_rows.noise_row(found['batches'], noise),
         sample_rows.norm_row(found['norms'], s.likelihood, rare, (0.1, 0.01)),
         sample_rows.samples_row(s.likelihood, rare),
         sample_rows.phase_row(found['frames'], s.likelihood, s.stratum, 0.8),
-        batch_rows.mean_row(found['batches'], positives, s.likelihood,
+        mean_rows.mean_row(found['batches'], positives, s.likelihood,
                             s.stratum, (0.99, 0.1)),
-        batch_rows.step_row(found['batches'])
+        noise_rows.step_row(found['batches'])
     ]
+
+
+def noise_at(s, found):
+    """By checkpoint, see noise_rows.noise_of."""
+    return [noise_rows.noise_of(x, s.likelihood, s.stratum)
+            for x in found['frames']]
 
 
 def main():
@@ -139,15 +150,17 @@ def main():
     print(f'strata {np.bincount(s.stratum).tolist()}, '
           f'{sum(p.numel() for p in s.parameters)} parameters', flush=True)
     found = measure(args, s)
+    positives = setting.kept(args.folder / 'positives.npz',
+                             lambda: measures.positives_of(s))['positives']
     print('| ' + ' | '.join(Row._fields) + ' |')
     print('| --- ' * len(Row._fields) + '|')
-    for row in table(args, s, found):
+    for row in table(s, found, positives):
         print('| ' + ' | '.join(
             ('yes' if x else 'no') if isinstance(x, bool | np.bool_) else x
             for x in row) + ' |')
-    print()
-    for line in batch_rows.details(found['batches']):
-        print(line)
+    for lines in (noise_rows.details(found['batches'], noise_at(s, found)),
+                  mean_rows.shares(positives, s.likelihood, s.stratum)):
+        print('', *lines, sep='\n')
 
 
 if __name__ == '__main__':

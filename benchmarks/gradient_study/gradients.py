@@ -138,29 +138,17 @@ def pull_back(done, parameters, share):
         done.out, parameters, parts, retain_graph=True)])
 
 
-def parts_of(done, parameters, weight, stratum):
-    """Gradients of a weighted batch: by class, then by stratum.
-
-    Args:
-        done (Pass): Of the batch.
-        parameters (list[Parameter]): Of the model.
-        weight (np.ndarray): (B,) weights of the samples' losses.
-        stratum (np.ndarray): (B,) places in ``STRATA``.
-
-    Returns:
-        Tensor: (C + 3, P); the classes and the strata each add up to the
-        whole.
-    """
+def class_parts(done, parameters):
+    """(C, P) gradients of the classes' parts, which add up to the whole."""
     b, c = done.positives.shape
-    found = [pull_back(done, parameters, weight[:, None] * one)
-             for one in np.eye(c)]
-    whole, some = sum(found), []
-    for i in range(2):
-        of = weight * (stratum == i)
-        some.append(pull_back(
-            done, parameters, np.repeat(of[:, None], c, 1))
-            if of.any() else torch.zeros_like(whole))
-    return torch.stack([*found, *some, whole - sum(some)])
+    return torch.stack([pull_back(done, parameters, np.tile(one, (b, 1)))
+                        for one in np.eye(c)])
+
+
+def weighted(done, parameters, weight):
+    """(P,) gradient of the loss with (B,) weights of its samples."""
+    return pull_back(done, parameters, np.repeat(
+        weight[:, None], done.positives.shape[1], 1))
 
 
 def norms_of(model):

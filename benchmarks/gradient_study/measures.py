@@ -11,15 +11,16 @@ from mmengine.optim import build_optim_wrapper
 
 from dequity_mmdet3d.strata import COMMON, RARE, STRATA
 
+from .draws import batches_of
 from .gradients import (
     at_predictions,
+    class_parts,
     forward,
-    parts_of,
-    pull_back,
     set_running,
+    weighted,
 )
-from .setting import SIZE, WAYS, way_of
-from .statistics import adaptive_steps, batches_of
+from .setting import SIZE, WHOLE, way_of
+from .statistics import adaptive_steps
 
 GROUPS = 8  # of batches, for errors
 
@@ -40,8 +41,43 @@ def positives_of(setting):
     return dict(positives=found)
 
 
+def frame_gradients(setting, step, f, k):
+    """Gradients of single frames, batch norm at its running statistics.
+
+    Returns:
+        dict[str, np.ndarray]: By stratum (f, k, C, d) gradients of the
+        classes' parts of the loss times F: a frame's part of a batch but
+        for the batch's F. '... loss' and '... F', (f, k) of the loss times
+        F, and F. '... row', the (f,) rows of the frames. 'means', (3, P) of
+        the gradients.
+    """
+    setting.load(step)
+    set_running(setting.model, setting.stream('baseline', 32, 2))
+    found, means = {}, []
+    for number, stratum in enumerate(STRATA):
+        rows = setting.rng(3, number).choice(
+            np.flatnonzero(setting.stratum == number), f, replace=False)
+        gradients, losses, factors, mean = [], [], [], 0
+        for i, row in enumerate(np.repeat(rows, k)):
+            batch, _ = setting.batch([row], 100_000 * (1 + number) + i)
+            done = forward(setting.model, batch)
+            factors.append(done.factor)
+            losses.append(done.loss * done.factor)
+            parts = class_parts(done, setting.parameters) * done.factor
+            gradients.append(setting.sketch(parts))
+            mean = mean + parts.sum(0) / (f * k)
+        found[stratum] = np.stack(gradients).reshape(
+            f, k, *gradients[0].shape)
+        found[f'{stratum} loss'] = np.reshape(losses, (f, k))
+        found[f'{stratum} F'] = np.reshape(factors, (f, k))
+        found[f'{stratum} row'] = rows
+        means.append(mean.numpy())
+    found['means'] = np.stack(means)
+    return found
+
+
 def batch_gradients(setting, step, n, targets):
-    """Gradients of batches as each way draws them.
+    """Gradients of whole batches, as training makes them.
 
     Args:
         setting (Setting): The bench.
@@ -50,13 +86,13 @@ def batch_gradients(setting, step, n, targets):
         targets (np.ndarray): (3, P) mean gradients of the strata.
 
     Returns:
-        dict[str, np.ndarray]: By way (n, C + 3, d), see :func:`.parts_of`;
-        '... F', the (n,) factors by which the losses were divided; and
-        '... step', see :func:`.adaptive_steps`.
+        dict[str, np.ndarray]: By way in ``WHOLE`` (n, d); '... F', the (n,)
+        factors by which the losses were divided; and '... step', see
+        :func:`.adaptive_steps`.
     """
     setting.load(step)
     draws, found = {}, {}
-    for name in WAYS:
+    for name in WHOLE:
         draw, weight = way_of(name, setting.likelihood)
         draws.setdefault(tuple(draw), {})[name] = weight
     for number, (draw, weights) in enumerate(draws.items()):
@@ -70,47 +106,14 @@ def batch_gradients(setting, step, n, targets):
             done = forward(setting.model, batch)
             factors.append(done.factor)
             for name, weight in weights.items():
-                parts = parts_of(done, setting.parameters, weight[rows],
-                                 setting.stratum[rows])
-                sketches[name].append(setting.sketch(parts))
-                whole = parts[:-len(STRATA)].sum(0).numpy()
+                whole = weighted(done, setting.parameters, weight[rows])
+                sketches[name].append(setting.sketch(whole))
+                whole = whole.numpy()
                 sums[name][:, i % GROUPS] += whole, whole**2
         for name in weights:
             found[name] = np.stack(sketches[name])
             found[f'{name} F'] = np.array(factors)
             found[f'{name} step'] = adaptive_steps(*sums[name] / n, targets)
-    return found
-
-
-def frame_gradients(setting, step, f, k):
-    """Gradients of single frames, batch norm at its running statistics.
-
-    Returns:
-        dict[str, np.ndarray]: By stratum (f, k, d) gradients of the loss
-        times F, a frame's part of a batch but for the batch's F;
-        '... loss', (f, k) likewise; and 'means', (3, P) of the gradients.
-    """
-    setting.load(step)
-    set_running(setting.model, setting.stream('baseline', 32, 2))
-    found, means = {}, []
-    for number, stratum in enumerate(STRATA):
-        frames = setting.rng(3, number).choice(
-            np.flatnonzero(setting.stratum == number), f, replace=False)
-        gradients, losses, mean = [], [], 0
-        for i, frame in enumerate(frames):
-            for j in range(k):
-                batch, _ = setting.batch(
-                    [frame], 100_000 * (1 + number) + i * k + j)
-                done = forward(setting.model, batch)
-                losses.append(done.loss * done.factor)
-                own = pull_back(done, setting.parameters, np.full_like(
-                    done.positives, done.factor, float))
-                gradients.append(setting.sketch(own))
-                mean = mean + own / (f * k)
-        found[stratum] = np.stack(gradients).reshape(f, k, -1)
-        found[f'{stratum} loss'] = np.array(losses).reshape(f, k)
-        means.append(mean.numpy())
-    found['means'] = np.stack(means)
     return found
 
 

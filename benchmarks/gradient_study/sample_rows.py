@@ -1,21 +1,15 @@
 """Rows of why.py's table on samples and frames; see :mod:`.table`.
 
-Limits are said as in :mod:`.batch_rows`.
+Limits are said as in :mod:`.mean_rows`.
 """
 import numpy as np
 
 from dequity_mmdet3d.strata import COMMON, RARE, STRATA
 from dequity_mmdet3d.weight import effective_number
 
+from .draws import batches_of, distinct, effective_repeats
 from .setting import SIZE, way_of
-from .statistics import (
-    batches_of,
-    distinct,
-    effective_repeats,
-    likeness,
-    mean_cosine,
-    norm_distance,
-)
+from .statistics import likeness, mean_cosine, norm_distance
 from .table import SEEDS, STUDY_STEPS, Row, by_step, errors
 
 
@@ -28,7 +22,7 @@ def repeats_row(frames, likelihood, rare, limit):
         rare (np.ndarray): (N,) bool.
         limit (float): Of the correlation of two augmentations.
     """
-    found = [likeness(x[RARE]) for x in frames]
+    found = [likeness(x[RARE].sum(2)) for x in frames]
     draws = {name: np.mean([
         distinct(_draws(name, likelihood, seed), rare, len(rare))[0]
         for seed in SEEDS]) for name in ('weighting', 'drawing')}
@@ -71,8 +65,8 @@ def norm_row(statistics, likelihood, rare, limits):
     spread = distances(RARE, COMMON)
     moved = [a / b for a, b in zip(distances('drawing', 'uniform'), spread)]
     again = [a / b for a, b in zip(distances('again', 'uniform'), spread)]
-    loss = [float(x['drawing loss'] / x['uniform loss']) - 1
-            for x in statistics]
+    loss, loss_again = ([float(x[f'{name} loss'] / x['uniform loss']) - 1
+                         for x in statistics] for name in ('drawing', 'again'))
     share = {}
     for name in ('weighting', 'drawing'):
         draw, _ = way_of(name, likelihood)
@@ -83,7 +77,8 @@ def norm_row(statistics, likelihood, rare, limits):
         'to those of uniform batches, rare to common being 1 '
         f'({by_step(spread)} standard deviations); change of a rare '
         "frame's loss by them",
-        f'{share["weighting"]:.1%}; {by_step(again)} (other batches)',
+        f'{share["weighting"]:.1%}; {by_step(again)} (other batches); loss '
+        f'{by_step(loss_again, "{:+.2%}")}',
         f'{share["drawing"]:.1%}; {by_step(moved)}; loss '
         f'{by_step(loss, "{:+.2%}")}',
         f'moved < {limits[0]:g} and loss < {limits[1]:.0%} after training',
@@ -142,7 +137,7 @@ def phase_row(frames, likelihood, stratum, limit):
         return [x[rare] / sum(x) for x in sums]
 
     def norm(x, name):
-        return np.linalg.norm(x[name], axis=-1)
+        return np.linalg.norm(x[name].sum(2), axis=-1)
 
     def loss(x, name):
         return x[f'{name} loss']
@@ -150,7 +145,8 @@ def phase_row(frames, likelihood, stratum, limit):
     sizes = np.bincount(stratum, minlength=len(STRATA))
     weighted = np.bincount(stratum, weight, minlength=len(STRATA))
     plain = shares(sizes, norm)
-    apart = [mean_cosine(x[RARE][:, 0], x[COMMON][:, 0]) for x in frames]
+    apart = [mean_cosine(*(x[name].sum((1, 2)).astype(float)
+                           for name in (RARE, COMMON))) for x in frames]
     return Row(
         '6. Weights act too late',
         'share of rare frames in the sum of gradient norms without weights '

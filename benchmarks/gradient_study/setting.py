@@ -17,8 +17,8 @@ from dequity_mmdet3d.strata import STRATA, strata_of
 from dequity_mmdet3d.weight import dequity_weight
 from dequity_mmdet3d.whole_file import whole_file
 
+from .draws import batches_of, split
 from .gradients import Sketch, batch_of, rows_in
-from .statistics import batches_of, split
 
 STEPS = (0, 300, 1000)
 # eta, and which part of the weight is drawn by; None has no weights
@@ -27,6 +27,9 @@ WAYS = {
     'split 0.5': (1, 0.5), 'split 0.75': (1, 0.75), 'drawing': (1, 1),
     'weighting, eta 0.1': (0.1, 0), 'drawing, eta 0.1': (0.1, 1)
 }
+# of which gradients of whole batches are measured
+WHOLE = ('baseline', 'weighting', 'drawing', 'weighting, eta 0.1',
+         'drawing, eta 0.1')
 SIZE = 4  # samples of a batch, as in the config
 
 

@@ -1,14 +1,11 @@
-"""What gradients and draws say: the statistics of why.py, of arrays alone.
+"""What gradients say: the statistics of why.py, of arrays alone.
 
-Shape letters: n batches in m groups, f frames, k repeats of a frame, d numbers
-of a gradient, N samples of the training set, C classes, B samples of a batch.
+Shape letters: n batches in m groups, M gradients, f frames, k augmentations
+of a frame, d numbers of a gradient.
 """
 import math
 
 import numpy as np
-
-from dequity_mmdet3d.weight import effective_number
-from dequity_mmdet3d.weighting.draw import systematic_draw
 
 
 def moments(gram):
@@ -78,10 +75,17 @@ def jackknife(statistic, n):
         (n - 1) / n * ((left - left.mean())**2).sum())
 
 
-def log_noise(gram):
-    """Logarithm of :func:`noise_ratio` and its standard error."""
+def log_noise(gradients):
+    """Logarithm of the noise tr Cov g, and its standard error.
+
+    Args:
+        gradients (np.ndarray): (n, d) of independent draws. For two ways
+            of one expected gradient the difference of two is that of their
+            noise ratios, but needs no signal to be seen.
+    """
+    gram = gradients @ gradients.T
     return jackknife(
-        lambda rows: math.log(noise_ratio(gram[np.ix_(rows, rows)])),
+        lambda rows: math.log(moments(gram[np.ix_(rows, rows)])[1]),
         len(gram))
 
 
@@ -93,19 +97,6 @@ def ratio_of(log_a, log_b):
     """
     difference, error = log_a[0] - log_b[0], math.hypot(log_a[1], log_b[1])
     return tuple(math.exp(difference + z * error) for z in (0, -1.96, 1.96))
-
-
-def group_log(values):
-    """Logarithm of a value, and its standard error by groups.
-
-    Args:
-        values (np.ndarray): (1 + m,), of all, and without each group.
-    """
-    if min(values) <= 0:
-        return math.nan, math.nan
-    left, m = np.log(values[1:]), len(values) - 1
-    return math.log(values[0]), math.sqrt(
-        (m - 1) / m * ((left - left.mean())**2).sum())
 
 
 def adaptive_steps(sums, squares, targets):
@@ -125,6 +116,35 @@ def adaptive_steps(sums, squares, targets):
     scale = np.r_[1, np.full(len(sums), len(sums) / (len(sums) - 1))]
     root = np.sqrt(square * scale[:, None])
     return (kept * scale[:, None] / np.maximum(root, 1e-8)) @ targets.T
+
+
+def batch_noise(gram, share, factor, size):
+    """Noise tr Cov of a sum over the samples of a batch.
+
+    Args:
+        gram (np.ndarray): (M, M) inner products of gradients.
+        share (np.ndarray): (M,) probabilities of a draw, of sum 1.
+        factor (np.ndarray): (M,) by what a drawn gradient counts.
+        size (int): Independent draws of a batch.
+
+    Returns:
+        float: size (E |a g|^2 - |E a g|^2).
+    """
+    mean = share * factor
+    return size * float((mean * factor) @ np.diag(gram) - mean @ gram @ mean)
+
+
+def group_log(values):
+    """Logarithm of a value, and its standard error by groups.
+
+    Args:
+        values (np.ndarray): (1 + m,), of all, and without each group.
+    """
+    if min(values) <= 0:
+        return math.nan, math.nan
+    left, m = np.log(values[1:]), len(values) - 1
+    return math.log(values[0]), math.sqrt(
+        (m - 1) / m * ((left - left.mean())**2).sum())
 
 
 def likeness(gradients):
@@ -150,74 +170,6 @@ def likeness(gradients):
     same, other, own = gram[pair].mean(), gram[~alike].mean(), (norm**2).mean()
     return dict(same=cosine[pair].mean(), other=cosine[~alike].mean(),
                 rho=(same - other) / (own - other))
-
-
-def effective_repeats(k, rho):
-    """How many independent gradients k repeats of correlation rho are worth:
-    k / (1 + (k - 1) rho) (Kish, Survey Sampling, 1965).
-    """
-    return k / (1 + (k - 1) * rho)
-
-
-def split(weight, a):
-    """Draw by one part of a weight, weight by the rest.
-
-    Args:
-        weight (np.ndarray): (N,) floats > 0.
-        a (float): Exponent of the part that is drawn by, 0 to 1.
-
-    Returns:
-        tuple[np.ndarray, np.ndarray]: (N,) weights to draw by, and to weight
-        losses by; the expected gradient is that of ``weight`` and a uniform
-        draw, for every a.
-    """
-    draw = weight**a
-    return draw, weight**(1 - a) * draw.mean()
-
-
-def batches_of(draw, n, size, rng):
-    """(n, size) samples as the sampler deals them, epoch by epoch."""
-    epochs = -(-n * size // len(draw))
-    rows = [systematic_draw(draw, len(draw), rng) for _ in range(epochs)]
-    return np.concatenate(rows)[:n * size].reshape(n, size)
-
-
-def contributions(positives, loss_weight, batches):
-    """Which positives a step weighs how much, on average.
-
-    A positive of sample i counts w_i / F in its batch, F being the number of
-    positives there, at least one a sample.
-
-    Args:
-        positives (np.ndarray): (N, C) numbers of positive anchors.
-        loss_weight (np.ndarray): (N,) weights w of the losses.
-        batches (np.ndarray): (n, B) samples.
-
-    Returns:
-        np.ndarray: (N, C) sums of w_i / F over the positives of a step.
-    """
-    factor = np.maximum(positives.sum(1), 1)[batches].sum(1)
-    of_sample = np.zeros(len(positives))
-    np.add.at(of_sample, batches,
-              loss_weight[batches] / factor[:, None] / len(batches))
-    return of_sample[:, None] * positives
-
-
-def distinct(draws, of, n):
-    """What draws hold of some samples.
-
-    Args:
-        draws (np.ndarray): Drawn samples, any shape.
-        of (np.ndarray): (N,) bool, the samples that are looked at.
-        n (int): N.
-
-    Returns:
-        tuple[int, int, float]: Draws of them, distinct ones, and the
-        effective number of their counts.
-    """
-    count = np.bincount(np.ravel(draws), minlength=n)[of]
-    return (int(count.sum()), int((count > 0).sum()),
-            effective_number(count.astype(float)))
 
 
 def norm_distance(ours, others):

@@ -1,12 +1,9 @@
 """What a row of why.py's table is, and how figures stand in it."""
 from typing import NamedTuple
 
-from dequity_mmdet3d.strata import STRATA
-
 STUDY_STEPS = 1500
 SEEDS = range(8)
 CLASSES = ('Pedestrian', 'Cyclist', 'Car')
-PARTS = (*CLASSES, *STRATA)  # of batch_gradients
 
 
 class Row(NamedTuple):

@@ -8,12 +8,14 @@ from mmdet3d.registry import MODELS
 from mmdet3d.structures import Det3DDataSample, LiDARInstance3DBoxes
 from mmengine.structures import InstanceData
 
+from dequity_mmdet3d.strata import STRATA
+from dequity_mmdet3d.weight import dequity_weight
 from tests.helpers import ROOT
 from tests.zoo import load
 
 sys.path.insert(0, str(ROOT / 'benchmarks'))
 try:
-    from gradient_study import gradients
+    from gradient_study import gradients, noise_rows
 finally:
     sys.path.pop(0)
 
@@ -102,8 +104,8 @@ def test_weighted_is_the_sum_of_samples_alone(head, outputs, samples, done):
         expected = expected + w * alone.factor / done.factor * pulled(
             alone, head, np.ones((1, 3)))
     np.testing.assert_allclose(
-        pulled(done, head, np.repeat(weight[:, None], 3, 1)), expected,
-        atol=1e-6)
+        gradients.weighted(done, [*head.parameters()], weight).numpy(),
+        expected, atol=1e-6)
 
 
 def test_a_class_has_its_channels_alone(head, done):
@@ -122,16 +124,12 @@ def test_a_class_has_its_channels_alone(head, done):
     assert cars[2].any() and not cars[:2].any()
 
 
-def test_parts_add_up(head, done):
-    weight, stratum = np.array([0.5, 1, 2]), np.array([2, 0, 2])
-    parts = gradients.parts_of(done, [*head.parameters()], weight,
-                               stratum).numpy()
-    whole = pulled(done, head, np.repeat(weight[:, None], 3, 1))
-    for some in (parts[:3], parts[3:]):
-        np.testing.assert_allclose(sum(some), whole, atol=1e-6)
-    rare = pulled(done, head, np.outer([0, 1, 0], np.ones(3)))
-    np.testing.assert_allclose(parts[3], rare, atol=1e-6)
-    assert not parts[4].any()
+def test_classes_add_up(head, done):
+    parts = gradients.class_parts(done, [*head.parameters()]).numpy()
+    np.testing.assert_allclose(
+        parts.sum(0), pulled(done, head, np.ones((3, 3))), atol=1e-6)
+    np.testing.assert_array_equal(
+        parts[2], pulled(done, head, np.array([[0, 0, 1]] * 3)))
 
 
 def test_sketch_keeps_inner_products():
@@ -146,3 +144,30 @@ def test_sketch_keeps_inner_products():
     error = float(x.norm() * y.norm()) / 300**0.5
     assert np.mean(found) == pytest.approx(float(x @ y), abs=error / 3)
     assert 0.5 * error < np.std(found) < 2 * error
+
+
+def test_noise_from_frames_by_hand():
+    # two frames of each stratum, all gradients at right angles, each frame
+    # with two positives: F of a batch is 8
+    likelihood = np.array([0.5, 0.5, 0.7, 0.7, 1, 1])
+    stratum = np.array([0, 0, 1, 1, 2, 2])
+    frames, axes = {}, np.eye(6 * 3).reshape(3, 2, 1, 3, 18)
+    for i, name in enumerate(STRATA):
+        frames.update({name: axes[i], f'{name} F': np.full((2, 1), 2),
+                       f'{name} row': np.array([2 * i, 2 * i + 1])})
+    noise = noise_rows.noise_of(frames, likelihood, stratum)
+    weight = dequity_weight(likelihood)
+    # each of six frames with chance 1/6: 4 (E |w g|^2 - |E w g|^2) / 8^2,
+    # |g|^2 being one a class
+    assert noise('weighting', 'all')[0] == pytest.approx(
+        4 * 3 * (1 / 6 - 1 / 36) * (weight**2).sum() / 64)
+    assert noise('weighting', 'Car')[0] == pytest.approx(
+        noise('weighting', 'all')[0] / 3)
+    assert noise('weighting', 'rare Car')[0] == pytest.approx(
+        4 * (1 / 6 - 1 / 36) * (weight[:2]**2).sum() / 64)
+    share, mean = weight / weight.sum(), weight.mean()
+    assert noise('drawing', 'all')[0] == pytest.approx(
+        4 * 3 * (share - share**2).sum() * mean**2 / 64)
+    # without one frame of each stratum
+    assert noise('weighting', 'all')[1] == pytest.approx(
+        4 * 3 * (1 / 3 - 1 / 9) * (weight[::2]**2).sum() / 64)

@@ -10,7 +10,7 @@ from tests.helpers import ROOT
 
 sys.path.insert(0, str(ROOT / 'benchmarks'))
 try:
-    from gradient_study import statistics
+    from gradient_study import draws, statistics
 finally:
     sys.path.pop(0)
 
@@ -39,6 +39,14 @@ def test_noise_ratio_knows_no_factor():
     ratio = statistics.noise_ratio(x @ x.T)
     assert statistics.noise_ratio(9 * x @ x.T) == pytest.approx(ratio)
     assert 0.3 < ratio < 3  # 5 / 5, were there no chance in it
+
+
+def test_noise_is_the_variance():
+    x = np.random.default_rng(0).normal(3, 1, (40, 5))
+    value, error = statistics.log_noise(x)
+    assert math.exp(value) == pytest.approx(x.var(0, ddof=1).sum())
+    # a chi-square of 39 x 5 degrees of freedom, so 2 / 195 of log variance
+    assert error == pytest.approx((2 / 195)**0.5, rel=0.3)
 
 
 def test_cosine_of_means_without_their_noise():
@@ -91,6 +99,17 @@ def test_error_by_groups_is_that_of_a_mean():
     assert error == pytest.approx(x.std(ddof=1) / 6**0.5 / 9, rel=1e-3)
 
 
+def test_noise_of_a_batch_is_that_of_all_batches():
+    x = np.array([[1., 0], [2, 1], [-1, 3]])
+    share, factor = np.array([0.5, 0.3, 0.2]), np.array([1, 0.5, 2])
+    pairs = [*itertools.product(range(3), repeat=2)]
+    chance = np.array([share[[*p]].prod() for p in pairs])
+    batches = np.array([(factor[[*p], None] * x[[*p]]).sum(0) for p in pairs])
+    mean = chance @ batches
+    assert statistics.batch_noise(x @ x.T, share, factor, 2) == pytest.approx(
+        chance @ ((batches - mean)**2).sum(1))
+
+
 def test_likeness_of_frames_that_are_all_or_nothing():
     # each frame an axis of its own, its augmentations equal
     same = np.eye(3)[:, None].repeat(2, 1)
@@ -113,21 +132,21 @@ def test_likeness_is_the_intraclass_correlation():
 
 
 def test_repeats_are_worth():
-    assert statistics.effective_repeats(5, 0) == 5
-    assert statistics.effective_repeats(5, 1) == 1
+    assert draws.effective_repeats(5, 0) == 5
+    assert draws.effective_repeats(5, 1) == 1
     # variance of a mean of two with correlation 1/2: (1 + 1/2) / 2
-    assert statistics.effective_repeats(2, 0.5) == pytest.approx(4 / 3)
+    assert draws.effective_repeats(2, 0.5) == pytest.approx(4 / 3)
 
 
 @pytest.mark.parametrize('a', [0, 0.25, 1])
 def test_split_keeps_the_expected_gradient(a):
     weight = np.array([1, 0.5, 0.6, 0.9])
-    draw, of_loss = statistics.split(weight, a)
+    draw, of_loss = draws.split(weight, a)
     np.testing.assert_allclose(draw / draw.sum() * of_loss, weight / 4)
 
 
 def test_batches_are_epochs_of_the_sampler():
-    rows = statistics.batches_of(np.ones(10), 7, 4, np.random.default_rng(0))
+    rows = draws.batches_of(np.ones(10), 7, 4, np.random.default_rng(0))
     assert rows.shape == (7, 4)
     dealt = rows.ravel()
     for epoch in (dealt[:10], dealt[10:20]):
@@ -138,19 +157,19 @@ def test_contributions_by_hand():
     positives = np.array([[2, 0], [1, 1], [0, 0]])
     weight = np.array([1, 0.5, 1])
     # F of the batches: 2 + 2, and 2 + 1 with one for the empty sample
-    found = statistics.contributions(positives, weight,
+    found = draws.contributions(positives, weight,
                                      np.array([[0, 1], [0, 2]]))
     np.testing.assert_allclose(
         found, [[2 * (1 / 4 + 1 / 3) / 2, 0], [0.5 / 4 / 2] * 2, [0, 0]])
     # a sample that stands twice in a batch counts twice
     np.testing.assert_allclose(
-        statistics.contributions(positives, weight, np.array([[1, 1]]))[1],
+        draws.contributions(positives, weight, np.array([[1, 1]]))[1],
         [2 * 0.5 / 4] * 2)
 
 
 def test_distinct_counts_some():
-    draws = np.array([[0, 0], [0, 1], [3, 3]])
-    assert statistics.distinct(draws, np.array([True, True, True, False]),
+    drawn = np.array([[0, 0], [0, 1], [3, 3]])
+    assert draws.distinct(drawn, np.array([True, True, True, False]),
                                4) == (4, 2, 16 / 10)
 
 
