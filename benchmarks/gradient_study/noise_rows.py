@@ -5,7 +5,7 @@ import numpy as np
 
 from dequity_mmdet3d.strata import RARE, STRATA
 
-from .setting import SIZE, WAYS, WHOLE, way_of
+from .setting import SIZE, WHOLE, way_of
 from .statistics import (
     batch_noise,
     group_log,
@@ -118,33 +118,39 @@ def step_row(batches):
         not any(low > 1 for _, low, _ in more))
 
 
+# ways of one expected gradient, the second of each pair being 1
+PAIRS = (*((way, 'weighting') for way in (
+    'split 0.25', 'split 0.5', 'split 0.75', 'drawing')),
+    ('drawing, eta 0.1', 'weighting, eta 0.1'))
+
+
 def details(batches, noise):
-    """Lines: the variance of each part by each way, weighting's being 1.
+    """Lines: variances by way, those of weighting by the same weights being
+    1; and how fast AdamW's mean step lowers losses, without weights 1.
 
     Args:
         batches (list[dict]): By checkpoint, see batch_gradients.
         noise (list[Callable]): By checkpoint, see :func:`noise_of`.
     """
-    names = [n for n in WAYS if n != 'weighting']
-    yield '| variance of | ' + ' | '.join(names) + ' |'
-    yield '| --- ' * (len(names) + 1) + '|'
+    yield '| variance of | ' + ' | '.join(way for way, _ in PAIRS) + ' |'
+    yield '| --- ' * (len(PAIRS) + 1) + '|'
     for part in ('all', *CLASSES, *STRATA, *(
             f'{RARE} {cls}' for cls in CLASSES)):
         yield f'| {part} | ' + ' | '.join(
-            intervals([against(x, name, 'weighting', part) for x in noise])
-            for name in names) + ' |'
-    names = [n for n in WHOLE if n != 'weighting']
-    yield ''
-    yield '| whole batches | ' + ' | '.join(names) + ' |'
-    yield '| --- ' * (len(names) + 1) + '|'
+            intervals([against(x, *pair, part) for x in noise])
+            for pair in PAIRS) + ' |'
     logs = [{n: log_noise(b[n].astype(float)) for n in WHOLE}
             for b in batches]
-    yield '| variance | ' + ' | '.join(
-        intervals([ratio_of(x[n], x['weighting']) for x in logs])
-        for n in names) + ' |'
+    yield '| all, of batches | ' + ' | '.join(
+        intervals([ratio_of(x[a], x[b]) for x in logs])
+        if a in WHOLE else '' for a, b in PAIRS) + ' |'
+    names = [n for n in WHOLE if n != 'baseline']
+    yield ''
+    yield "| AdamW's step for | " + ' | '.join(names) + ' |'
+    yield '| --- ' * (len(names) + 1) + '|'
     for part, stratum in enumerate(STRATA):
         logs = [{n: group_log(b[f'{n} step'][:, part]) for n in WHOLE}
                 for b in batches]
-        yield f"| AdamW's step for {stratum} | " + ' | '.join(
-            intervals([ratio_of(x[n], x['weighting']) for x in logs])
+        yield f'| {stratum} | ' + ' | '.join(
+            intervals([ratio_of(x[n], x['baseline']) for x in logs])
             for n in names) + ' |'
