@@ -10,8 +10,8 @@ makes them. One table, a row for each hypothesis, figures at the three
 checkpoints; then the noise of the gradient by class and stratum. A row says
 what would refute its hypothesis; that was written before a figure was seen.
 
-What is measured is kept in --folder, and not measured again. About 20
-minutes on one core.
+What is measured is kept in --folder, and not measured again. About 8 minutes
+of one free core.
 """
 import argparse
 import json
