@@ -1,0 +1,133 @@
+"""What to add to one's config, and how to check it."""
+from __future__ import annotations
+
+import os
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from dequity_mmdet3d.config_files import type_name
+from dequity_mmdet3d.weighted_config import PLUGIN, datasets_of
+
+from .recipes import Recipe
+
+_STOCK = 'CONFIG.py'  # where none was named
+_SEEDS = '0 1 2 3 4'
+
+
+@dataclass(frozen=True)
+class Place:
+    """The config that the lines are for.
+
+    Args:
+        config (str, optional): Its file; None where none was named.
+        depth (int): How many wrappers stand around its ``DequityDataset``.
+        table (str, optional): The likelihood table that this names.
+        weighted (bool): Whether it has a ``DequityDataset``.
+    """
+    config: str | None = None
+    depth: int = 0
+    table: str | None = None
+    weighted: bool = False
+
+
+def place_in(config: str, dataset: dict) -> tuple[Place, list[str]]:
+    """Where a config has its weights.
+
+    Args:
+        config (str): Its file.
+        dataset (dict): ``train_dataloader.dataset`` of it.
+
+    Returns:
+        tuple[Place, list[str]]: Of the outermost ``DequityDataset``; and
+        what of it stands in the way of a recommendation.
+    """
+    found = [d for d in datasets_of(dataset)
+             if type_name(d) == 'DequityDataset']
+    if not found:
+        return Place(config), []
+    own = {name: found[0][name] for name in ('form', 'content', 'normalize')
+           if found[0].get(name) is not None}
+    notes = [f'{config} sets {name}={value!r}, which the figures here are '
+             'without; take it out' for name, value in own.items()]
+    depth, node = 0, dataset
+    while node is not found[0] and isinstance(node.get('dataset'), dict):
+        depth, node = depth + 1, node['dataset']
+    if node is not found[0]:
+        notes.append(f'{config} has its DequityDataset in a list of data '
+                     'sets, whose keys no other config can change: change '
+                     'it there')
+    table = found[0].get('table')
+    return Place(config, depth, table if isinstance(table, str) else None,
+                 True), notes
+
+
+def config_lines(recipe: Recipe, table: str, place: Place) -> list[str]:
+    """The lines of a config that has the user's as its ``_base_``.
+
+    Args:
+        recipe (Recipe): The chosen one.
+        table (str): Likelihood table that it uses.
+        place (Place): The user's config.
+
+    Returns:
+        list[str]: Python; none for a baseline of a stock config.
+    """
+    if recipe.name == 'baseline':
+        return []
+    # beside the user's, by whose name mmengine then finds it
+    base = f'_base_ = [{"./" + Path(place.config or _STOCK).name!r}]'
+    end = f'  # {_child(place)}'
+    options = recipe.options
+    if place.weighted:
+        if recipe.uses_table and not _same(table, place.table):
+            options = dict(table=table, **options)
+        inner = f'dataset=dict({_arguments(options)})'
+        for _ in range(place.depth):
+            inner = f'dataset=dict({inner})'
+        sampler = "sampler=dict(type='DequitySampler'), " * recipe.drawn
+        return [base + end, f'train_dataloader = dict({sampler}{inner})']
+    options = dict(dict(table=table) if recipe.uses_table else {}, **options)
+    sampler = f"sampler=dict(type='{PLUGIN}.DequitySampler'), " * recipe.drawn
+    return [
+        f"{base}; default_hooks = dict(dequity=dict(type='{PLUGIN}"
+        f".DequityHook')){end}",
+        f"train_dataloader = dict({sampler}dataset=dict(_delete_=True, "
+        f"type='{PLUGIN}.DequityDataset', {_arguments(options)}, "
+        'dataset=_base_.train_dataloader.dataset))']
+
+
+def check_command(recipes: list[Recipe], tables: list[str],
+                  place: Place) -> str:
+    """The comparison that shows whether a recipe helps.
+
+    Args:
+        recipes (list[Recipe]): The arms, the baseline first.
+        tables (list[str]): The likelihood table that each uses.
+        place (Place): The user's config.
+
+    Returns:
+        str: For a shell.
+    """
+    known = place.table if place.weighted else tables[0]
+    arms = [recipe.arm(None if _same(table, known) else table)
+            for recipe, table in zip(recipes, tables)]
+    config = place.config if place.weighted else None
+    config = config or _child(place)
+    return shlex.join(['dequity', 'compare', config, '--arms', *arms,
+                       '--seeds']) + f' {_SEEDS}'
+
+
+def _child(place: Place) -> str:
+    """Where the lines belong."""
+    path = Path(place.config or _STOCK)
+    return str(path.with_name(f'{path.stem}_dequity.py'))
+
+
+def _arguments(options: dict) -> str:
+    return ', '.join(f'{name}={value!r}' for name, value in options.items())
+
+
+def _same(one: str, other: str | None) -> bool:
+    return other is not None and (
+        os.path.abspath(one) == os.path.abspath(other))
