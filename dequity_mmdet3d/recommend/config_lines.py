@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dequity_mmdet3d.config_files import type_name
@@ -24,11 +24,13 @@ class Place:
         depth (int): How many wrappers stand around its ``DequityDataset``.
         table (str, optional): The likelihood table that this names.
         weighted (bool): Whether it has a ``DequityDataset``.
+        own (dict): Which form and content that sets.
     """
     config: str | None = None
     depth: int = 0
     table: str | None = None
     weighted: bool = False
+    own: dict = field(default_factory=dict)
 
 
 def place_in(config: str, dataset: dict) -> tuple[Place, list[str]]:
@@ -46,20 +48,17 @@ def place_in(config: str, dataset: dict) -> tuple[Place, list[str]]:
              if type_name(d) == 'DequityDataset']
     if not found:
         return Place(config), []
-    own = {name: found[0][name] for name in ('form', 'content', 'normalize')
-           if found[0].get(name) is not None}
-    notes = [f'{config} sets {name}={value!r}, which the figures here are '
-             'without; take it out' for name, value in own.items()]
     depth, node = 0, dataset
     while node is not found[0] and isinstance(node.get('dataset'), dict):
         depth, node = depth + 1, node['dataset']
-    if node is not found[0]:
-        notes.append(f'{config} has its DequityDataset in a list of data '
-                     'sets, whose keys no other config can change: change '
-                     'it there')
+    notes = [] if node is found[0] else [
+        f'{config} has its DequityDataset in a list of data sets, whose keys '
+        'no other config can change: change it there']
     table = found[0].get('table')
+    own = {name: found[0][name] for name in ('form', 'content')
+           if found[0].get(name) is not None}
     return Place(config, depth, table if isinstance(table, str) else None,
-                 True), notes
+                 True, own), notes
 
 
 def config_lines(recipe: Recipe, table: str, place: Place) -> list[str]:
@@ -80,6 +79,7 @@ def config_lines(recipe: Recipe, table: str, place: Place) -> list[str]:
     end = f'  # {_child(place)}'
     options = recipe.options
     if place.weighted:
+        options = dict(options, **recipe.undone(place.own))
         if recipe.uses_table and not _same(table, place.table):
             options = dict(table=table, **options)
         inner = f'dataset=dict({_arguments(options)})'
@@ -102,15 +102,19 @@ def check_command(recipes: list[Recipe], tables: list[str],
     """The comparison that shows whether a recipe helps.
 
     Args:
-        recipes (list[Recipe]): The arms, the baseline first.
+        recipes (list[Recipe]): The arms: the baseline, the chosen one (of
+            which :func:`config_lines` are), others.
         tables (list[str]): The likelihood table that each uses.
         place (Place): The user's config.
 
     Returns:
         str: For a shell.
     """
-    known = place.table if place.weighted else tables[0]
-    arms = [recipe.arm(None if _same(table, known) else table)
+    known, own = place.table, place.own
+    if not place.weighted:
+        known, own = tables[1] if recipes[1].uses_table else None, (
+            recipes[1].options)
+    arms = [recipe.arm(None if _same(table, known) else table, own)
             for recipe, table in zip(recipes, tables)]
     config = place.config if place.weighted else None
     config = config or _child(place)

@@ -76,16 +76,36 @@ class Recipe:
             options['form'] = self.settings.form
         return options
 
-    def arm(self, table: str | None = None) -> str:
+    def undone(self, own: dict) -> dict:
+        """What a config must not keep beside it.
+
+        Args:
+            own (dict): Options of its ``DequityDataset``.
+
+        Returns:
+            dict: Options of this recipe that say so.
+        """
+        found: dict = {}
+        if own.get('content') and self.settings.content is None:
+            found['content'] = None
+        if own.get('form') and self.settings.form is None:
+            found['form'] = 'equity'
+        return found
+
+    def arm(self, table: str | None = None, own: dict | None = None) -> str:
         """As ``dequity compare --arms`` names it.
 
         Args:
             table (str, optional): Where it is not the config's.
+            own (dict, optional): Options of the config.
 
         Returns:
             str: Such as 'sampling:eta=0.5,gamma=5'.
         """
         options = [f'{k}={v:g}' for k, v in self.numbers.items()]
+        if self.numbers:
+            options += [f'{k}={v or "none"}'
+                        for k, v in self.undone(own or {}).items()]
         if table is not None and self.uses_table:
             options.append(f'table={table}')
         strategy = RECIPES[self.name][0]
