@@ -12,7 +12,7 @@ import numpy as np
 from dequity_mmdet3d.strata import RARE, STRATA, strata_of
 
 from .recipes import Recipe, judged_classes, recipes_for
-from .rules import HOLDS, RARE_PART, SCARCE
+from .rules import HOLDS, RARE_PART, SCARCE, TOGETHER
 from .trust import Trust
 
 
@@ -136,7 +136,7 @@ class Facts:
     def objects_apart(self) -> bool:
         """bool: Whether rare objects stand in common looks."""
         found = self.rare_objects
-        return found is not None and found[0] < HOLDS * found[1]
+        return found is not None and found[0] < TOGETHER * found[1]
 
 
 def facts_of(likelihood: np.ndarray, trust: Trust,

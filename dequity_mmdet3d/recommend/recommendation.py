@@ -145,6 +145,8 @@ class Recommendation:
         parts = []
         for tag, values in self.tags.items():
             shares = tag_shares(values, self.recipe.draws.often)
+            if len(shares) < 2:
+                continue
             rarest = sorted(shares, key=lambda v: shares[v])[:_NAMED]
             parts.append(f'{tag} ' + ', '.join(
                 f'{v} {shares[v][0]:.1%} to {shares[v][1]:.1%}'

@@ -29,9 +29,11 @@ RARE_PART = 1 / 3  # of the samples, or of a class's objects, are called rare
 ENOUGH = 50  # objects, from which a class is judged by its share
 # A class is scarce if balancing by classes (irfs) looks at it so often.
 SCARCE = 1.25
-# Rare looks hold a class, or rare objects, if they have this many times their
-# own share of it.
+# Rare looks hold a class if they have this many times their own share of it.
 HOLDS = 1.5
+# Rare objects stand in rare looks if these have this many times the share of
+# them that they have of all objects.
+TOGETHER = 1.2
 # What is wrong with a table whose likelihoods are not to be used; what else a
 # diagnosis advises is told, and hinders nobody.
 UNTENABLE = ('few samples', 'all alike', 'unstable', 'few drives',
