@@ -8,14 +8,16 @@ its gain on the rare stratum of the worst class, from below the change of the
 class that loses most on all samples, each paired by seed with the baseline,
 with Student's 95 % interval. The worst class has the lowest mean of the
 baseline on the rare stratum, of those with 50 objects there. The class that
-loses most is chosen by its mean, so its interval is that of this class alone;
-`aim met` asks the intervals of all classes.
+loses most is chosen by its mean, so its interval is that of this class alone.
+A point is filled where the aim is met: an interval of the gain above 0, and
+those of all classes above -1 AP.
 
 With --comparisons K the table has the gain's Bonferroni interval, too.
 
 Exit status: 0 it is drawn, 1 an error, told in one line, 2 wrong arguments.
 """
 import argparse
+import itertools
 import math
 import sys
 from pathlib import Path
@@ -29,8 +31,11 @@ from dequity_mmdet3d.cli import DefaultsHelp, positive, run_cli
 from dequity_mmdet3d.strata import RARE
 from dequity_mmdet3d.whole_file import whole_file
 
-# as docs/make_pictures.py
-BLUE, GREY = '#2a6fb0', '#777777'
+# The first two and the grey are those of docs/make_pictures.py; all can be
+# told apart with any colour vision, and on white.
+COLOURS = ('#2a6fb0', '#d1661b', '#0a8a68', '#a8478a', '#8a6d00', '#5a4fb5',
+           '#333333', '#b03a3a', '#3f8fa3')
+GREY = '#777777'
 COLUMNS = 3  # panels beside each other
 
 
@@ -51,13 +56,15 @@ def draw(panels, path):
         sharex=True, sharey=True, squeeze=False)
     for axes in grid.flat[len(panels):]:
         axes.set_visible(False)
+    arms = dict.fromkeys(t.arm for panel in panels for t in panel.trades)
+    colours = dict(zip(arms, itertools.cycle(COLOURS)))
     for panel, axes in zip(panels, grid.flat):
         for trade in panel.trades:
-            colour = BLUE if trade.met else GREY
+            colour = colours[trade.arm]
             x, y = trade.gain, trade.loss
             axes.errorbar(
                 x.mean, y.mean, xerr=_arms(x), yerr=_arms(y), fmt='o',
-                color=colour, markersize=4, linewidth=1,
+                color=colour, markersize=4, linewidth=0.8,
                 markerfacecolor=colour if trade.met else 'white')
         axes.axhline(0, color=GREY, linewidth=0.8, zorder=0)
         axes.axvline(0, color=GREY, linewidth=0.8, zorder=0)
@@ -73,11 +80,15 @@ def draw(panels, path):
     (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
     for panel, axes in zip(panels, grid.flat):
         # where one would wish them
-        axes.fill_between([0, max(right, 1)], COST, max(high, 1), color=BLUE,
-                          alpha=0.06, linewidth=0, zorder=-1)
+        axes.fill_between([0, max(right, 1)], COST, max(high, 1),
+                          color=COLOURS[0], alpha=0.06, linewidth=0,
+                          zorder=-1)
         axes.set(xlim=(min(left, -1), max(right, 1)),
                  ylim=(min(low, COST - 1), max(high, 1)))
-        _name(panel.trades, axes)
+        axes.annotate(f'{COST:g} AP', (1, COST), (-2, -2), va='top',
+                      ha='right', xycoords=axes.get_yaxis_transform(),
+                      textcoords='offset points', fontsize=7, color=GREY)
+        _name(panel.trades, axes, colours)
     with whole_file(path, parents=True) as file:
         # no date and no version, so that the same runs give the same bytes
         figure.savefig(file, format='png', metadata=dict(Software=None))
@@ -91,7 +102,7 @@ def _arms(change):
     return [[change.mean - change.low], [change.high - change.mean]]
 
 
-def _name(trades, axes):
+def _name(trades, axes, colours):
     """Write the arms' names where they cover neither points nor names."""
     from matplotlib.transforms import Bbox
     renderer = axes.figure.canvas.get_renderer()
@@ -109,7 +120,7 @@ def _name(trades, axes):
                     trade.arm, (trade.gain.mean, trade.loss.mean),
                     xytext=(5 if right else -5, step),
                     textcoords='offset pixels', fontsize=7,
-                    ha='left' if right else 'right', color='#333333')
+                    ha='left' if right else 'right', color=colours[trade.arm])
                 box = text.get_window_extent(renderer)
                 covered = sum(box.overlaps(other) for other in taken) + (
                     box.x0 < frame.x0 - 20 or box.x1 > frame.x1 + 4
