@@ -21,19 +21,21 @@ class Place:
 
     Args:
         config (str, optional): Its file; None where none was named.
-        depth (int): How many wrappers stand around its ``DequityDataset``.
+        depth (int, optional): How many wrappers stand around its
+            ``DequityDataset``. None where a list does, into which keys of
+            another config do not reach.
         table (str, optional): The likelihood table that this names.
         weighted (bool): Whether it has a ``DequityDataset``.
         own (dict): Which form and content that sets.
     """
     config: str | None = None
-    depth: int = 0
+    depth: int | None = 0
     table: str | None = None
     weighted: bool = False
     own: dict = field(default_factory=dict)
 
 
-def place_in(config: str, dataset: dict) -> tuple[Place, list[str]]:
+def place_in(config: str, dataset: dict) -> Place:
     """Where a config has its weights.
 
     Args:
@@ -41,24 +43,23 @@ def place_in(config: str, dataset: dict) -> tuple[Place, list[str]]:
         dataset (dict): ``train_dataloader.dataset`` of it.
 
     Returns:
-        tuple[Place, list[str]]: Of the outermost ``DequityDataset``; and
-        what of it stands in the way of a recommendation.
+        Place: Of the outermost ``DequityDataset``.
     """
     found = [d for d in datasets_of(dataset)
              if type_name(d) == 'DequityDataset']
     if not found:
-        return Place(config), []
-    depth, node = 0, dataset
+        return Place(config)
+    depth: int | None = 0
+    node = dataset
     while node is not found[0] and isinstance(node.get('dataset'), dict):
-        depth, node = depth + 1, node['dataset']
-    notes = [] if node is found[0] else [
-        f'{config} has its DequityDataset in a list of data sets, whose keys '
-        'no other config can change: change it there']
+        depth, node = (depth or 0) + 1, node['dataset']
+    if node is not found[0]:
+        depth = None
     table = found[0].get('table')
     own = {name: found[0][name] for name in ('form', 'content')
            if found[0].get(name) is not None}
     return Place(config, depth, table if isinstance(table, str) else None,
-                 True, own), notes
+                 True, own)
 
 
 def config_lines(recipe: Recipe, table: str, place: Place) -> list[str]:
@@ -82,6 +83,11 @@ def config_lines(recipe: Recipe, table: str, place: Place) -> list[str]:
         options = dict(options, **recipe.undone(place.own))
         if recipe.uses_table and not _same(table, place.table):
             options = dict(table=table, **options)
+        if place.depth is None:
+            return [f'# in the DequityDataset of {place.config}: '
+                    f'{_arguments(options)}',
+                    '# in train_dataloader: sampler=dict(type='
+                    "'DequitySampler')"][:1 + recipe.drawn]
         inner = f'dataset=dict({_arguments(options)})'
         for _ in range(place.depth):
             inner = f'dataset=dict({inner})'

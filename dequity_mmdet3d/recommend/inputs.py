@@ -42,12 +42,10 @@ class Annotations:
         counts (Mapping[str, Mapping[str, int]]): By sample id and class.
         classes (Sequence[str]): That are trained; () for all that occur.
         place (Place): The config.
-        notes (Sequence[str]): What the user should know of it.
     """
     counts: Mapping[str, Mapping[str, int]]
     classes: Sequence[str] = ()
     place: Place = Place()
-    notes: Sequence[str] = ()
 
 
 def from_config(path: str | Path,
@@ -66,8 +64,8 @@ def from_config(path: str | Path,
     classes = dict.fromkeys(
         name for base in bases
         for name in (base.get('metainfo') or {}).get('classes') or ())
-    place, notes = place_in(str(path), dataset)
-    return Annotations(counts_in(bases, path), tuple(classes), place, notes)
+    return Annotations(counts_in(bases, path), tuple(classes),
+                       place_in(str(path), dataset))
 
 
 def from_info_file(path: str | Path,
@@ -126,7 +124,6 @@ def look_at(path: str | Path, annotations: Annotations | None = None,
     counts: np.ndarray | None = None
     classes: tuple[str, ...] = ()
     if annotations is not None:
-        notes += annotations.notes
         rows = _common(table, annotations.counts, notes)
         names = list(annotations.classes) or sorted({
             name for held in annotations.counts.values() for name in held})

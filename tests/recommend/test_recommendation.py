@@ -130,14 +130,17 @@ def wrapped(inner, **more):
 
 def test_where_a_config_has_its_weights():
     inner = dict(type='KittiDataset')
-    assert place_in('c.py', inner) == (Place('c.py'), [])
-    assert place_in('c.py', wrapped(inner)) == (
-        Place('c.py', 1, 't.parquet', True), [])
-    place, notes = place_in('c.py', wrapped(inner, content='rfs'))
-    assert place.own == dict(content='rfs') and notes == []
-    place, notes = place_in('c.py', dict(
+    assert place_in('c.py', inner) == Place('c.py')
+    assert place_in('c.py', wrapped(inner)) == Place(
+        'c.py', 1, 't.parquet', True)
+    assert place_in('c.py', wrapped(inner, content='rfs')).own == dict(
+        content='rfs')
+    listed = place_in('c.py', dict(
         type='ConcatDataset', datasets=[wrapped(inner)]))
-    assert place.weighted and 'change it there' in notes[0]
+    assert listed == Place('c.py', None, 't.parquet', True)
+    lines = recommend(world(**HELD), 't.parquet', listed).config
+    assert lines[0].startswith('# in the DequityDataset of c.py: eta=')
+    assert len(lines) == 2 and 'Sampler' in lines[1]
 
 
 def test_what_a_config_has_besides_is_undone():
