@@ -138,6 +138,9 @@ def look_at(path: str | Path, annotations: Annotations | None = None,
         classes = tuple(names)
     ids = table.sample_id[rows].tolist()
     seen = None
+    if table.metadata.get('objects'):
+        notes.append(f'{path} was made of objects: a rare look is a sample '
+                     'with a rare object')
     if objects is not None:
         if table.metadata.get('objects'):
             raise ValueError(
