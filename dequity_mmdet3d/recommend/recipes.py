@@ -114,7 +114,7 @@ class Recipe:
 
 def recipes_for(likelihood: np.ndarray, counts: np.ndarray,
                 by_objects: np.ndarray | None = None) -> dict[str, Recipe]:
-    """Each recipe, as strong as the bounds of :mod:`.rules` let it be.
+    """Each recipe, as strong as :mod:`.recommend.rules` lets it be.
 
     Args:
         likelihood (np.ndarray): (N,) floats in (0, 1], of looks.
@@ -170,7 +170,7 @@ def _strongest(name: str, likelihood: np.ndarray, counts: np.ndarray,
 
 
 def is_bounded(draws: Draws, counts: np.ndarray) -> bool:
-    """Whether an epoch keeps the bounds of :mod:`.rules`.
+    """Whether an epoch keeps the bounds of :mod:`.recommend.rules`.
 
     Args:
         draws (Draws): Of N samples.
