@@ -67,7 +67,7 @@ class Facts:
 
     @property
     def judged(self) -> np.ndarray:
-        """(C,) bool: Classes with enough objects."""
+        """np.ndarray: (C,) bool, classes with enough objects."""
         return judged_classes(self.counts)
 
     @property
@@ -85,7 +85,7 @@ class Facts:
 
     @property
     def held(self) -> np.ndarray:
-        """(C,) float64: Share of each class's objects in rare looks."""
+        """np.ndarray: (C,) float64, share of each class in rare looks."""
         objects = np.maximum(self.counts.sum(0), 1)
         return self.counts[self.rare].sum(0) / objects
 
