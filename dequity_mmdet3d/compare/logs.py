@@ -81,8 +81,9 @@ def read_test(folder):
     try:
         figures = fields_of(read_json(found[-1]), {})
     except ValueError as e:
-        raise ValueError(f'{found[-1]} is damaged ({e}); remove it, and test '
-                         'again') from e
+        raise ValueError(f'{found[-1]} is not finished, or damaged ({e}); '
+                         'wait for its test, or remove it and test again'
+                         ) from e
     return {name: float(value) for name, value in figures.items()
             if is_of(value, (*NUMBER, bool))
             and name not in ('time', 'data_time')}
