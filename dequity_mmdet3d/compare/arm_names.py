@@ -5,7 +5,10 @@
     baseline                      without this package
     equity                        the config as it is
     equity:eta=0.5,gamma=2        with weights of its own
+    equity:from=0.5               from the middle of the training on
+    equity:until=0.5              up to there
     sampling                      samples are drawn by their weights
+    sampling:power=0.5            by their root; losses weighted by the rest
     rfs:t=0.3                     drawn by the repeat factors of their classes
     irfs:t=0.3                    likewise, aware of instances
     irfs+look                     these times the config's weights by look
@@ -21,11 +24,12 @@ from dataclasses import dataclass, field
 
 from dequity_mmdet3d.weight_choices import REPEATS
 from dequity_mmdet3d.weight_settings import WeightSettings
+from dequity_mmdet3d.weighting.draw import check_power
 
 from .run_folder import folder_of
 
 STRATEGIES = ('baseline', 'equity', 'sampling', *REPEATS, 'cbgs', 'look')
-_NUMBERS = ('eta', 'gamma', 't', 'beta')
+_NUMBERS = ('eta', 'gamma', 't', 'beta', 'power', 'from', 'until')
 _NAMES = ('normalize', 'form', 'content')
 
 
@@ -39,11 +43,16 @@ class Arm:
         options (dict): Of :class:`.WeightSettings`; what a strategy means
             for them included.
         table (str, optional): Likelihood table in place of the config's.
+        power (float): Samples are drawn by their weights to this power.
+        span (tuple[float, float]): When losses are weighted, as fractions
+            of the training.
     """
     name: str
     strategies: tuple
     options: dict = field(default_factory=dict, hash=False)
     table: str | None = None
+    power: float = 1.0
+    span: tuple[float, float] = (0.0, 1.0)
 
     @property
     def folder(self) -> str:
@@ -100,6 +109,8 @@ def parse_arm(text):
         raise ValueError(f'arm {text!r} has no weights to set '
                          f'{", ".join(options)} of; leave the options out')
     table = options.pop('table', None)
+    power = _power(text, options, weighting)
+    span = _span(text, options, names)
     if table is not None and repeats and 'look' not in names:
         raise ValueError(f'arm {text!r} uses no table; leave it out, or '
                          f'add +look')
@@ -115,7 +126,33 @@ def parse_arm(text):
         if 'look' not in names:
             options['form'] = 'none'
     WeightSettings(**options).check(of)
-    return Arm(text, names, options, table)
+    return Arm(text, names, options, table, power, span)
+
+
+def _power(text, options, weighting):
+    if 'power' not in options:
+        return 1.0
+    power = options.pop('power')
+    check_power(power, f' of arm {text!r}')
+    if weighting == ['equity']:
+        raise ValueError(f'arm {text!r} has a power, but draws no samples; '
+                         'take sampling, rfs or irfs')
+    return power
+
+
+def _span(text, options, names):
+    start, end = options.pop('from', 0.0), options.pop('until', 1.0)
+    if (start, end) == (0, 1):
+        return start, end
+    if not 0 <= start < end <= 1:
+        raise ValueError(
+            f'from and until of arm {text!r} are fractions of the training, '
+            f'0 <= from < until <= 1, but got {start:g} and {end:g}')
+    if 'equity' not in names or {'form', 'content'} & {*options}:
+        raise ValueError(
+            f'arm {text!r} cannot begin or end: that is for equity by eta '
+            'and gamma alone')
+    return start, end
 
 
 def _option(arm, part):
@@ -130,5 +167,6 @@ def _option(arm, part):
     except (KeyError, ValueError) as e:
         raise ValueError(
             f'options of an arm are eta=NUMBER, gamma=NUMBER, t=NUMBER, '
-            'beta=NUMBER, normalize=mean or none, form=NAME, content=NAME '
-            f'and table=FILE, but {arm!r} has {part!r}') from e
+            'beta=NUMBER, power=NUMBER, from=FRACTION, until=FRACTION, '
+            'normalize=mean or none, form=NAME, content=NAME and '
+            f'table=FILE, but {arm!r} has {part!r}') from e

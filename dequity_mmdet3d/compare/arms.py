@@ -49,8 +49,12 @@ def arm_config(config, arm):
         if _find_hook(config, 'DequityProbe') is None:
             loader.dataset = _unwrapped(loader.dataset)
         _remove_hook(config)
+    if arm.span != (0, 1):
+        _set_span(config, hook, arm)
     if arm.draws:
         loader.sampler = dict(type='DequitySampler')
+        if arm.power != 1:
+            loader.sampler.power = arm.power
     elif isinstance(loader.get('sampler'), dict) and (
             type_name(loader.sampler) == 'DequitySampler'):
         # as train --sampler leaves it; it is an arm of its own
@@ -100,6 +104,40 @@ def _set_weights(dataset, arm):
     settings.check_table(table, of)
     settings.check_used(arm.options, of, table)
     dataset.update(options)
+
+
+def _set_span(config, hook, arm):
+    """Let a ``DequityHook`` weight losses for a part of the training.
+
+    With gamma 0 all weights are 1, so the schedule is a step in gamma.
+    """
+    train = config.train_cfg
+    by, length = ('iter', train.get('max_iters')) if train.get(
+        'max_iters') else ('epoch', train.get('max_epochs'))
+    settings = {(dataset.get('gamma', 5.0), dataset.get('normalize'))
+                for dataset in datasets_of(config.train_dataloader.dataset)
+                if type_name(dataset) == 'DequityDataset'}
+    if not length or len(settings) > 1:
+        raise ValueError(
+            f'arm {arm.name!r} needs max_iters or max_epochs of train_cfg, '
+            'and one gamma and normalize of all data sets, but got '
+            f'{length} and {sorted(settings, key=str)}')
+    loss = dict(hook.get('loss') or {})
+    if 'schedule' in loss:
+        raise ValueError(
+            f'arm {arm.name!r} sets when losses are weighted, but the '
+            'DequityHook has its own schedule; remove it from the config')
+    gamma, normalize = settings.pop()
+    gamma = float(loss.get('gamma', gamma))
+    loss.setdefault('normalize', normalize)
+    start, end = (length * at for at in arm.span)
+    step = 1e-6 * length
+    points = [(0, 0.0), (start, 0.0), (start + step, gamma)] if (
+        start) else [(0, gamma)]
+    if end < length:
+        points += [(end, gamma), (end + step, 0.0)]
+    loss['schedule'] = dict(gamma=points, by=by)
+    hook.loss = loss
 
 
 def _unwrapped(node):

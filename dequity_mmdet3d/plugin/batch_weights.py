@@ -15,6 +15,7 @@ from dequity_mmdet3d.weight import (
     weights_given_mean,
 )
 
+from ..weighting.draw import remaining_weights
 from ..weighting.schedule import Schedule
 from .equity_pipeline import LIKELIHOOD_KEY, WEIGHT_KEY
 
@@ -61,6 +62,27 @@ class BatchWeighting:
         self._constant: Any = None
         self._epoch: Any = None
         self._mean: Any = None
+        self._drawn: tuple | None = None
+
+    def leave(self, power: float, mean_drawn: float) -> None:
+        """Leave out what samples are drawn by already; after :meth:`fit`.
+
+        Args:
+            power (float): In (0, 1): samples are drawn by w ** power.
+            mean_drawn (float): Mean of that over an epoch, see
+                :func:`.remaining_weights`.
+
+        Raises:
+            ValueError: If the weights are not those of the data set, which
+                samples are drawn by.
+        """
+        if self.own:
+            raise ValueError(
+                'DequityLoss has its own eta, gamma or schedule, but '
+                f'DequitySampler(power={power}) draws by the weights of '
+                'DequityDataset and leaves it the rest of them; remove one '
+                'of the two')
+        self._drawn = power, mean_drawn
 
     @property
     def lacks(self) -> bool:
@@ -81,6 +103,7 @@ class BatchWeighting:
         Raises:
             ValueError: If weights cannot be made from them at some time.
         """
+        self._drawn = None
         if not self.own:
             return
         self._constant = dict(dict(eta=eta, gamma=gamma), **self._given)
@@ -129,7 +152,8 @@ class BatchWeighting:
                 f'carry no {key}; wrap train_dataloader.dataset in '
                 'DequityDataset')
         if not self.own:
-            return values
+            return values if self._drawn is None else remaining_weights(
+                np.array(values), *self._drawn).tolist()
         if self.current is None:
             raise ValueError('DequityLoss with its own eta, gamma or schedule '
                              'must be fitted to the training set: call fit() '

@@ -15,7 +15,7 @@ from .dataset import DequityDataset
 from .examine import examine
 from .registration import register
 from .resumed import KEY, noted_in, other_tables, tables_of
-from .sampler import draws_by_weights, sampler_of
+from .sampler import DequitySampler, draws_by_weights, sampler_of
 from .walk import unweighted, wrapped_by
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ class DequityHook(Hook):
     of the log says what is weighted, in value or in gradient alone.
 
     Beside a :class:`.DequitySampler`, or another sampler that draws samples
-    by the same weights, it does nothing.
+    by the same weights, it does nothing; where the sampler's ``power``
+    leaves a part of the weights, losses are weighted by that part.
 
     Args:
         loss (dict): Config of the loss wrapper, ``type='DequityLoss'``
@@ -102,6 +103,10 @@ class DequityHook(Hook):
         self.loss.fit(
             np.concatenate([d.likelihood for d in datasets]),
             *self._settings_of(datasets))
+        if isinstance(sampler, DequitySampler):
+            self.loss.weights.leave(sampler.power, sampler.weights.mean())
+            _say(f'DequityHook: samples are drawn by weight ** '
+                 f'{sampler.power:g}; losses are weighted by the rest')
 
     def _check_tables(self):
         wrong = other_tables(self._before, self._tables)

@@ -12,7 +12,7 @@ from mmdet3d.registry import DATA_SAMPLERS
 from mmengine.dataset import DefaultSampler
 from mmengine.logging import print_log
 
-from ..weighting.draw import expected_counts, systematic_draw
+from ..weighting.draw import check_power, expected_counts, systematic_draw
 from .registration import register
 from .walk import base_datasets, by_index, epoch_weights
 
@@ -27,15 +27,16 @@ def sampler_of(loader: Any) -> Any:
 
 
 def draws_by_weights(sampler: Any) -> bool:
-    """Whether a sampler draws by the weights of DequityDataset.
+    """Whether a sampler draws by the whole weights of DequityDataset.
 
     Args:
-        sampler (Sampler): A :class:`DequitySampler`; or another with
+        sampler (Sampler): A :class:`DequitySampler`, unless its ``power``
+            leaves a part of the weights to the losses; or another with
             ``dataset`` and (N,) ``weights``, which tells by their values:
             one that took ``frame_weights`` of :class:`.DequityDataset`.
     """
     if isinstance(sampler, DequitySampler):
-        return True
+        return sampler.power == 1
     weights = getattr(sampler, 'weights', None)
     if weights is None or not hasattr(sampler, 'dataset'):
         return False
@@ -102,6 +103,13 @@ class DequitySampler(DefaultSampler):
     passes over the data are the epochs. Each of several processes takes
     every world_size-th index of one common draw.
 
+    With ``power`` a below 1 a part of the weight is drawn and the rest is
+    left to the losses: sample i is drawn e_i = n w_i^a / sum_j w_j^a times
+    and ``DequityHook`` multiplies its loss by w_i / e_i, so that the
+    expected gradient is that of the whole weights whatever a is, and only
+    its variance changes (importance sampling). At 1 the losses stay as they
+    are, which is the same up to a common factor.
+
     Args:
         dataset (Dataset): A :class:`.DequityDataset`, or wrappers of the
             host (RepeatDataset, ConcatDataset, CBGSDataset,
@@ -113,20 +121,29 @@ class DequitySampler(DefaultSampler):
             draws one for all. Defaults to None.
         round_up (bool): Whether the first draws are repeated at the end, so
             that each process gets as many. Defaults to True.
+        power (float): Exponent a of the weights to draw by, in (0, 1].
+            Defaults to 1.
+
+    Attributes:
+        weights (np.ndarray): (N,) float64 that samples are drawn by.
 
     Raises:
-        ValueError: If shuffle is False, a part of the data set has no
-            weights, or the weights cannot be drawn from.
+        ValueError: If shuffle is False, power is out of range, a part of
+            the data set has no weights, or the weights cannot be drawn
+            from.
     """
 
     def __init__(self, dataset: Any, shuffle: bool = True,
-                 seed: int | None = None, round_up: bool = True):
+                 seed: int | None = None, round_up: bool = True,
+                 power: float = 1.0):
         if not shuffle:
             raise ValueError(
                 f'DequitySampler draws at random, but got shuffle={shuffle!r}'
                 '; leave shuffle out, or use DefaultSampler')
+        check_power(power, ' of DequitySampler')
         super().__init__(dataset, shuffle, seed, round_up)
-        self.weights = epoch_weights(dataset)
+        self.power = power
+        self.weights = epoch_weights(dataset)**power
         self._log(expected_counts(self.weights, len(dataset)))
 
     def _log(self, expected):

@@ -47,6 +47,40 @@ def expected_counts(weights: np.ndarray, n: int) -> np.ndarray:
     return n * weights / weights.sum()
 
 
+def check_power(power: float, of: str = '') -> None:
+    """Raise ValueError unless weights can be drawn by to this power.
+
+    Args:
+        power (float): In (0, 1].
+        of (str): Whose it is, for the message: ' of DequitySampler'.
+    """
+    if (isinstance(power, bool) or not isinstance(power, (int, float))
+            or not 0 < power <= 1):
+        raise ValueError(f'power{of} must be a number above 0, up to 1, but '
+                         f'got {power!r}')
+
+
+def remaining_weights(weights: np.ndarray, power: float,
+                      mean_drawn: float) -> np.ndarray:
+    """What is left for the losses of samples that are drawn by w^a.
+
+    Importance sampling: sample i is drawn n w_i^a / sum_j w_j^a times, so
+    its loss is multiplied by w_i over that count a draw,
+    w_i^(1 - a) mean_j(w_j^a), and the expected gradient is that of the
+    weights themselves.
+
+    Args:
+        weights (np.ndarray): (B,) of some samples, >= 0.
+        power (float): The exponent a, in (0, 1].
+        mean_drawn (float): Mean of w^a over the samples of an epoch.
+
+    Returns:
+        np.ndarray: (B,) float64; all the mean weight for a = 1.
+    """
+    weights = np.asarray(weights, dtype=np.float64)
+    return weights**(1 - power) * mean_drawn
+
+
 def systematic_draw(weights: np.ndarray, n: int,
                     rng: np.random.Generator) -> np.ndarray:
     """Draw n indices with probability proportional to their weights.

@@ -6,6 +6,7 @@ Config = pytest.importorskip(
 
 from dequity_mmdet3d.compare.arm_names import parse_arm
 from dequity_mmdet3d.compare.arms import arm_config
+from dequity_mmdet3d.weighting.schedule import Schedule
 
 BASE = dict(type='KittiDataset', ann_file='a.pkl')
 
@@ -208,10 +209,59 @@ def test_nested_and_concatenated_and_full_names():
     ('rfs:content=irfs', 'is drawn by rfs'),
     ('rfs:form=equity', 'is drawn by rfs'),
     ('cbgs:content=rfs', 'has no weights to set content of'),
+    ('sampling:power=0', 'power of arm'),
+    ('sampling:power=2', 'power of arm'),
+    ('equity:power=0.5', 'draws no samples'),
+    ('equity:from=0.5,until=0.5', 'fractions of the training'),
+    ('equity:until=1.5', 'fractions of the training'),
+    ('sampling:from=0.5', 'cannot begin or end'),
+    ('equity:content=rfs,from=0.5', 'cannot begin or end'),
 ])
 def test_no_arm(text, message):
     with pytest.raises(ValueError, match=message):
         parse_arm(text)
+
+
+def test_a_part_of_the_weights_is_drawn():
+    arm = made('sampling:power=0.5,eta=0.1')
+    assert arm.train_dataloader.sampler == dict(type='DequitySampler',
+                                                power=0.5)
+    assert arm.train_dataloader.dataset.eta == 0.1
+    assert 'power' not in arm.train_dataloader.dataset
+    assert made('irfs+look:power=1').train_dataloader.sampler == dict(
+        type='DequitySampler')
+
+
+def test_equity_for_a_part_of_the_training():
+    """Read back as the loss reads it: gamma 0 is a weight of 1."""
+    cfg = config(train_cfg=dict(type='IterBasedTrainLoop', max_iters=100))
+    late = made('equity:from=0.5', cfg).default_hooks.dequity.loss
+    late.pop('normalize')
+    schedule = Schedule(**late.schedule)
+    assert schedule.by == 'iter'
+    assert [schedule.at(t)['gamma'] for t in (0, 50, 51, 100)] == [
+        0, 0, 5, 5]
+    cfg = config(train_cfg=dict(by_epoch=True, max_epochs=3))
+    cfg.train_dataloader.dataset.update(gamma=2.0, normalize='mean')
+    early = made('equity:until=0.5', cfg).default_hooks.dequity.loss
+    assert early.normalize == 'mean'
+    schedule = Schedule(**early.schedule)
+    assert schedule.by == 'epoch'
+    assert [schedule.at(t)['gamma'] for t in (0, 1.5, 1.6, 3)] == [2, 2, 0, 0]
+    middle = Schedule(**made('equity:from=0.2,until=0.8', cfg)
+                      .default_hooks.dequity.loss.schedule)
+    assert [middle.at(t)['gamma'] for t in (0.5, 1, 2, 2.5)] == [0, 2, 2, 0]
+    # all of it is the config as it is
+    assert 'loss' not in made('equity:from=0', cfg).default_hooks.dequity
+
+
+def test_no_part_of_a_training():
+    with pytest.raises(ValueError, match='needs max_iters or max_epochs'):
+        made('equity:from=0.5', config(train_cfg=dict(by_epoch=True)))
+    cfg = config(train_cfg=dict(by_epoch=True, max_epochs=2))
+    cfg.default_hooks.dequity.loss = dict(schedule=dict(gamma=[(0, 0)]))
+    with pytest.raises(ValueError, match='own schedule'):
+        made('equity:from=0.5', cfg)
 
 
 def test_config_that_is_not_weighted():

@@ -5,6 +5,7 @@ import pytest
 from dequity_mmdet3d.plugin import DequityLoss
 from dequity_mmdet3d.plugin.batch_weights import BatchWeighting
 from dequity_mmdet3d.weight import dequity_weight, mean_weight
+from dequity_mmdet3d.weighting.draw import expected_counts
 from dequity_mmdet3d.weighting.schedule import Schedule
 
 
@@ -23,6 +24,25 @@ def test_weights_are_the_data_sets_by_default():
     weighting.fit(EPOCH)
     assert weighting(metas(0.5, 1.0)) == [0.9, 0.9]
     assert weighting.current is None and not weighting.lacks
+
+
+@pytest.mark.parametrize('power', [0.25, 0.5, 1.0])
+def test_the_rest_of_drawn_weights(power):
+    """Counts of the draws times what is left are the weights themselves."""
+    weight = np.array([0.1, 0.5, 0.9, 0.9])
+    counts = expected_counts(weight**power, 4)
+    weighting = BatchWeighting()
+    weighting.fit(EPOCH)
+    weighting.leave(power, np.mean(weight**power))
+    left = weighting([dict(dequity_weight=float(w)) for w in weight])
+    np.testing.assert_allclose(counts * left, weight)
+    weighting.fit(EPOCH)  # the next training, with another sampler
+    assert weighting(metas(0.5)) == [0.9]
+
+
+def test_no_rest_of_other_weights():
+    with pytest.raises(ValueError, match='its own eta.*power=0.5'):
+        BatchWeighting(eta=1).leave(0.5, 0.7)
 
 
 def test_own_eta_and_gamma():

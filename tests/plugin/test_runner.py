@@ -17,6 +17,7 @@ from mmengine.structures import BaseDataElement
 from dequity_mmdet3d.plugin import DequityDataset
 from dequity_mmdet3d.plugin.resumed import other_tables
 from dequity_mmdet3d.weight import dequity_weight
+from dequity_mmdet3d.weighting.draw import systematic_draw
 from tests.helpers import save_table
 from tests.plugin import toys
 from tests.plugin.helpers import in_two_processes
@@ -58,13 +59,13 @@ def table(tmp_path):
 
 
 def runner(work_dir, table, model, epochs=4, loss=None, batch_size=2,
-           custom_hooks=(), **kwargs):
+           custom_hooks=(), sampler=None, **kwargs):
     cfg = dict(
         train_dataloader=dict(
             batch_size=batch_size,
             num_workers=0,
             collate_fn=dict(type='pseudo_collate'),
-            sampler=dict(type='DefaultSampler', shuffle=False),
+            sampler=sampler or dict(type='DefaultSampler', shuffle=False),
             dataset=DequityDataset(Toys(pipeline=[pack]), table)),
         train_cfg=dict(by_epoch=True, max_epochs=epochs),
         optim_wrapper=dict(optimizer=dict(type='SGD', lr=LR)),
@@ -93,13 +94,18 @@ def fresh():
     return Trained(head=toys.Dense())
 
 
-def by_hand(steps, gamma_at):
-    """Parameters after steps over batches of two, in order."""
-    model = fresh().train()
+def in_order(steps, gamma_at):
+    """Samples and weights of steps over batches of two, in order."""
     for step in range(steps):
         ids = [(2 * step) % N, (2 * step + 1) % N]
-        weights = dequity_weight(
-            LIKELIHOOD[ids], 1.0, gamma_at(step)).tolist()
+        yield ids, dequity_weight(LIKELIHOOD[ids], 1.0, gamma_at(step))
+
+
+def by_hand(batches):
+    """Parameters after a step over each batch, of samples and weights."""
+    model = fresh().train()
+    for ids, weights in batches:
+        weights = weights.tolist()
         items = [item(i) for i in ids]
         batch = {k: [x[k] for x in items] for k in ('inputs', 'data_samples')}
         for sample, w in zip(batch['data_samples'], weights):
@@ -134,7 +140,19 @@ def assert_close(got, want):
 def test_a_run_is_the_steps_by_hand(tmp_path, table):
     run = runner(tmp_path / 'run', table, fresh(), epochs=2)
     run.train()
-    assert_close(parameters(run.model), by_hand(8, lambda step: 5.0))
+    assert_close(parameters(run.model), by_hand(in_order(8, lambda step: 5.0)))
+
+
+def test_a_part_is_drawn_and_the_rest_weighted(tmp_path, table):
+    """Drawn by w ** 0.25; each draw by w over how often it comes."""
+    run = runner(tmp_path / 'run', table, fresh(), epochs=1,
+                 sampler=dict(type='DequitySampler', power=0.25, seed=2))
+    run.train()
+    drawn = dequity_weight(LIKELIHOOD, 1.0, 5.0)**0.25
+    draws = systematic_draw(drawn, N, np.random.default_rng((2, 0)))
+    left = dequity_weight(LIKELIHOOD, 1.0, 5.0) / (drawn / drawn.mean())
+    assert_close(parameters(run.model), by_hand(
+        [(ids, left[ids]) for ids in draws.reshape(4, 2).tolist()]))
 
 
 def test_resumed_schedule(tmp_path, table):
@@ -145,7 +163,7 @@ def test_resumed_schedule(tmp_path, table):
     runner(tmp_path / 'part', table, fresh(), epochs=2, loss=loss).train()
     rest = runner(tmp_path / 'part', table, fresh(), loss=loss, resume=True)
     rest.train()
-    want = by_hand(16, lambda step: max(0.0, 2 * (step / 4 - 1)))
+    want = by_hand(in_order(16, lambda step: max(0.0, 2 * (step / 4 - 1))))
     assert_close(parameters(whole.model), want)
     assert_close(parameters(rest.model), want)
     logged = rest.message_hub.get_scalar('train/dequity_gamma').data[0]
@@ -197,7 +215,7 @@ def test_exponential_moving_average(tmp_path, table):
     run.train()
     average = parameters(fresh())
     for step in range(1, 5):
-        now = by_hand(step, lambda step: 5.0)
+        now = by_hand(in_order(step, lambda step: 5.0))
         average = now if step == 1 else {
             n: 0.75 * average[n] + 0.25 * now[n] for n in now}
     ema = next(h for h in run.hooks if type(h).__name__ == 'EMAHook')
@@ -205,7 +223,8 @@ def test_exponential_moving_average(tmp_path, table):
     resumed = runner(tmp_path / 'run', table, fresh(), epochs=2,
                      custom_hooks=[hook], resume=True)
     resumed.train()
-    assert_close(parameters(resumed.model), by_hand(8, lambda step: 5.0))
+    assert_close(parameters(resumed.model),
+                 by_hand(in_order(8, lambda step: 5.0)))
 
 
 def test_fine_tuning_and_automatic_learning_rate(tmp_path, table):

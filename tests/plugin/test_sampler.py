@@ -13,6 +13,7 @@ from dequity_mmdet3d.class_content import sample_factors
 from dequity_mmdet3d.compare.arm_names import parse_arm
 from dequity_mmdet3d.compare.arms import arm_config
 from dequity_mmdet3d.plugin import DequitySampler
+from dequity_mmdet3d.plugin.sampler import draws_by_weights
 from dequity_mmdet3d.plugin.walk import epoch_weights
 from dequity_mmdet3d.weight import dequity_weight
 from dequity_mmdet3d.weighting.draw import expected_counts, systematic_draw
@@ -153,6 +154,21 @@ def test_shuffle_is_not_a_choice():
     DequitySampler(Weighted([1, 2]), shuffle=True, seed=0)
     with pytest.raises(ValueError, match='shuffle=False.*DefaultSampler'):
         DequitySampler(Weighted([1, 2]), shuffle=False, seed=0)
+
+
+@pytest.mark.parametrize('power', [0, -1, 1.5, True, 'a', float('nan')])
+def test_power_out_of_range(power):
+    with pytest.raises(ValueError, match='power of DequitySampler'):
+        DequitySampler(Weighted([1, 2]), power=power)
+
+
+def test_a_part_of_the_weights_is_drawn():
+    """By roots: 1, 2 and 3 of 6, so each a whole number of times."""
+    sampler = DequitySampler(Weighted([1, 4, 9, 0, 0, 0]), seed=0, power=0.5)
+    assert np.bincount(list(sampler), minlength=6).tolist() == [
+        1, 2, 3, 0, 0, 0]
+    assert not draws_by_weights(sampler)
+    assert draws_by_weights(DequitySampler(Weighted([1, 4])))
 
 
 def test_log(monkeypatch):
