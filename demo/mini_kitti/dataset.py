@@ -3,7 +3,6 @@ import csv
 import io
 import json
 import multiprocessing
-import os
 import shutil
 import signal
 import threading
@@ -12,6 +11,9 @@ from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
+
+from dequity_mmdet3d.temporary_file import sweep
+from dequity_mmdet3d.whole_file import whole_file
 
 from .frames import Settings, frame_files
 from .layout import shape_of
@@ -39,13 +41,8 @@ _KINDS = {
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all."""
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with whole_file(path, sync=False) as f:  # there are thousands
+        f.write(content)
 
 
 def write_frame(root: Path, settings: Settings, sample: Sample) -> int:
@@ -135,11 +132,8 @@ def make_data_set(root: Path,
 def _make_folders(root: Path) -> None:
     for folder, kinds in _KINDS.items():
         for kind in kinds:
-            path = root / folder / kind
-            path.mkdir(parents=True, exist_ok=True)
-            # What a killed run left half written.
-            for part in path.glob('.*.part'):
-                part.unlink()
+            (root / folder / kind).mkdir(parents=True, exist_ok=True)
+            sweep(root / folder / kind)  # also where nothing is missing
     (root / 'ImageSets').mkdir(exist_ok=True)
 
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from dequity_mmdet3d.temporary_file import is_temporary
+
 from .frames import Settings
 from .modes import MODES, equal_shares, frequencies, mode_counts
 
@@ -126,9 +128,9 @@ def check_folder(root: Path,
         raise ValueError(f'{root} is a file; give a folder to write to')
     mark = root / MARK
     if not mark.exists():
-        # A run that was killed at once leaves the mark's own part file.
+        # A run that was killed at once leaves the mark's own temporary.
         if root.exists() and any(
-                not path.name.startswith(f'.{MARK}.')
+                not is_temporary(path, root)
                 for path in root.iterdir()):
             raise ValueError(
                 f'{root} holds files, but no {MARK}: not a data set of this '

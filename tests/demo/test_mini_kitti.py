@@ -28,6 +28,7 @@ from demo.mini_kitti.layout import place_objects
 from demo.mini_kitti.road import draw_road
 from demo.mini_kitti.scene import Scene
 from demo.mini_kitti.shapes import box as block
+from dequity_mmdet3d.temporary_file import _here
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'tools' / 'make_mini_kitti.py'
@@ -369,7 +370,8 @@ def test_resume_makes_only_what_is_missing(made):
     before = contents(root)
     times = {path: (root / path).stat().st_mtime_ns for path in before}
     (root / 'training/label_2/000002.txt').unlink()
-    (root / 'training/velodyne/.000002.bin.1.part').write_bytes(b'half')
+    left = root / 'training/velodyne' / f'{_here()}-0.tmp'
+    left.write_bytes(b'half')  # and no process holds it
     steps = []
     dataset.make_data_set(root, TINY, COUNTS,
                           progress=lambda *step: steps.append(step))
@@ -459,7 +461,7 @@ def test_tool_can_be_interrupted_and_goes_on(tmp_path):
     _, said = run.communicate(timeout=60)
     assert run.returncode == 130 and 'Traceback' not in said
     assert not (tmp_path / 'modes.csv').exists()
-    assert not list(tmp_path.rglob('*.part'))
+    assert not list(tmp_path.rglob('.*'))
     done = len(list(labels_folder.iterdir()))
     assert 0 < done < 41
     command[command.index('--workers') + 1] = '1'

@@ -15,7 +15,7 @@ from ...config_files import type_name
 from ...info_files import info_path
 from ...messages import counted, first_five
 from ...provenance import Provenance
-from ...sample_ids import id_type_of, sample_id_of
+from ...sample_ids import id_type_of, sample_id_in, sample_id_of
 from .coco import coco_trained
 from .groups import sequence_of_info
 from .image_folders import image_paths, outside_notes
@@ -100,8 +100,8 @@ def samples_from_config(path, cfg_options=None, split='train',
     for base in bases:
         infos, metainfo, ann_file = training_infos(base, path)
         found, seen_by, said = image_paths(
-            infos, base.get('data_root') or '', base.get('data_prefix')
-        ) if images else ([()] * len(infos), [()] * len(infos), [])
+            infos, base.get('data_root') or '', base.get('data_prefix'),
+            ann_file) if images else ([()] * len(infos), [()] * len(infos), [])
         notes += said
         if base.get('data_root'):
             outside += outside_notes(found, base['data_root'])
@@ -211,6 +211,8 @@ def training_infos(base, config):
             f'ann_file, but has {base.get("ann_file")!r}; use --images for a '
             'plain folder')
     infos, metainfo = read_info_file(ann_file)
+    for row, info in enumerate(infos):
+        sample_id_in(ann_file, row, info)
     step = base.get('load_interval', 1)  # WaymoDataset
     infos = coco_trained(infos, metainfo, base)[::step]
     indices = base.get('indices')
