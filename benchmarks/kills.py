@@ -3,8 +3,10 @@
     python benchmarks/kills.py TOOL --folder DIR [--times 50] [--seed 0]
         [--signal KILL]
 
-TOOL is likelihoods, update, apply, objects, report, export, train or compare:
-each a real one on a mini KITTI that is drawn into DIR, trainings of 12 steps
+TOOL is likelihoods, torchrun (likelihoods by two processes), update, apply,
+objects, report, export, train, compare or ray (compare on a Ray cluster of two
+nodes, which is made here; at every other kill a node is lost before): each a
+real one on a mini KITTI that is drawn into DIR, trainings of 12 steps
 included. The tool runs once undisturbed, which gives its seconds and its
 result. Then it is started again and again in a second place and killed with
 all of its processes, at moments that are evenly distributed over these
@@ -16,6 +18,8 @@ the undisturbed run, bit for bit but for dates and seconds; of a training that
 was resumed, and so drew other augmentations, its steps and names of figures.
 """
 import argparse
+import atexit
+import contextlib
 import csv
 import json
 import os
@@ -26,6 +30,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from zipfile import is_zipfile
 
 from machine import machine
 
@@ -44,13 +49,18 @@ def dequity(*args):
     return [sys.executable, '-m', 'dequity_mmdet3d', *map(str, args)]
 
 
-def commands(data, out):
-    """What each tool is asked for, and which of its files say the result."""
+def commands(data, out, address='auto'):
+    """What each tool is asked for; ``address`` is that of a Ray cluster."""
     table = data / 'kitti_likelihoods.parquet'
     resume = () if not any((out / 'work').glob('*.pth')) else ('--resume', )
+    likelihoods = dequity('likelihoods', CONFIG, '--out', out / 't.parquet',
+                          '--tags', data / 'modes.csv', '--shard-size', 8)
+    compare = dequity('compare', CONFIG, '--arms', 'baseline', 'equity',
+                      '--seeds', 0, '--out', out / 'compare')
     return dict(
-        likelihoods=dequity('likelihoods', CONFIG, '--out', out / 't.parquet',
-                            '--tags', data / 'modes.csv', '--shard-size', 8),
+        likelihoods=likelihoods,
+        torchrun=[sys.executable, '-m', 'torch.distributed.run',
+                  '--standalone', '--nproc-per-node', '2', *likelihoods[1:]],
         update=dequity('likelihoods', CONFIG, '--out', out / 't.parquet',
                        '--update', '--embeddings-dir', data / 'embeddings'),
         apply=dequity('likelihoods', CONFIG, '--apply', table, '--split',
@@ -62,9 +72,8 @@ def commands(data, out):
         export=dequity('export', 'csv', table, '--out', out / 'samples.csv'),
         train=dequity('train', CONFIG, '--work-dir', out / 'work', *resume,
                       *SHORT),
-        compare=dequity('compare', CONFIG, '--arms', 'baseline', 'equity',
-                        '--seeds', 0, '--jobs', 2, '--out', out / 'compare',
-                        *SHORT))
+        compare=[*compare, '--jobs', '2', *SHORT],
+        ray=[*compare, '--engine', 'ray', '--address', address, *SHORT])
 
 
 def prepare(data, env):
@@ -131,6 +140,10 @@ def check(out):
             result = json.loads(path.read_text())
             found[name] = sorted(result['metrics']), result['steps']
         elif path.suffix == '.pth':
+            last = path.with_name('last_checkpoint')
+            if not is_zipfile(path) and not (
+                    last.exists() and path.name in last.read_text()):
+                continue  # mmengine's next one, on which nobody relies
             # written by the training that was started here, nobody else's
             state = torch.load(path, map_location='cpu', weights_only=False)
             # an unfinished training has other ones
@@ -140,18 +153,69 @@ def check(out):
     return found
 
 
-def kill_at(command, seconds, env, how):
-    """Start, wait, kill the whole group; the status before that, or None."""
+def kill_at(command, seconds, env, how, fault=None):
+    """Start, wait, kill all of its processes.
+
+    Args:
+        fault (tuple, optional): A moment before that, and what to do then.
+
+    Returns:
+        tuple[int | None, str]: Its status if it had ended, and its errors.
+    """
     process = subprocess.Popen(command, env=env, cwd=ROOT,
                                stdout=subprocess.DEVNULL,
                                stderr=subprocess.PIPE, start_new_session=True)
-    try:
-        _, err = process.communicate(timeout=seconds)
-        return process.returncode, err.decode()[-2000:]
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, how)
-        process.communicate()
-        return None, ''
+    first, do = fault or (0, lambda: None)
+    for wait, then in ((first, do), (
+            None if seconds is None else seconds - first,
+            lambda: kill(family(process.pid), how))):
+        try:
+            _, err = process.communicate(timeout=wait)
+            return process.returncode, err.decode()[-2000:]
+        except subprocess.TimeoutExpired:
+            then()
+    process.communicate()
+    return None, ''
+
+
+def family(pid):
+    """A process and all that it has started, in whatever session."""
+    found, parents = [pid], {}
+    for path in Path('/proc').glob('[0-9]*/stat'):
+        try:
+            text = path.read_text()
+        except OSError:  # it has ended meanwhile
+            continue
+        parents[int(path.parent.name)] = int(
+            text.rpartition(')')[2].split()[1])
+    for parent in found:
+        found += [child for child, p in parents.items() if p == parent]
+    return found
+
+
+def kill(pids, how):
+    """Send a signal to processes, of which some may have ended."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, how)
+
+
+class Nodes:
+    """A Ray cluster of two nodes of one core each, of which one gets lost."""
+
+    def __init__(self):
+        from ray.cluster_utils import Cluster
+        self.cluster = Cluster(initialize_head=True, head_node_args=dict(
+            num_cpus=1, include_dashboard=False))
+        atexit.register(self.cluster.shutdown)
+        self.address = self.cluster.address
+        self.cluster.add_node(num_cpus=1)
+
+    def lose_one(self):
+        """And another one comes."""
+        self.cluster.remove_node(next(iter(self.cluster.worker_nodes)),
+                                 allow_graceful=False)
+        self.cluster.add_node(num_cpus=1)
 
 
 def clear(place, tool, data):
@@ -175,12 +239,18 @@ def main():
     data = (args.folder / 'mini_kitti').resolve()
     env = dict(os.environ, MINI_KITTI=f'{data}/')
     prepare(data, env)
+    nodes = Nodes() if args.tool == 'ray' else None
+
+    def command(place):
+        return commands(data, place, *([nodes.address] if nodes else []))[
+            args.tool]
+
     places = [args.folder.resolve() / args.tool / name
               for name in ('whole', 'killed')]
     for place in places:
         clear(place, args.tool, data)
     started = time.perf_counter()
-    status, err = kill_at(commands(data, places[0])[args.tool], None, env, 0)
+    status, err = kill_at(command(places[0]), None, env, 0)
     if status:
         sys.exit(f'the tool failed with status {status}: {err}')
     seconds = time.perf_counter() - started
@@ -188,8 +258,10 @@ def main():
     rng, kills, ends, fails = random.Random(args.seed), 0, 0, []
     how = getattr(signal, f'SIG{args.signal}')
     for i in range(args.times):
-        status, err = kill_at(commands(data, places[1])[args.tool],
-                              rng.uniform(0, seconds), env, how)
+        moment, fault = rng.uniform(0, seconds), None
+        if nodes and i % 2:
+            fault = rng.uniform(0, moment), nodes.lose_one
+        status, err = kill_at(command(places[1]), moment, env, how, fault)
         kills += status is None
         ends += status == 0
         if status:
@@ -198,7 +270,7 @@ def main():
         if status == 0:
             clear(places[1], args.tool, data)
         print(f'{i + 1}/{args.times}', end='\r', file=sys.stderr, flush=True)
-    status, err = kill_at(commands(data, places[1])[args.tool], None, env, 0)
+    status, err = kill_at(command(places[1]), None, env, 0)
     found = check(places[1])
     left = [p.name for p in places[1].rglob('*.tmp')]
     print(f'{args.tool}: {kills} killed by {args.signal}, {ends} had ended, '

@@ -3,12 +3,13 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import struct
 import tokenize
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 try:
     import resource
@@ -73,7 +74,8 @@ def read_arrays(path: str | Path,
             maps for reading. Defaults to none.
 
     Returns:
-        dict[str, np.ndarray]: By name. Together they have no more bytes
+        dict[str, np.ndarray]: By name; a missing one is a ValueError that
+        names it. Together they have no more bytes
         than the file: what is compressed, or says that it is larger, is not
         read; nor are objects. Checksums are compared, those of maps as well.
 
@@ -81,16 +83,17 @@ def read_arrays(path: str | Path,
         OSError: If it cannot be read.
         ValueError: If it is no such file, or damaged.
     """
-    import numpy as np
     try:
-        with zipfile.ZipFile(path) as archive:
+        # opened once: another file may take its place meanwhile
+        with (open(os.fspath(path), 'rb') as file,
+              zipfile.ZipFile(file) as archive):
             whole = sum(m.file_size for m in archive.infolist())
-            if whole > Path(path).stat().st_size:
+            if whole > os.fstat(file.fileno()).st_size:
                 raise ValueError(f'its arrays would have {whole} bytes, which '
                                  'are more than it has itself')
-            return {member.filename.removesuffix('.npy'):
-                    _array(archive, member, np.lib.format, map_from)
-                    for member in archive.infolist()}
+            return _Arrays({member.filename.removesuffix('.npy'):
+                            _array(file, archive, member, map_from)
+                            for member in archive.infolist()})
     except (zipfile.BadZipFile, EOFError, KeyError, NotImplementedError,
             OverflowError, RuntimeError, SyntaxError, TypeError,
             tokenize.TokenError) as e:
@@ -98,9 +101,17 @@ def read_arrays(path: str | Path,
         raise ValueError(f'no archive of arrays ({e})') from e
 
 
-def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo,
-           npy: Any, map_from: int | None) -> Any:
+class _Arrays(dict):
+    """Says what is missing to who reads a file that lacks it."""
+
+    def __missing__(self, name: str) -> Any:
+        raise ValueError(f'it has no {name!r}')
+
+
+def _array(file: BinaryIO, archive: zipfile.ZipFile, member: zipfile.ZipInfo,
+           map_from: int | None) -> Any:
     import numpy as np
+    from numpy.lib import format as npy
     if (member.compress_type != zipfile.ZIP_STORED
             or member.file_size != member.compress_size):
         raise ValueError(f'{member.filename!r} is compressed, which '
@@ -128,15 +139,14 @@ def _array(archive: zipfile.ZipFile, member: zipfile.ZipInfo,
                          f'but has {n_bytes} bytes')
     order: Any = 'F' if fortran else 'C'
     if mapped:
-        return np.memmap(str(archive.filename), dtype, 'r',
-                         _start(archive, member) + header, shape, order)
+        return np.memmap(file, dtype, 'r', _start(file, member) + header,
+                         shape, order)
     return np.frombuffer(raw, dtype).reshape(shape, order=order).copy()
 
 
-def _start(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> int:
+def _start(file: BinaryIO, member: zipfile.ZipInfo) -> int:
     """Where the bytes of a member begin in the file."""
-    with open(str(archive.filename), 'rb') as f:
-        f.seek(member.header_offset)
-        # zip's local header: its lengths of name and extra come last
-        name, extra = struct.unpack('<26x2H', f.read(30))
+    file.seek(member.header_offset)
+    # zip's local header: its lengths of name and extra come last
+    name, extra = struct.unpack('<26x2H', file.read(30))
     return int(member.header_offset + 30 + name + extra)

@@ -59,6 +59,21 @@ def sample_id_of(info: dict, points_folder: str = '') -> str:
         return str(value)
 
 
+def sample_id_in(path: str, row: int, info: dict,
+                 points_folder: str = '') -> str:
+    """As :func:`sample_id_of`, of an entry of a file that an error names.
+
+    Args:
+        path (str): What holds the entry.
+        row (int): Its place there.
+        info, points_folder: See :func:`sample_id_of`.
+    """
+    try:
+        return sample_id_of(info, points_folder)
+    except KeyError as e:
+        raise KeyError(f'{path}: row {row}: {e.args[0]}') from e
+
+
 def id_type_of(info: dict) -> str:
     """Which of ``ID_TYPES`` names a sample; see :func:`sample_id_of`.
 

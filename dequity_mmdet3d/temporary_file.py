@@ -5,9 +5,11 @@ import contextlib
 import os
 import re
 import secrets
+import shutil
 import socket
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from .locks import hold, is_held
@@ -66,6 +68,37 @@ class Temporary:
                 os.unlink(self.path)
 
 
+@contextlib.contextmanager
+def temporary_folder(parent: Path) -> Iterator[Path]:
+    """A folder for what is not finished yet, with all in it gone at the end.
+
+    A temporary beside it tells other processes that its owner lives; the
+    next :func:`sweep` removes both after a kill.
+
+    Args:
+        parent (Path): Folder that is there.
+
+    Yields:
+        Path: Absolute.
+
+    Raises:
+        OSError: If it cannot be made.
+    """
+    sweep(parent)
+    owner = Temporary(parent.absolute() / 'folder')
+    folder = _folder_of(owner.path)
+    try:
+        folder.mkdir()
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        owner.close()
+
+
+def _folder_of(temporary: Path) -> Path:
+    return temporary.with_suffix('.d')
+
+
 def is_temporary(path: str | Path, folder: Path) -> bool:
     """Whether a path is that of a temporary in a folder."""
     return str(path).startswith(str(folder / _OURS))
@@ -104,9 +137,12 @@ def _remove_if_left(path: Path) -> None:
             return
         held = (is_held(f) if path.name.rpartition('-')[0] == _here()
                 else None)
+        folder = _folder_of(path)
         if held is None:
-            held = time.time() - about.st_mtime <= _DAY
+            written = [about, *(p.lstat() for p in folder.rglob('*'))]
+            held = time.time() - max(s.st_mtime for s in written) <= _DAY
         if not held:
+            shutil.rmtree(folder, ignore_errors=True)  # follows no link
             os.unlink(path)
 
 

@@ -1,5 +1,6 @@
 """Small files that ask for much: refused before they get it."""
 import io
+import os
 import pickle
 import zipfile
 
@@ -8,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from dequity_mmdet3d import bounds
 from dequity_mmdet3d.bounds import read_arrays
 from dequity_mmdet3d.likelihood.samples.safe_pickle import load_pickle
 from dequity_mmdet3d.parquet_file import read_parquet
@@ -104,6 +106,8 @@ def test_archives_of_arrays(tmp_path):
     for name, array in arrays.items():
         assert isinstance(mapped[name], np.memmap) == (name in 'ac')
         np.testing.assert_array_equal(mapped[name], array)
+    with pytest.raises(ValueError, match="it has no 'z'"):
+        found['z']
     raw = bytearray(path.read_bytes())
     raw[raw.index(arrays['a'].tobytes())] ^= 1  # a bit
     path.write_bytes(raw)
@@ -116,6 +120,22 @@ def test_archives_of_arrays(tmp_path):
     np.savez(path, a=np.array([{}], dtype=object))
     with pytest.raises(ValueError, match='holds objects'):
         read_arrays(path)
+
+
+def test_arrays_of_a_file_that_is_replaced_meanwhile(tmp_path, monkeypatch):
+    np.savez(tmp_path / 'a.npz', a=np.arange(6))
+    np.savez(tmp_path / 'b.npz', a=np.arange(6)[::-1])
+    start = bounds._start
+
+    def replaced(*args):
+        os.replace(tmp_path / 'b.npz', tmp_path / 'a.npz')
+        return start(*args)
+
+    monkeypatch.setattr(bounds, '_start', replaced)
+    assert read_arrays(tmp_path / 'a.npz', 40)['a'].tolist() == [*range(6)]
+    monkeypatch.undo()
+    assert read_arrays(tmp_path / 'a.npz', 40)['a'].tolist() == [
+        *range(6)][::-1]
 
 
 @pytest.mark.parametrize('shape', [(10**12, ), (-1, ), (3, 3)])

@@ -9,7 +9,7 @@ import types
 import pytest
 
 from dequity_mmdet3d import locks, temporary_file
-from dequity_mmdet3d.temporary_file import sweep
+from dequity_mmdet3d.temporary_file import sweep, temporary_folder
 from dequity_mmdet3d.whole_file import (
     UnwritableFile,
     remove_file,
@@ -169,6 +169,28 @@ def test_what_a_killed_process_left_goes(tmp_path):
     assert os.listdir(tmp_path) == ['b']
 
 
+def test_a_folder_of_a_killed_process_goes(tmp_path):
+    """And that of a living one stays to its end."""
+    if os.fork() == 0:
+        try:
+            with temporary_folder(tmp_path) as folder:
+                (folder / 'inner').mkdir()
+                (folder / 'inner/a').write_bytes(b'half')
+                os.kill(os.getpid(), signal.SIGKILL)
+        finally:
+            os._exit(1)
+    os.wait()
+    assert len(os.listdir(tmp_path)) == 2 and len(
+        [*tmp_path.rglob('a')]) == 1
+    with temporary_folder(tmp_path) as folder:
+        assert folder.is_dir() and not [*tmp_path.rglob('a')]
+        sweep(tmp_path)
+        assert folder.is_dir() and len(os.listdir(tmp_path)) == 2
+        (tmp_path / 'elsewhere').mkdir()
+        (folder / 'link').symlink_to(tmp_path / 'elsewhere')
+    assert os.listdir(tmp_path) == ['elsewhere']
+
+
 @pytest.mark.parametrize('name', ['away-0123456789abcdef', None])
 def test_without_a_lock_a_day_tells(tmp_path, monkeypatch, name):
     """Of another machine, and on a disk without locks."""
@@ -184,6 +206,12 @@ def test_without_a_lock_a_day_tells(tmp_path, monkeypatch, name):
     sweep(tmp_path)
     assert old.exists()
     os.utime(old, (0, time.time() - 90_000))
+    inside = old.with_suffix('.d') / 'a'
+    inside.parent.mkdir()
+    inside.touch()  # as by a conversion that goes on
+    sweep(tmp_path)
+    assert old.exists()
+    os.utime(inside, (0, time.time() - 90_000))
     write(tmp_path / 'a')
     sweep(tmp_path)
     assert os.listdir(tmp_path) == ['a']

@@ -3,30 +3,35 @@ import csv
 import io
 import json
 import multiprocessing
-import os
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
+from dequity_mmdet3d.temporary_file import sweep
+from dequity_mmdet3d.whole_file import whole_file
+
 from .frames import Settings, frame_files
+from .layout import shape_of
 from .plan import (
     MARK,
     MODES_FILE,
+    OBJECTS_FILE,
     SPLITS,
     Sample,
     check_folder,
     describe,
     plan_samples,
 )
+from .worlds import has_rare_kinds
 
 # What this tool writes, and what converters add to it later: --overwrite
 # removes these and nothing else.
-_OWN = ('training', 'testing', 'ImageSets', MODES_FILE)
+_OWN = ('training', 'testing', 'ImageSets', MODES_FILE, OBJECTS_FILE)
 _DERIVED = ('kitti_infos_*', 'kitti_dbinfos_*', 'kitti_gt_database')
 _KINDS = {
     'training': ('image_2', 'velodyne', 'calib', 'label_2'),
@@ -36,19 +41,14 @@ _KINDS = {
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all."""
-    part = path.with_name(f'.{path.name}.{os.getpid()}.part')
-    try:
-        part.write_bytes(content)
-        os.replace(part, path)
-    except BaseException:
-        part.unlink(missing_ok=True)
-        raise
+    with whole_file(path, sync=False) as f:  # there are thousands
+        f.write(content)
 
 
 def write_frame(root: Path, settings: Settings, sample: Sample) -> int:
     """Make one frame and write its files; returns its index."""
     content = frame_files(settings, sample.index, sample.mode,
-                          'label_2' in sample.files)
+                          'label_2' in sample.files, sample.balanced)
     for kind, path in sample.files.items():
         write_whole(root / path, content[kind])
     return sample.index
@@ -119,17 +119,21 @@ def make_data_set(root: Path,
         if progress:
             progress(done, len(missing))
     _write_lists(root, samples)
+    if has_rare_kinds(settings.world):
+        _write_table(root / OBJECTS_FILE,
+                     ['sample_id', 'object', 'class', 'kind'],
+                     _objects(root, samples))
+    # Last: it marks a finished data set.
+    _write_table(root / MODES_FILE, ['sample_id', 'split', 'mode'],
+                 ([s.name, s.split, s.mode] for s in samples))
     return samples
 
 
 def _make_folders(root: Path) -> None:
     for folder, kinds in _KINDS.items():
         for kind in kinds:
-            path = root / folder / kind
-            path.mkdir(parents=True, exist_ok=True)
-            # What a killed run left half written.
-            for part in path.glob('.*.part'):
-                part.unlink()
+            (root / folder / kind).mkdir(parents=True, exist_ok=True)
+            sweep(root / folder / kind)  # also where nothing is missing
     (root / 'ImageSets').mkdir(exist_ok=True)
 
 
@@ -138,7 +142,7 @@ def _json(description) -> bytes:
 
 
 def _write_lists(root: Path, samples: list[Sample]) -> None:
-    """ImageSets, then modes.csv as the mark of a finished data set."""
+    """ImageSets: the names of each split."""
     names = {
         split: [s.name for s in samples if s.split == split]
         for split in SPLITS
@@ -147,11 +151,30 @@ def _write_lists(root: Path, samples: list[Sample]) -> None:
     for split, members in names.items():
         text = ''.join(name + '\n' for name in members)
         write_whole(root / 'ImageSets' / f'{split}.txt', text.encode())
+
+
+def _write_table(path: Path, header: list[str], rows: Iterable[list]) -> None:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator='\n')
-    writer.writerow(['sample_id', 'split', 'mode'])
-    writer.writerows([s.name, s.split, s.mode] for s in samples)
-    write_whole(root / MODES_FILE, table.getvalue().encode())
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_whole(path, table.getvalue().encode())
+
+
+def _objects(root: Path, samples: list[Sample]) -> Iterator[list]:
+    """Name, row in its label file from 0, class and kind of each object."""
+    for sample in samples:
+        if 'label_2' not in sample.files:
+            continue
+        text = (root / sample.files['label_2']).read_text()
+        for number, row in enumerate(text.splitlines()):
+            kind, *values = row.split()
+            if kind == 'DontCare':
+                continue
+            height, width, length = map(float, values[7:10])
+            shape = shape_of(kind, (length, width, height))
+            yield [sample.name, number, kind,
+                   'usual' if shape == kind else shape]
 
 
 @contextmanager

@@ -99,17 +99,16 @@ def use_weighted_config(args, ours):
     from ..config_files import read_config
     from ..weighted_config import weight_config
     from ..whole_file import whole_file
+    from ..work_dir import work_dir_of
     config = read_config(args.config, args.cfg_options)
     numbers = {name: getattr(ours, name) for name in NUMBERS
                if getattr(ours, name) is not None}
     weight_config(
         config, ours.table, sampler=bool(ours.sampler),
         normalize='mean' if ours.normalize == 'mean' else None, **numbers)
-    # where the host would train it, and where mmengine writes its copy
-    stem = Path(args.config).stem
-    args.work_dir = (args.work_dir or config.get('work_dir')
-                     or f'./work_dirs/{stem}')
-    path = Path(args.work_dir) / f'{stem}.py'
+    args.work_dir = work_dir_of(args, config)
+    # where mmengine writes its copy
+    path = Path(args.work_dir) / f'{Path(args.config).stem}.py'
     if path.exists() and path.samefile(args.config):
         raise ValueError(
             f'{args.config} lies where the weighted config is to be written; '

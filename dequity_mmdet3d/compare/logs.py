@@ -1,6 +1,4 @@
 """What a training and its test leave, as mmengine writes it."""
-from pathlib import Path
-from zipfile import is_zipfile
 
 from dequity_mmdet3d.json_files import (
     NUMBER,
@@ -9,7 +7,6 @@ from dequity_mmdet3d.json_files import (
     parse_json,
     read_json,
 )
-from dequity_mmdet3d.whole_file import whole_file
 
 
 class DamagedRun(OSError, ValueError):
@@ -81,37 +78,9 @@ def read_test(folder):
     try:
         figures = fields_of(read_json(found[-1]), {})
     except ValueError as e:
-        raise ValueError(f'{found[-1]} is damaged ({e}); remove it, and test '
-                         'again') from e
+        raise ValueError(f'{found[-1]} is not finished, or damaged ({e}); '
+                         'wait for its test, or remove it and test again'
+                         ) from e
     return {name: float(value) for name, value in figures.items()
             if is_of(value, (*NUMBER, bool))
             and name not in ('time', 'data_time')}
-
-
-def mend_last_checkpoint(folder):
-    """Have ``last_checkpoint`` name a checkpoint that a training left whole.
-
-    mmengine removes the oldest checkpoint before it writes the next one: with
-    ``max_keep_ckpts=1``, a training that is killed meanwhile leaves the name
-    of a file that is gone, from which none can go on.
-
-    Args:
-        folder (Path): Work dir of a training that does not run.
-
-    Returns:
-        Path, optional: The checkpoint; None where there is none, and the
-        training begins anew.
-    """
-    pointer = folder.absolute() / 'last_checkpoint'
-    named = pointer.read_text().strip() if pointer.exists() else ''
-    found = pointer.with_name(Path(named).name) if named else pointer
-    if not named or not found.exists():
-        # a zip archive ends with its table, so that a part of one is none
-        found = max(filter(is_zipfile, pointer.parent.glob('*.pth')),
-                    key=lambda path: path.stat().st_mtime_ns, default=None)
-    if found is None:
-        pointer.unlink(missing_ok=True)
-    elif str(found) != named:  # or the folder was moved
-        with whole_file(pointer) as f:
-            f.write(str(found).encode())
-    return found

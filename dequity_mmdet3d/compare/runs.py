@@ -18,7 +18,6 @@ from pathlib import Path
 from dequity_mmdet3d.whole_file import lock, whole_file
 
 from . import run_folder
-from .logs import mend_last_checkpoint
 
 
 @dataclass(frozen=True)
@@ -195,7 +194,6 @@ class Tools:
     def _trained(self, run, call):
         """run_folder.Trained: Now, or by an earlier command."""
         if run_folder.read_trained(run.folder) is None:
-            mend_last_checkpoint(run.folder)
             started = time.time()
             call('train', self.train, '--work-dir', run.folder, '--resume')
             run_folder.write_trained(run.folder, time.time() - started)

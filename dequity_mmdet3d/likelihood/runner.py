@@ -167,6 +167,7 @@ def _fit(embedded, out, clustering, kind, groups, tags, by, texts, say,
     for what, path in ((made.fitted, modes_path), (made.rows, rows_path)):
         if what is not None:
             beside.append(partial(what.of(table).save, path(out)))
+    embedded.check_file()
     return write_table(
         table, out, [*diagnosis_lines(table.metadata), *lines, *moved], say,
         tags, beside + suspects)
@@ -176,8 +177,13 @@ def _apply(embedded, out, fitted, source, tags, by, say, remake):
     from ..table import LikelihoodTable
     from .estimation.advice import applied_line
     from .estimation.make_table import apply_table
+    from .estimation.modes_check import belongs
     from .estimation.overlap import TrainingRows, find_overlap
     of = LikelihoodTable.load(source)
+    if not belongs(fitted.about, of):
+        raise ValueError(f'{source} was replaced while these samples were '
+                         'looked at; repeat the same command, embeddings of '
+                         'images are kept')
     seen, overlap = TrainingRows.load(source, of, fitted), None
     if seen is not None:
         overlap = find_overlap(embedded, fitted, seen, of.sample_id.tolist())
@@ -196,4 +202,5 @@ def _apply(embedded, out, fitted, source, tags, by, say, remake):
             beside.append(partial(overlap.save, pairs_path(out)))
         lines.append(overlap.line(pairs_path(out)))
     table, more, suspects = beside_tags(table, out, tags, by)
+    embedded.check_file()
     return write_table(table, out, lines + more, say, tags, beside + suspects)

@@ -1,4 +1,4 @@
-"""What PyTorch may load beside tensors from mmengine's checkpoints.
+"""Mmengine's checkpoints: what may be loaded, and which is removed when.
 
 A checkpoint may be anybody's. PyTorch loads tensors and containers, and what
 is named here: the log history, whose arrays of numbers are checked by their
@@ -6,11 +6,13 @@ values, ConfigDicts, and texts of numpy's, which names of KITTI's classes are.
 Numpy's own functions are not among it, as they trust the types and sizes that
 a file gives, so that a crafted one crashes the process.
 """
+import functools
 import re
 
 import numpy as np
 import torch
 from mmengine.config import ConfigDict
+from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
 
 _CODES = '?bhilqBHILQefd'
@@ -115,3 +117,67 @@ def _history_method(owner, name):
         raise ValueError(f'the checkpoint asks for {owner!r}.{name}, which a '
                          "log history does not hold; it is not mmengine's")
     return getattr(owner, name)
+
+
+_SAVE = '_save_checkpoint_with_step'
+
+
+def remove_after_saving():
+    """Let mmengine remove its oldest checkpoint when the next one is there.
+
+    A training that is killed while it saves, or whose disk is full, else
+    loses what it has with ``max_keep_ckpts=1``.
+    """
+    setattr(CheckpointHook, _SAVE, _saved_first(
+        getattr(CheckpointHook, _SAVE)))
+
+
+def removes_before_saving():
+    """bool: Whether this mmengine does, by nature."""
+    return hasattr(CheckpointHook, _SAVE)
+
+
+def removes_after_saving():
+    """bool: Whether :func:`remove_after_saving` was called."""
+    return hasattr(getattr(CheckpointHook, _SAVE, None), '__wrapped__')
+
+
+class _Later:
+    """A file backend that removes files later.
+
+    Args:
+        backend (BaseStorageBackend): Of mmengine.
+    """
+
+    def __init__(self, backend):
+        self._backend, self._waiting = backend, []
+
+    def __getattr__(self, name):
+        return getattr(self._backend, name)
+
+    def remove(self, path):
+        self._waiting.append((self._backend.remove, path))
+
+    def rmtree(self, path):
+        self._waiting.append((self._backend.rmtree, path))
+
+    def finish(self, new):
+        """Remove them, but for the one that was written meanwhile."""
+        for remove, path in self._waiting:
+            if path != new:
+                remove(path)
+
+
+def _saved_first(save):
+
+    @functools.wraps(save)
+    def save_first(hook, *args, **kwargs):
+        backend = hook.file_backend
+        hook.file_backend = later = _Later(backend)
+        try:
+            save(hook, *args, **kwargs)
+        finally:
+            hook.file_backend = backend
+        later.finish(hook.last_ckpt)
+
+    return save_first

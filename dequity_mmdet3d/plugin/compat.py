@@ -20,6 +20,9 @@ from .checkpoints import (
     allow_checkpoints,
     checkpoints_allowed,
     refuses_checkpoints,
+    remove_after_saving,
+    removes_after_saving,
+    removes_before_saving,
 )
 from .compiled import are_kept, can_be_kept, keep
 
@@ -183,6 +186,11 @@ _PLACES = (
            "in mmengine's checkpoints, so that no run can be resumed or "
            'tested; they are data, and nothing else is allowed',
            refuses_checkpoints, checkpoints_allowed, allow_checkpoints),
+    _Place("mmengine's CheckpointHook",
+           'it removes the oldest checkpoint before the next one is there, '
+           'which may be the only one, and the next may never come: it is '
+           'killed, or the disk is full',
+           removes_before_saving, removes_after_saving, remove_after_saving),
     _Place("numba's compiled code",
            'augmentation and evaluation are compiled anew by every process, '
            'for about 9 s; it is kept in files (NUMBA_CACHE_DIR says where)',

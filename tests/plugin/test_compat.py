@@ -1,19 +1,24 @@
 """What the plugin mends in the host, seen to hold."""
+import contextlib
+import logging
 import subprocess
 import sys
+import types
 
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config, ConfigDict
 from mmengine.config.lazy import LazyObject
+from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
 
 from dequity_mmdet3d.plugin import checkpoints, compat, host_mends, mend_host
 from tests.helpers import ROOT, save_table
 
 NAMES = ['numpy.long', "spconv's CUDA stream", "spconv's threads",
-         "kitti_eval's rotated IoU", 'torch.load', "numba's compiled code"]
+         "kitti_eval's rotated IoU", 'torch.load',
+         "mmengine's CheckpointHook", "numba's compiled code"]
 
 
 @pytest.mark.skipif(
@@ -109,6 +114,37 @@ def test_says_what_it_mends_and_why(monkeypatch):
     monkeypatch.setenv('RANK', '1')
     monkeypatch.delattr(np, 'long')
     assert len(mend_host()) == 1 == len(said)
+
+
+@pytest.mark.parametrize('full', [False, True])
+def test_a_checkpoint_goes_when_the_next_one_is_there(tmp_path, full):
+    """So that there is one whatever happens while the next is written."""
+    mend_host()
+    there = []
+
+    class Runner:
+        work_dir = str(tmp_path)
+        logger = logging.getLogger('test')
+        message_hub = types.SimpleNamespace(
+            update_info=lambda *a: None, runtime_info={})
+
+        def save_checkpoint(self, folder, name, *args, **kwargs):
+            there.append(sorted(p.name for p in tmp_path.glob('*.pth')))
+            (tmp_path / name).write_bytes(b'x')
+            if full and len(there) == 3:
+                raise OSError(28, 'No space left on device')
+
+    hook = CheckpointHook(by_epoch=False, max_keep_ckpts=1)
+    hook.before_train(Runner())
+    for step in (2, 4):
+        hook._save_checkpoint_with_step(Runner(), step, meta={})
+    with pytest.raises(OSError) if full else contextlib.nullcontext():
+        hook._save_checkpoint_with_step(Runner(), 6, meta={})
+    assert there == [[], ['iter_2.pth'], ['iter_4.pth']]
+    assert sorted(p.name for p in tmp_path.glob('*.pth')) == (
+        ['iter_4.pth', 'iter_6.pth'] if full else ['iter_6.pth'])
+    last = (tmp_path / 'last_checkpoint').read_text()
+    assert last == str(tmp_path / f'iter_{4 if full else 6}.pth')
 
 
 UNTOUCHED = '''

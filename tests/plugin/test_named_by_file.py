@@ -209,7 +209,8 @@ def test_infos_without_any_name(tmp_path):
         dict(images=dict(CAM0=dict(img_path='a.png', depth2img=np.eye(3))),
              instances=[box()])])
     table = save_table(tmp_path / 't.parquet', {'a': 0.5})
-    with pytest.raises(KeyError, match="'token', 'sample_idx', 'sample_id', "
+    with pytest.raises(KeyError, match='SUNRGBDDataset of .*infos.pkl: row 0: '
+                       "a sample needs 'token', 'sample_idx', 'sample_id', "
                        "'lidar_points.lidar_path' or 'img_id'.*write one of "
                        'them'):
         DequityDataset(

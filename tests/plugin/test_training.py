@@ -80,6 +80,10 @@ def test_evaluated_without_cuda(run):
 
 def test_resume(run, mini_kitti):
     work, _ = run
+    # what a full disk leaves
+    (work / 'last_checkpoint').write_text('')
+    (work / 'epoch_3.pth').write_bytes((work / 'epoch_2.pth').read_bytes()[
+        :-1000])
     done = run_tool('train.py', CONFIG, '--work-dir', work, '--resume',
                     '--cfg-options', *SHORT, 'train_cfg.max_epochs=3',
                     'train_cfg.val_interval=9', env=tool_env(mini_kitti))

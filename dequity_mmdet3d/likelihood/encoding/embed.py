@@ -11,6 +11,7 @@ import numpy as np
 from ...provenance import Provenance
 from ..choices import DEFAULT_CAMERAS
 from ..embeddings.cameras import View, views_of
+from ..embeddings.names import stamp_of
 from ..embeddings.vectors import UnitVectors
 
 
@@ -28,6 +29,8 @@ class Embedded:
             not among ``ids``.
         encoded (Encoded, optional): Where the embeddings lie, and the
             images that failed.
+        stamp (str, optional): Of the file that the embeddings are mapped
+            from, when it was opened.
     """
     ids: list[str]
     views: list[View]
@@ -35,6 +38,22 @@ class Embedded:
     policy: str = DEFAULT_CAMERAS
     skipped: list[str] = field(default_factory=list)
     encoded: Any = None
+    stamp: str | None = None
+
+    def check_file(self) -> None:
+        """Raise ValueError if the file of the embeddings was written to.
+
+        To be asked before what was made of them is written. Those of images
+        lie in files that nobody changes.
+        """
+        if self.stamp is None:
+            return
+        path = file_of(self.views[0].vectors.parts[0])
+        if stamp_of(path) != self.stamp:
+            raise ValueError(
+                f'{path} was changed while it was read, so that the table '
+                'would be of neither state; wait for what writes it, then '
+                'repeat the same command')
 
 
 def embed_samples(samples, encoder, settings, store, skip_bad=False,
@@ -126,6 +145,13 @@ def embed_given(samples, embeddings):
     Raises:
         ValueError: If rows hold NaN, inf or only zeros.
     """
+    path = file_of(embeddings)
+    stamp = None if path is None else stamp_of(path)
     vectors = UnitVectors(embeddings, samples.ids).check()
     return Embedded(samples.ids, [View('', vectors, np.arange(len(vectors)))],
-                    samples.provenance)
+                    samples.provenance, stamp=stamp)
+
+
+def file_of(embeddings):
+    """str, optional: What embeddings are mapped from; None in memory."""
+    return getattr(embeddings, 'filename', None)

@@ -184,7 +184,7 @@ class FittedModes:
                     modes[name], soft[name] = soft_fit_of(
                         modes[name], numbers[i], *more)
             ids = check_ids_of(file.get('ids'), sizes)
-        except (OSError, ValueError, KeyError) as e:
+        except (OSError, ValueError) as e:
             raise ValueError(f'{path} is damaged ({e}); make the table '
                              'anew') from e
         return cls(modes, sizes, about, soft, ids)

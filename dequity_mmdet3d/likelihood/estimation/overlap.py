@@ -120,7 +120,7 @@ class TrainingRows:
                 {n: _stored(file[f'{i}_rows']) for i, n in enumerate(names)},
                 {n: file[f'{i}_samples'] for i, n in enumerate(names)},
                 ids, date, sha256)
-        except (OSError, ValueError, KeyError, TypeError) as e:
+        except (OSError, ValueError, TypeError) as e:
             raise ValueError(f'{path} is damaged ({e}); make the table '
                              'anew') from e
         if not belongs(dict(ids_sha256=ids, date=date, table_sha256=sha256),

@@ -47,11 +47,12 @@ def scenes_of(path, cfg_options=None, split='train', images=True):
     """
     known = set()
     for base in bases_of_split(path, cfg_options, split)[0]:
-        infos, metainfo, _ = training_infos(base, path)
+        infos, metainfo, ann_file = training_infos(base, path)
         files = names = [()] * len(infos)
         if images:
             files, names, _ = image_paths(
-                infos, base.get('data_root') or '', base.get('data_prefix'))
+                infos, base.get('data_root') or '', base.get('data_prefix'),
+                ann_file)
         classes, folder = ClassNames(metainfo, base), points_folder(base)
         for info, paths, cameras in zip(infos, files, names):
             name = sample_id_of(info, folder)

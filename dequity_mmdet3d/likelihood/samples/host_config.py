@@ -15,7 +15,7 @@ from ...config_files import type_name
 from ...info_files import info_path
 from ...messages import counted, first_five
 from ...provenance import Provenance
-from ...sample_ids import id_type_of, sample_id_of
+from ...sample_ids import id_type_of, sample_id_in, sample_id_of
 from .coco import coco_trained
 from .groups import sequence_of_info
 from .image_folders import image_paths, outside_notes
@@ -100,8 +100,8 @@ def samples_from_config(path, cfg_options=None, split='train',
     for base in bases:
         infos, metainfo, ann_file = training_infos(base, path)
         found, seen_by, said = image_paths(
-            infos, base.get('data_root') or '', base.get('data_prefix')
-        ) if images else ([()] * len(infos), [()] * len(infos), [])
+            infos, base.get('data_root') or '', base.get('data_prefix'),
+            ann_file) if images else ([()] * len(infos), [()] * len(infos), [])
         notes += said
         if base.get('data_root'):
             outside += outside_notes(found, base['data_root'])
@@ -155,14 +155,24 @@ def bases_of_split(path, cfg_options=None, split='train'):
     Returns:
         tuple[list[dict], list[str]]: See :func:`base_datasets`.
     """
+    return base_datasets(dataset_of_split(path, cfg_options, split))
+
+
+def dataset_of_split(path, cfg_options=None, split='train'):
+    """The data set of a split, with all its wrappers.
+
+    Args and errors: see :func:`samples_from_config`.
+
+    Returns:
+        object: A dict, if the config is right.
+    """
     cfg = read_config(path, cfg_options)
     try:
-        dataset = cfg[f'{split}_dataloader']['dataset']
+        return cfg[f'{split}_dataloader']['dataset']
     except (KeyError, TypeError):
         raise ValueError(
             f'{path} must have {split}_dataloader.dataset, but its keys are '
             f'{sorted(cfg)}; give the config that you train with') from None
-    return base_datasets(dataset)
 
 
 def points_folder(base):
@@ -201,6 +211,8 @@ def training_infos(base, config):
             f'ann_file, but has {base.get("ann_file")!r}; use --images for a '
             'plain folder')
     infos, metainfo = read_info_file(ann_file)
+    for row, info in enumerate(infos):
+        sample_id_in(ann_file, row, info)
     step = base.get('load_interval', 1)  # WaymoDataset
     infos = coco_trained(infos, metainfo, base)[::step]
     indices = base.get('indices')

@@ -31,7 +31,8 @@ ANY_CAMERA = ('samples/{}', 'v1.01-train/images', '{}',
 _LOOK_AT = 20  # samples, of which some may be damaged
 
 
-def image_paths(infos, data_root, data_prefix=None):
+def image_paths(infos, data_root, data_prefix=None,
+                ann_file='the info file'):
     """The image paths of every sample.
 
     Args:
@@ -40,6 +41,7 @@ def image_paths(infos, data_root, data_prefix=None):
         data_prefix (dict, optional): The dataset's: ``data_prefix[camera]``
             or ``data_prefix['img']``, relative to ``data_root``, as the host
             reads it.
+        ann_file (str): Of the infos, for errors.
 
     Returns:
         tuple[list[tuple[str, ...]], list[tuple[str, ...]], list[str]]: For
@@ -55,7 +57,7 @@ def image_paths(infos, data_root, data_prefix=None):
     bare = [row for row, named in enumerate(files) if not named]
     if bare:
         raise ValueError(
-            f'{len(bare)} of {len(infos)} samples of the info file have no '
+            f'{len(bare)} of {len(infos)} samples of {ann_file} have no '
             f"img_path in 'images': rows {first_five(bare)}; likelihoods are "
             'made from camera images: give a folder of images with --images, '
             'your own embeddings with --embeddings, or look at points with '

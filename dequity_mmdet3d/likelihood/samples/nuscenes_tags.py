@@ -12,11 +12,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from ...json_files import read_json
+from ...json_files import fields_of, read_json
 from ...tags import Tags
 
-_TABLES = ('sample', 'scene', 'log')
+_TABLES: dict[str, Any] = dict(
+    sample=dict(token=str, scene_token=str),
+    scene=dict(token=str, description=str, log_token=str),
+    log=dict(token=str, location=(str, type(None))))
 
 
 def nuscenes_tags(root: str | Path, tokens: Sequence[str]) -> Tags | None:
@@ -50,21 +54,43 @@ def nuscenes_tags(root: str | Path, tokens: Sequence[str]) -> Tags | None:
 
 def _tags_in(files, wanted):
     """Tags of the wanted tokens that these tables know."""
+    samples, scenes, logs = (_rows(path) for path in files)
+    location = {log['token']: log['location'] for log in logs}
+    of_scene = {}
+    for scene in scenes:
+        said = scene['description'].lower()
+        of_scene[scene['token']] = (
+            'night' if 'night' in said else 'day',
+            'rain' if 'rain' in said else 'dry',
+            _named(scene, 'log_token', location, files[1]) or 'unknown')
+    return {s['token']: _named(s, 'scene_token', of_scene, files[0])
+            for s in samples if s['token'] in wanted}
+
+
+def _rows(path):
+    """The rows of a table, with the fields that are read here."""
+    row = None
     try:
-        samples, scenes, logs = (
-            read_json(path) for path in files)
-        location = {log['token']: log['location'] for log in logs}
-        of_scene = {}
-        for scene in scenes:
-            said = scene['description'].lower()
-            of_scene[scene['token']] = (
-                'night' if 'night' in said else 'day',
-                'rain' if 'rain' in said else 'dry',
-                location[scene['log_token']] or 'unknown')
-        return {s['token']: of_scene[s['scene_token']] for s in samples
-                if s['token'] in wanted}
-    except (ValueError, KeyError, TypeError, AttributeError) as e:
-        raise ValueError(
-            f'{files[0].parent}: the tables sample, scene and log are not '
-            f"nuScenes' ({type(e).__name__}: {e}); mend them, or give "
-            '--tags none') from e
+        rows = read_json(path)
+        if not isinstance(rows, list):
+            raise ValueError('it must be a list, but is '
+                             f'{type(rows).__name__}')
+        for row in range(len(rows)):
+            fields_of(rows[row], _TABLES[path.stem])
+        return rows
+    except ValueError as e:
+        raise ValueError(_said(path, row, e)) from e
+
+
+def _named(found, field, others, path):
+    """What a row of a table names in another one."""
+    if found[field] not in others:
+        raise ValueError(_said(path, found['token'], (
+            f'its {field!r} names nothing that is there')))
+    return others[found[field]]
+
+
+def _said(path, row, what):
+    of = '' if row is None else f', row {row}'
+    return (f"{path}{of}: it is no table of nuScenes' ({what}); mend it, or "
+            'give --tags none')

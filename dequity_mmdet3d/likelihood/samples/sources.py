@@ -163,6 +163,12 @@ def samples_from_embeddings(path, ids_path=None):
     if embeddings.ndim != 2:
         raise ValueError(f'{path} must hold one array of shape (N, D), but '
                          f'holds one of shape {embeddings.shape}')
+    more = os.path.getsize(path) - embeddings.offset - embeddings.nbytes
+    if more:
+        raise ValueError(
+            f'{path} has {counted(more, "byte")} more than its array of shape '
+            f'{embeddings.shape}: something writes to it, or did not end; '
+            'wait for that, or write it anew with numpy.save')
     n = len(embeddings)
     if ids_path is None:
         ids, id_type = [str(i) for i in range(n)], 'row'

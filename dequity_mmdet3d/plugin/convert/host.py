@@ -2,7 +2,6 @@
 import importlib
 import os
 import sys
-import tempfile
 import types
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import mmdet3d
 from mmdet3d.utils import register_all_modules
 
+from dequity_mmdet3d.temporary_file import temporary_folder
 from dequity_mmdet3d.whole_file import real_target
 
 CONVERTERS = 'mmdet3d_dataset_converters'  # our name for the host's package
@@ -49,9 +49,7 @@ def converter(name):
 def work_folders(out_dir):
     """Two folders beside the result, for the infos before and after."""
     out_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(
-            prefix='.convert-', dir=out_dir) as folder:
-        folder = Path(folder).absolute()
+    with temporary_folder(out_dir) as folder:
         first, second = folder / 'v1', folder / 'v2'
         first.mkdir()
         second.mkdir()

@@ -9,7 +9,7 @@ from mmdet3d.registry import METRICS
 from mmengine.logging import print_log
 
 from dequity_mmdet3d.figures import DIFFICULTIES, Figure
-from dequity_mmdet3d.sample_ids import sample_id_of
+from dequity_mmdet3d.sample_ids import sample_id_in
 from dequity_mmdet3d.strata import BOUNDS
 
 from ..compat import mend_host
@@ -78,7 +78,8 @@ class DequityKittiMetric(KittiMetric):
                        classes: Any = None,
                        logger: Any = None) -> dict:
         """The host's figures, then those of the strata."""
-        ids = [sample_id_of(self.data_infos[row]) for row in self._rows]
+        ids = [sample_id_in(self.ann_file, row, self.data_infos[row])
+               for row in self._rows]
         splits = self.parts.of(ids, [
             [c for c in anno['name'].tolist() if c in classes]
             for anno in gt_annos]) if self.parts else ()

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from mmengine.fileio import load
 
-from dequity_mmdet3d.sample_ids import id_type_of, sample_id_of
+from dequity_mmdet3d.sample_ids import id_type_of, sample_id_in, sample_id_of
 
 # What is kept of a data sample until all of them are there.
 MARKS = ('token', 'sample_id', 'sample_idx', 'img_id', 'lidar_path')
@@ -213,7 +213,7 @@ def ids_of(marks: Sequence[dict], info_file: InfoFile | None = None,
         if all(key in m for m in marks):
             return [str(m[key]) for m in marks]
     if info_file is not None and all('sample_idx' in m for m in marks):
-        return [sample_id_of(info_file.infos[row])
+        return [sample_id_in(info_file.path, row, info_file.infos[row])
                 for row in info_file.rows(marks)]
     if all('img_id' in m for m in marks):
         return [str(m['img_id']) for m in marks]

@@ -107,7 +107,8 @@ class DequityNuScenesMetric(NuScenesMetric):
         if self.objects is not None:
             found = evaluate_objects(
                 boxes, made[0].pred_boxes,
-                strata_of_boxes(boxes, self.data_infos, self.objects),
+                strata_of_boxes(boxes, self.data_infos, self.objects,
+                                self.ann_file),
                 classes, self.eval_detection_configs)
             figures.update({f'{prefix}/{k}': v for k, v in found.items()})
             print_log(f'{result_name} by object\n' + report_objects(

@@ -20,7 +20,7 @@ from .object_strata import OBJECT_STRATA
 _NEAR = 0.1
 
 
-def strata_of_boxes(boxes, infos, strata):
+def strata_of_boxes(boxes, infos, strata, ann_file='info file'):
     """Strata of the annotated boxes that are left to evaluate.
 
     The devkit reads annotations from the raw tables and leaves out what is
@@ -31,6 +31,7 @@ def strata_of_boxes(boxes, infos, strata):
         boxes (EvalBoxes): Annotations, in global coordinates.
         infos (list[dict]): The info file's ``data_list``.
         strata (ObjectStrata): Of its instances.
+        ann_file (str): Path of the info file, for errors.
 
     Returns:
         dict[str, np.ndarray]: By token of the sample, one int64 a box.
@@ -47,17 +48,17 @@ def strata_of_boxes(boxes, infos, strata):
             there = _centres(infos[token])
         except (IndexError, KeyError, TypeError, ValueError) as e:
             raise ValueError(
-                f'sample {token!r}: the info file must have it, with its '
-                'ego2global, lidar2ego (in lidar_points) and instances with '
-                f'a bbox_3d ({type(e).__name__}: {e}); make the info file '
-                'again with dequity create-data') from e
+                f'{ann_file}: sample {token!r}: the info file must have it, '
+                'with its ego2global, lidar2ego (in lidar_points) and '
+                f'instances with a bbox_3d ({type(e).__name__}: {e}); make '
+                'the info file again with dequity create-data') from e
         distance = np.linalg.norm(at[:, None] - there, axis=-1)
         nearest = distance.argmin(1) if len(there) else np.zeros(0, int)
         if len(here) and (not len(there) or (
                 distance.min(1) > _NEAR).any()):
             raise ValueError(
-                f'sample {token!r} has annotated objects in the raw tables '
-                'that are not among the instances of the info file; make the '
+                f'{ann_file}: sample {token!r} has annotated objects in the '
+                'raw tables that are not among the instances here; make the '
                 'info file again with dequity create-data')
         found[token] = strata.of(token)[nearest]
     return found

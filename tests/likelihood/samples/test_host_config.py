@@ -177,12 +177,14 @@ def test_missing_config(tmp_path):
 def test_samples_without_images_or_ids(kitti_root, write_config):
     infos = kitti_root / 'kitti_infos_train.pkl'
     write_infos(infos, [kitti_info(0), dict(sample_idx=1)])
-    with pytest.raises(ValueError, match='1 of 2 .* no img_path.*: rows 1'):
+    with pytest.raises(ValueError, match=f'1 of 2 samples of {infos} have '
+                       'no img_path.*: rows 1'):
         samples_from_config(write_config(kitti(kitti_root)))
     nameless = kitti_info(0)
     del nameless['sample_idx'], nameless['lidar_points']
     write_infos(infos, [nameless])
-    with pytest.raises(KeyError, match="'token', 'sample_idx', 'sample_id'"):
+    with pytest.raises(KeyError, match=f"{infos}: row 0: a sample needs "
+                       "'token', 'sample_idx', 'sample_id'"):
         samples_from_config(write_config(kitti(kitti_root)))
 
 

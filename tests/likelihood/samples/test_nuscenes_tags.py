@@ -36,10 +36,16 @@ def test_by_hand(tmp_path):
     assert nuscenes_tags(tmp_path / 'no', ['1']) is None
 
 
-@pytest.mark.parametrize('damage', [
-    '{', '[{"token": "a"}]', '[1]', '{"a": 1}'])
-def test_damaged_tables_are_said(tmp_path, damage):
+@pytest.mark.parametrize('damage, says', [
+    ('{', "scene.json: it is no table of nuScenes'"),
+    ('[{"token": "a"}]', r"scene.json, row 0: .*it has no 'description'"),
+    ('[1]', 'scene.json, row 0: .*must be a dict, but is int'),
+    ('{"a": 1}', 'scene.json: .*must be a list, but is dict'),
+    ('[]', "sample.json, row 1: .*its 'scene_token' names nothing"),
+    ('[{"token": "a", "description": "", "log_token": "l9"}]',
+     "scene.json, row a: .*its 'log_token' names nothing")])
+def test_damaged_tables_are_said(tmp_path, damage, says):
     folder = write(tmp_path, 'v1.0-mini', [('a', '', 'l1')], [('1', 'a')])
     (folder / 'scene.json').write_text(damage)
-    with pytest.raises(ValueError, match='v1.0-mini: the tables'):
+    with pytest.raises(ValueError, match=f'{folder}/{says}.*; mend it, or'):
         nuscenes_tags(tmp_path, ['1'])

@@ -105,6 +105,11 @@ def test_embeddings_errors(tmp_path):
     path = save(tmp_path / 'e.npy', np.ones(3))
     with pytest.raises(ValueError, match=r'\(N, D\).* shape \(3,\)'):
         samples_from_embeddings(path)
+    with open(save(path, np.ones((2, 3))), 'ab') as f:
+        np.save(f, np.ones((2, 3)))
+    with pytest.raises(ValueError, match=r'176 bytes more than .* \(2, 3\): '
+                       'something writes to it'):
+        samples_from_embeddings(path)
     path.write_bytes(path.read_bytes()[:-4])
     with pytest.raises(ValueError, match='numpy.save'):
         samples_from_embeddings(path)
