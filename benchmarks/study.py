@@ -2,7 +2,7 @@
 
     python benchmarks/study.py --folder DIR [--world looks] [--detector
         pointpillars] [--optimizer adamw] [--arms ARM ...] [--seeds N ...]
-        [--data-seed 0]
+        [--data-seed 0] [--data-only]
 
 Each step is a command of the package, printed as it is run, in DIR: the world
 (tools/make_mini_kitti.py), its info files, its likelihoods by the default, by
@@ -41,7 +41,8 @@ def main():
     args = parse_args()
     args.folder.mkdir(parents=True, exist_ok=True)
     make_world(args)
-    compare(args)
+    if not args.data_only:
+        compare(args)
 
 
 def name_of(args):
@@ -116,6 +117,7 @@ def parse_args():
                         default='pointpillars')
     parser.add_argument('--optimizer', choices=OPTIMIZERS, default='adamw')
     parser.add_argument('--data-seed', type=int, default=0, metavar='N')
+    parser.add_argument('--data-only', action='store_true')
     parser.add_argument('--arms', nargs='+', default=ARMS, metavar='ARM')
     parser.add_argument('--seeds', nargs='+', type=int, default=range(8),
                         metavar='N')

@@ -58,8 +58,8 @@ def test_offline_parts_import_without_the_host():
 
 
 def test_what_shows_a_table_needs_no_torch():
-    names = [name for part in ('report', 'export', 'compare', 'figures')
-             for name in modules_of(part)]
+    parts = ('report', 'export', 'recommend', 'compare', 'figures')
+    names = [name for part in parts for name in modules_of(part)]
     assert 'dequity_mmdet3d.report.page' in names
     lines = '\n'.join(f'import {name}' for name in names)
     # and what the page asks the offline half, within its functions

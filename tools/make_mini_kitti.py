@@ -22,6 +22,7 @@ for _name in ('OMP_NUM_THREADS', 'OPENBLAS_NUM_THREADS', 'MKL_NUM_THREADS'):
     os.environ.setdefault(_name, '1')
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from demo.mini_kitti.worlds import WORLDS
 from dequity_mmdet3d.cli import run_cli
 
 
@@ -82,6 +83,11 @@ def parse_args(argv=None) -> argparse.Namespace:
     add('--test', type=_at_least(0), default=0, metavar='N',
         help='frames below testing/, without labels (default: 0; the lists '
         'and folders are made all the same)')
+    add('--world', choices=WORLDS, default='looks',
+        help='what stands in the frames: looks (rare looks hold most '
+        'cyclists), even (every look holds as many) or objects (rare kinds '
+        'stand in common looks, named in objects.csv); docs/mini_kitti.md '
+        '(default: looks)')
     add('--seed', type=_at_least(0), default=0, metavar='N',
         help='the same seed and parameters give the same bytes (default: 0)')
     add('--image-size', type=_at_least(32), nargs=2, default=(1242, 375),
@@ -135,7 +141,8 @@ def main(argv=None) -> int:
         image_size=tuple(args.image_size),
         render_step=args.render_step,
         azimuth_step=args.azimuth_step,
-        lidar_fov=args.lidar_fov)
+        lidar_fov=args.lidar_fov,
+        world=args.world)
     counts = {'train': args.train, 'val': args.val, 'test': args.test}
     with tqdm(unit=' frames', dynamic_ncols=True,
               total=sum(counts.values()), delay=0.5) as bar:

@@ -59,6 +59,6 @@ if host:
 PYTHON
 
 OMP_NUM_THREADS=1 "$venv/bin/python" -m pytest -n 2 --dist worksteal \
-    tests/likelihood tests/export tests/report tests/compare \
+    tests/likelihood tests/export tests/report tests/recommend tests/compare \
     tests/commands/test_main.py tests/test_*.py \
     "$@"

@@ -1,9 +1,11 @@
-"""Meshes of the three classes, each filling its box exactly.
+"""Meshes of the three classes and their rare kinds, each filling its box.
 
 A template fills the unit box (x, y in [-0.5, 0.5], z in [0, 1], facing +x);
 `actor_mesh` scales it by the box's length, width and height.
 """
+from collections.abc import Callable, Sequence
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -21,8 +23,6 @@ from .shapes import (
     rim,
     wheel,
 )
-
-STYLES = {'Car': 4, 'Pedestrian': 4, 'Cyclist': 2}
 
 # Cabin of each car style: (x0, x1) at the belt line, (x0, x1) of the roof,
 # height of the roof. Hatchback, saloon, estate, small SUV.
@@ -76,17 +76,50 @@ def _car(style: int) -> Mesh:
     return merge(parts)
 
 
-def _head(x: float, z: float) -> Mesh:
+def _van(style: int) -> Mesh:
+    # No bonnet, the same height to its end.
+    parts = [
+        prism([(2.56, 0.28), (2.65, 0.50), (2.60, 1.05), (1.75, 2.22),
+               (1.40, 2.30), (-2.58, 2.30), (-2.65, 2.20), (-2.65, 0.36),
+               (-2.56, 0.28)], -0.95, 0.95, 'paint'),
+        prism([(2.52, 1.18), (1.855, 2.10), (1.82, 2.08), (2.49, 1.16)],
+              -0.82, 0.82, 'glass'),
+        box((-2.65, 0, 1.62), (0.04, 1.5, 0.62), 'glass'),
+        box((-2.665, 0, 0.75), (0.03, 0.5, 0.11), 'plate'),
+        box((2.64, 0, 0.48), (0.05, 0.5, 0.11), 'plate'),
+        box((0, 0, 0.32), (4.7, 1.5, 0.2), 'tyre'),
+    ]
+    for side in (-1, 1):
+        # Doors have windows; a bus has them to its end, a carrier has not.
+        for x in (1.30, -0.10, -1.60)[:1 if style else 3]:
+            parts.append(box((x, 0.95 * side, 1.62), (1.0, 0.03, 0.58),
+                             'glass'))
+        for x in (-1.60, 1.62):
+            parts.append(wheel((x, 0.86 * side, 0.35), 0.35, 0.20))
+        parts.append(box((2.60, 0.72 * side, 0.80), (.10, .34, .20),
+                         'headlight'))
+        parts.append(box((-2.64, 0.84 * side, 0.95), (.06, .16, .40),
+                         'taillight'))
+    return merge(parts)
+
+
+def _head(x: float, z: float, scale: float = 1.0) -> Mesh:
+    face = np.array([0.10, 0.085, 0.125]) * scale
+    hair = np.array([0.105, 0.095, 0.11]) * scale
     return merge([
-        ball((x, 0, z), (0.10, 0.085, 0.125), 'skin', 1),
-        ball((x - 0.02, 0, z + 0.035), (0.105, 0.095, 0.11), 'hair', 1)
+        ball((x, 0, z), face, 'skin', 1),
+        ball((x - 0.02, 0, z + 0.035), hair, 'hair', 1)
     ])
 
 
-def _pedestrian(style: int) -> Mesh:
+def _child(style: int) -> Mesh:
+    return _pedestrian(style, head=1.5)
+
+
+def _pedestrian(style: int, head: float = 1.0) -> Mesh:
     stride = (0.10, 0.22, -0.22, 0.32)[style]
     parts = [
-        _head(0.02, 1.60),
+        _head(0.02, 1.60, head),
         limb((0, 0, 1.38), (0.01, 0, 1.5), 0.055, 0.05, 'skin'),
         frustum((-0.11, 0.11, -0.16, 0.16), (-0.11, 0.12, -0.21, 0.21), 0.85,
                 1.42, 'shirt', 'shirt'),
@@ -107,19 +140,26 @@ def _pedestrian(style: int) -> Mesh:
     return merge(parts)
 
 
-def _cyclist(style: int) -> Mesh:
+def _cargo_bike(style: int) -> Mesh:
+    # The rider sits at the back; the box stands before the handlebar.
+    chest = frustum((0.48, 0.98, -0.24, 0.24), (0.42, 1.08, -0.31, 0.31),
+                    0.34, 0.92, 'paint', 'paint')
+    return merge([_cyclist(style, front=1.37), chest])
+
+
+def _cyclist(style: int, front: float = 0.53) -> Mesh:
     lean = 0.22 if style else 0.38
     hip, chest = (-0.22, 0, 0.98), (-0.22 + lean, 0, 1.42)
     parts = [
         rim((-0.53, 0, 0.35), 0.35),
-        rim((0.53, 0, 0.35), 0.35),
+        rim((front, 0, 0.35), 0.35),
         # The frame: bottom bracket, seat, head.
         limb((-0.10, 0, 0.30), (-0.24, 0, 0.88), 0.022, 0.022, 'metal', 4),
         limb((-0.10, 0, 0.30), (0.40, 0, 0.80), 0.024, 0.024, 'metal', 4),
         limb((-0.22, 0, 0.78), (0.40, 0, 0.82), 0.022, 0.022, 'metal', 4),
         limb((-0.53, 0, 0.35), (-0.22, 0, 0.78), 0.018, 0.018, 'metal', 4),
         limb((-0.53, 0, 0.35), (-0.10, 0, 0.30), 0.018, 0.018, 'metal', 4),
-        limb((0.53, 0, 0.35), (0.38, 0, 1.00), 0.022, 0.022, 'metal', 4),
+        limb((front, 0, 0.35), (0.38, 0, 1.00), 0.022, 0.022, 'metal', 4),
         limb((0.38, -0.27, 1.02), (0.38, 0.27, 1.02), 0.02, 0.02, 'metal', 4),
         box((-0.25, 0, 0.91), (0.26, 0.15, 0.06), 'tyre'),
         limb(hip, chest, 0.15, 0.19, 'shirt', 8),
@@ -144,36 +184,50 @@ def _cyclist(style: int) -> Mesh:
     return merge(parts)
 
 
+class _Shape(NamedTuple):
+    make: Callable[[int], Mesh]
+    styles: int
+    # What the colours of a material are drawn from, in the order of draws.
+    colours: dict[str, Sequence]
+
+
+_DRESSED = {'shirt': CLOTHES, 'trousers': TROUSERS}
+SHAPES = {
+    'Car': _Shape(_car, 4, {'paint': CAR_COLOURS}),
+    'Pedestrian': _Shape(_pedestrian, 4, _DRESSED),
+    'Cyclist': _Shape(_cyclist, 2, _DRESSED),
+    'van': _Shape(_van, 2, {'paint': CAR_COLOURS}),
+    'child': _Shape(_child, 4, _DRESSED),
+    'cargo_bike': _Shape(_cargo_bike, 2, {**_DRESSED, 'paint': CAR_COLOURS}),
+}
+
+
 @cache
-def template(kind: str, style: int) -> Mesh:
-    """Shape number `style` of class `kind`, in the unit box."""
-    makers = {'Car': _car, 'Pedestrian': _pedestrian, 'Cyclist': _cyclist}
-    return fit_unit_box(makers[kind](style))
+def template(shape: str, style: int) -> Mesh:
+    """Number `style` of a shape of `SHAPES`, in the unit box."""
+    return fit_unit_box(SHAPES[shape].make(style))
 
 
-def actor_mesh(kind: str, size, at, yaw: float,
+def actor_mesh(shape: str, size, at, yaw: float,
                rng: np.random.Generator) -> Mesh:
     """A painted object.
 
     Args:
-        kind (str): Car, Pedestrian or Cyclist.
+        shape (str): Of `SHAPES`.
         size (tuple): Length, width, height in metres.
         at (tuple): Centre of the bottom, world frame, metres.
         yaw (float): Heading about z, rad; 0 looks along x.
         rng (np.random.Generator): Draws the style and the colours.
     """
-    style = int(rng.integers(STYLES[kind]))
+    style = int(rng.integers(SHAPES[shape].styles))
     shade = rng.uniform(0.8, 1.2)
 
     def pick(colours):
         return np.float32(colours[rng.integers(len(colours))]) * shade
 
-    part = template(kind, style)
-    if kind == 'Car':
-        part = repaint(part, {'paint': pick(CAR_COLOURS)})
-    else:
-        part = repaint(part, {
-            'shirt': pick(CLOTHES),
-            'trousers': pick(TROUSERS)
+    part = repaint(
+        template(shape, style), {
+            material: pick(colours)
+            for material, colours in SHAPES[shape].colours.items()
         })
     return place(part, at, yaw, size)

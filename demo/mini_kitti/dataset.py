@@ -6,7 +6,7 @@ import multiprocessing
 import shutil
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from itertools import islice
@@ -16,19 +16,22 @@ from dequity_mmdet3d.temporary_file import sweep
 from dequity_mmdet3d.whole_file import whole_file
 
 from .frames import Settings, frame_files
+from .layout import shape_of
 from .plan import (
     MARK,
     MODES_FILE,
+    OBJECTS_FILE,
     SPLITS,
     Sample,
     check_folder,
     describe,
     plan_samples,
 )
+from .worlds import has_rare_kinds
 
 # What this tool writes, and what converters add to it later: --overwrite
 # removes these and nothing else.
-_OWN = ('training', 'testing', 'ImageSets', MODES_FILE)
+_OWN = ('training', 'testing', 'ImageSets', MODES_FILE, OBJECTS_FILE)
 _DERIVED = ('kitti_infos_*', 'kitti_dbinfos_*', 'kitti_gt_database')
 _KINDS = {
     'training': ('image_2', 'velodyne', 'calib', 'label_2'),
@@ -45,7 +48,7 @@ def write_whole(path: Path, content: bytes) -> None:
 def write_frame(root: Path, settings: Settings, sample: Sample) -> int:
     """Make one frame and write its files; returns its index."""
     content = frame_files(settings, sample.index, sample.mode,
-                          'label_2' in sample.files)
+                          'label_2' in sample.files, sample.balanced)
     for kind, path in sample.files.items():
         write_whole(root / path, content[kind])
     return sample.index
@@ -116,6 +119,13 @@ def make_data_set(root: Path,
         if progress:
             progress(done, len(missing))
     _write_lists(root, samples)
+    if has_rare_kinds(settings.world):
+        _write_table(root / OBJECTS_FILE,
+                     ['sample_id', 'object', 'class', 'kind'],
+                     _objects(root, samples))
+    # Last: it marks a finished data set.
+    _write_table(root / MODES_FILE, ['sample_id', 'split', 'mode'],
+                 ([s.name, s.split, s.mode] for s in samples))
     return samples
 
 
@@ -132,7 +142,7 @@ def _json(description) -> bytes:
 
 
 def _write_lists(root: Path, samples: list[Sample]) -> None:
-    """ImageSets, then modes.csv as the mark of a finished data set."""
+    """ImageSets: the names of each split."""
     names = {
         split: [s.name for s in samples if s.split == split]
         for split in SPLITS
@@ -141,11 +151,30 @@ def _write_lists(root: Path, samples: list[Sample]) -> None:
     for split, members in names.items():
         text = ''.join(name + '\n' for name in members)
         write_whole(root / 'ImageSets' / f'{split}.txt', text.encode())
+
+
+def _write_table(path: Path, header: list[str], rows: Iterable[list]) -> None:
     table = io.StringIO()
     writer = csv.writer(table, lineterminator='\n')
-    writer.writerow(['sample_id', 'split', 'mode'])
-    writer.writerows([s.name, s.split, s.mode] for s in samples)
-    write_whole(root / MODES_FILE, table.getvalue().encode())
+    writer.writerow(header)
+    writer.writerows(rows)
+    write_whole(path, table.getvalue().encode())
+
+
+def _objects(root: Path, samples: list[Sample]) -> Iterator[list]:
+    """Name, row in its label file from 0, class and kind of each object."""
+    for sample in samples:
+        if 'label_2' not in sample.files:
+            continue
+        text = (root / sample.files['label_2']).read_text()
+        for number, row in enumerate(text.splitlines()):
+            kind, *values = row.split()
+            if kind == 'DontCare':
+                continue
+            height, width, length = map(float, values[7:10])
+            shape = shape_of(kind, (length, width, height))
+            yield [sample.name, number, kind,
+                   'usual' if shape == kind else shape]
 
 
 @contextmanager

@@ -7,8 +7,8 @@ import numpy as np
 from . import camera, lidar
 from .calib import Calib, format_calib, make_calib
 from .labels import Label, format_labels, make_labels
-from .modes import BY_NAME
 from .scene import World, draw_world
+from .worlds import world_mode
 
 # A search for repeats finds none in a noisy picture, and takes twice as long.
 _PNG_OPTIONS = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_STRATEGY,
@@ -25,12 +25,14 @@ class Settings:
         render_step (int): One camera ray for so many pixels, both ways.
         azimuth_step (float): Of the lidar, degrees.
         lidar_fov (float): Degrees in front that the lidar sweeps.
+        world (str): What stands in the frames of a mode, see `worlds`.
     """
     seed: int = 0
     image_size: tuple[int, int] = (1242, 375)
     render_step: int = 3
     azimuth_step: float = 0.2
     lidar_fov: float = 100.0
+    world: str = 'looks'
 
 
 @dataclass(frozen=True)
@@ -43,15 +45,24 @@ class Frame:
     labels: list[Label]
 
 
-def make_frame(settings: Settings, index: int, mode: str) -> Frame:
-    """Draw the world of frame `index` and take its picture and its sweep."""
+def make_frame(settings: Settings, index: int, mode: str,
+               balanced: bool = False) -> Frame:
+    """Draw the world of frame `index` and take its picture and its sweep.
+
+    Args:
+        settings (Settings): Of the data set.
+        index (int): Number of the frame.
+        mode (str): Its mode's name.
+        balanced (bool): Whether it is of a balanced split.
+    """
     # One stream for the world, one a sensor: another image size leaves the
     # world and the points as they were.
     world_rng, lidar_rng, camera_rng = (
         np.random.default_rng([settings.seed, index, stream])
         for stream in range(3))
     calib = make_calib(settings.image_size)
-    world = draw_world(BY_NAME[mode], world_rng)
+    world = draw_world(
+        world_mode(settings.world, mode, balanced), world_rng)
     scan = lidar.scan(world.scene, world.look, calib, settings.azimuth_step,
                       settings.lidar_fov, lidar_rng)
     picture = camera.render(world.scene, world.look, world.road, calib,
@@ -64,9 +75,10 @@ def make_frame(settings: Settings, index: int, mode: str) -> Frame:
 
 
 def frame_files(settings: Settings, index: int, mode: str,
-                with_labels: bool = True) -> dict[str, bytes]:
+                with_labels: bool = True,
+                balanced: bool = False) -> dict[str, bytes]:
     """The content of a frame's files by the folder they go to."""
-    frame = make_frame(settings, index, mode)
+    frame = make_frame(settings, index, mode, balanced)
     ok, png = cv2.imencode('.png', frame.picture.image[:, :, ::-1],
                            _PNG_OPTIONS)
     if not ok:

@@ -7,12 +7,22 @@ from .boxes import Box, Footprint, box_from_world, separated
 from .modes import Mode
 from .road import CROSSING_WIDTH, KERB, Road
 
-# Mean and standard deviation of length, width, height, and the range.
+# The rare kind of each class: a shape and sizes of its own, the same label.
+RARE_KINDS = {
+    'Car': 'van', 'Pedestrian': 'child', 'Cyclist': 'cargo_bike'
+}
+# Mean and standard deviation of length, width, height; none lies further
+# from its mean than _MOST standard deviations. Two shapes of a class have no
+# size in common, see `shape_of`.
 _SIZES = {
     'Car': ((3.9, 0.28), (1.63, 0.07), (1.53, 0.09)),
     'Pedestrian': ((0.80, 0.12), (0.62, 0.06), (1.74, 0.08)),
     'Cyclist': ((1.76, 0.08), (0.60, 0.05), (1.74, 0.07)),
+    'van': ((5.3, 0.15), (2.0, 0.05), (2.3, 0.08)),
+    'child': ((0.62, 0.06), (0.48, 0.04), (1.15, 0.06)),
+    'cargo_bike': ((2.6, 0.08), (0.75, 0.04), (1.74, 0.07)),
 }
+_MOST = 2.2
 # Length and width of the free space kept around each class, metres.
 _ROOM = {'Car': (1.6, 0.3), 'Pedestrian': (0.3, 0.3), 'Cyclist': (0.8, 0.3)}
 _NEAREST = 5.0
@@ -23,11 +33,37 @@ _VIEW = 0.86
 Spot = tuple[float, float, float, float]
 
 
-def _size(kind: str, rng: np.random.Generator) -> list[float]:
+def _shape(kind: str, mode: Mode, rng: np.random.Generator) -> str:
+    # Without rare kinds nothing is drawn: such modes keep their frames.
+    if mode.rare_kinds and rng.random() < mode.rare_kinds:
+        return RARE_KINDS[kind]
+    return kind
+
+
+def _size(shape: str, rng: np.random.Generator) -> list[float]:
     return [
-        float(np.clip(rng.normal(mean, sigma), mean - 2.2 * sigma,
-                      mean + 2.2 * sigma)) for mean, sigma in _SIZES[kind]
+        float(np.clip(rng.normal(mean, sigma), mean - _MOST * sigma,
+                      mean + _MOST * sigma)) for mean, sigma in _SIZES[shape]
     ]
+
+
+def shape_of(kind: str, size: Sequence[float]) -> str:
+    """What an object is, told by its size.
+
+    Args:
+        kind (str): Class.
+        size (Sequence[float]): Length, width, height in metres, as drawn or
+            as labelled.
+
+    Returns:
+        str: The class's rare kind, or for a usual object the class itself.
+    """
+    rare = RARE_KINDS[kind]
+    # A label has two decimals.
+    fits = all(
+        abs(value - mean) <= _MOST * sigma + 0.006
+        for value, (mean, sigma) in zip(size, _SIZES[rare]))
+    return rare if fits else kind
 
 
 def _moving(mode: Mode, road: Road, rng: np.random.Generator) -> Spot:
@@ -80,7 +116,7 @@ def _riding(mode: Mode, road: Road, rng: np.random.Generator) -> Spot:
 def _try_to_place(kind: str, propose: Callable, mode: Mode, road: Road,
                   taken: Sequence[Footprint],
                   rng: np.random.Generator) -> Box | None:
-    size = _size(kind, rng)
+    size = _size(_shape(kind, mode, rng), rng)
     for _ in range(30):
         s, d, yaw, z = propose(mode, road, rng)
         # Neither a kerb nor a place to park crosses the other street.

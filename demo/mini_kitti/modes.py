@@ -39,6 +39,8 @@ class Mode:
         buildings, trees (float): Share of the roadside that is built up;
             trees per 10 m and side.
         moving, parked, pedestrians, cyclists (float): Mean count a frame.
+        rare_kinds (float): Share of the objects of each class that are of
+            its rare kind, `layout.RARE_KINDS`.
         reach (float): Objects stand up to here, in metres.
     """
     name: str
@@ -66,6 +68,7 @@ class Mode:
     parked: float = 4.0
     pedestrians: float = 1.0
     cyclists: float = 0.1
+    rare_kinds: float = 0.0
     reach: float = 42.0
 
 

@@ -16,6 +16,7 @@ from .modes import MODES, equal_shares, frequencies, mode_counts
 GENERATOR_VERSION = '1.0'
 MARK = 'mini_kitti.json'
 MODES_FILE = 'modes.csv'
+OBJECTS_FILE = 'objects.csv'
 _FIRST_STREAM_OF_SPLITS = 1000
 SPLITS = ('train', 'val', 'test')
 
@@ -26,6 +27,7 @@ class Sample:
     index: int
     split: str
     mode: str
+    balanced: bool = False
 
     @property
     def name(self) -> str:
@@ -82,7 +84,8 @@ def plan_samples(counts: dict[str, int],
                               equal_shares() if split in balanced else None))
         rng = np.random.default_rng([seed, _FIRST_STREAM_OF_SPLITS + number])
         for mode in rng.permutation(names):
-            samples.append(Sample(len(samples), split, str(mode)))
+            samples.append(
+                Sample(len(samples), split, str(mode), split in balanced))
     return samples
 
 
@@ -90,14 +93,17 @@ def describe(settings: Settings,
              counts: dict[str, int],
              balanced: Sequence[str] = ()) -> dict[str, Any]:
     """What `mini_kitti.json` says: all that decides the data's bytes."""
-    # Left out where empty: data sets made before there was a choice.
+    # Left out where usual: data sets made before there was a choice.
     extra = {'balanced': sorted(balanced)} if balanced else {}
+    named = asdict(settings)
+    if settings.world == 'looks':
+        del named['world']
     # Through JSON, so that it compares equal to what is read back.
     return json.loads(
         json.dumps({
             'generator': 'dequity_mmdet3d.mini_kitti',
             'version': GENERATOR_VERSION,
-            'settings': asdict(settings),
+            'settings': named,
             'frames': {split: counts[split] for split in SPLITS},
             'mode_frequencies': {
                 mode.name: round(float(share), 6)

@@ -10,7 +10,7 @@ import open3d as o3d
 
 from .actors import actor_mesh
 from .boxes import Box
-from .layout import place_objects
+from .layout import place_objects, shape_of
 from .modes import Look, Mode, draw_look
 from .road import Road, draw_road
 from .shapes import Mesh, merge
@@ -124,7 +124,9 @@ def draw_world(mode: Mode, rng: np.random.Generator) -> World:
     road = draw_road(mode, rng)
     street = build_street(mode, road, rng)
     boxes = place_objects(mode, road, street.obstacles, rng)
-    actors = [
-        actor_mesh(b.kind, (b.l, b.w, b.h), b.at, b.yaw, rng) for b in boxes
-    ]
+    actors = []
+    for b in boxes:
+        size = b.l, b.w, b.h
+        actors.append(
+            actor_mesh(shape_of(b.kind, size), size, b.at, b.yaw, rng))
     return World(look, road, Scene(street.parts, actors, boxes, street.lamps))

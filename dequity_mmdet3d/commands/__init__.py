@@ -13,6 +13,7 @@ from ..cli import run_cli
 # by name: module of this package, and what the command does
 COMMANDS = {
     'likelihoods': 'write down how common every training image looks',
+    'recommend': 'which recipe a data set asks for, and why',
     'train': 'train a detector, each sample weighted by how rare it looks',
     'test': 'test a detector',
     'compare': 'train with and without equity: arms x seeds, one table',

@@ -70,6 +70,19 @@ def paired_interval(differences, level=0.95):
     return float(low), float(high)
 
 
+def t_factor(level, pairs):
+    """How many standard errors an interval reaches to either side.
+
+    Args:
+        level (float): Confidence level.
+        pairs (int): Number of pairs, >= 2.
+
+    Returns:
+        float: The (1 + level) / 2 quantile of Student's distribution.
+    """
+    return float(_scipy_stats().t.ppf((1 + level) / 2, pairs - 1))
+
+
 def detectable(sd, seeds, level=0.95, power=0.8):
     """Smallest true difference that so many seeds would likely show.
 

@@ -15,6 +15,7 @@ DOORS = {
     'report': 'report.py',
     'export': 'export.py',
     'create-data': 'create_data.py',
+    'recommend': None,
     'doctor': None,
 }
 

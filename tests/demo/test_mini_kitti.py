@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -39,9 +40,14 @@ MODE_NAMES = [mode.name for mode in modes.MODES]
 
 @pytest.fixture(scope='module')
 def frames():
-    """Two frames of each mode: (mode, frame)."""
+    """Two frames of each mode, two with many objects of rare kinds: (mode,
+    frame).
+    """
+    rare = replace(SMALL, world='objects')
     return [(name, make_frame(SMALL, 10 * i + j, name))
-            for i, name in enumerate(MODE_NAMES) for j in range(2)]
+            for i, name in enumerate(MODE_NAMES) for j in range(2)
+            ] + [(name, make_frame(rare, 100, name, balanced=True))
+                 for name in ('city_day', 'dusk')]
 
 
 def read_calib(text):
@@ -431,7 +437,8 @@ def tool(*arguments, **options):
 
 def test_tool_says_what_is_wrong(tmp_path):
     assert tool(tmp_path, '--train', '0').returncode == 2
-    assert '1242 375' in tool('--help').stdout
+    said = ' '.join(tool('--help').stdout.split())  # however it is wrapped
+    assert '1242 375' in said and '--world {looks,even,objects}' in said
     (tmp_path / 'file').write_text('')
     failed = tool(tmp_path / 'file', '--train', '1', '--val', '1')
     assert failed.returncode == 1

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from mmdet3d.registry import DATASETS, MODELS
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -11,7 +12,7 @@ from mmengine.registry import init_default_scope
 from dequity_mmdet3d import plugin  # noqa: F401, registers everything
 from dequity_mmdet3d.weight import dequity_weight
 from tests.helpers import ROOT, save_table
-from tests.plugin.helpers import move_kitti
+from tests.plugin.helpers import first_batch, load_config, move_kitti
 
 CONFIGS = ROOT / 'configs'
 KITTI = 'data/kitti/kitti_likelihoods.parquet'
@@ -57,7 +58,8 @@ PROJECTS = {
      ['NuScenesDataset']),
 }
 # Bases of their own: one of ours, with a range, a network, a schedule.
-OWN = ['pointpillars_dequity_mini_kitti', 'study_mini_kitti']
+STUDY = ['study_second_mini_kitti', 'study_centerpoint_mini_kitti']
+OWN = ['pointpillars_dequity_mini_kitti', 'study_mini_kitti', *STUDY]
 
 
 def load(name):
@@ -138,6 +140,69 @@ def test_study_pastes_no_objects():
     assert len(pasting) == 1
     base.remove(pasting[0])
     assert steps('study_mini_kitti') == base
+
+
+@pytest.mark.parametrize('name', STUDY)
+def test_studies_differ_in_the_network_alone(name):
+    first, other = (plain(load(each).to_dict())
+                    for each in ('study_mini_kitti', name))
+    assert first.pop('model') != other.pop('model')
+    voxel_size = first.pop('voxel_size')
+    assert (other.pop('voxel_size') != voxel_size) == ('second' in name)
+    steps = other['train_dataloader']['dataset']['dataset']['dataset'][
+        'pipeline']
+    if 'centerpoint' in name:
+        assert steps.pop(-2)['type'].endswith('.ZeroVelocity')
+    assert {key: other[key] for key in first} == first
+
+
+@pytest.mark.parametrize('name', STUDY)
+def test_networks_of_the_study_learn_and_detect(name, mini_kitti):
+    cfg = load_config(name, mini_kitti)
+    torch.manual_seed(0)
+    model = MODELS.build(cfg.model)
+    batch = model.data_preprocessor(first_batch(cfg, 4), True)
+    losses = model(**batch, mode='loss')
+    loss, _ = model.parse_losses(losses)
+    loss.backward()
+    for name, p in model.named_parameters():
+        assert torch.isfinite(p.grad).all()
+        # of the head, the velocity has no share in the loss, nor have boxes
+        # of a class that is not in the batch
+        if 'task_heads' not in name or '.heatmap.' in name:
+            assert p.grad.any()
+        elif '.vel.' in name:
+            assert not p.grad.any()
+    found = model.eval()(**batch, mode='predict')
+    assert len(found) == 4
+    assert all('scores_3d' in one.pred_instances_3d for one in found)
+
+
+def test_centers_of_the_study_are_decoded_as_they_are_encoded(mini_kitti):
+    """Targets taken for predictions give the annotated boxes again."""
+    cfg = load_config('study_centerpoint_mini_kitti', mini_kitti)
+    head = MODELS.build(cfg.model).pts_bbox_head
+    samples = first_batch(cfg, 4)['data_samples']
+    annotated = [sample.gt_instances_3d for sample in samples]
+    maps, boxes, cells, _ = head.get_targets(annotated)
+    outs = []
+    for heat, rows, cell in zip(maps, boxes, cells):
+        image = heat.new_zeros(*heat.shape[:1], 10, heat[0, 0].numel())
+        image.scatter_(2, cell[:, None].expand(-1, 10, -1),
+                       rows.transpose(1, 2))
+        parts = image.view(-1, 10, *heat.shape[2:]).split([2, 1, 3, 2, 2], 1)
+        names = ['reg', 'height', 'dim', 'rot', 'vel']
+        outs.append([dict(zip(names, parts), heatmap=20 * (heat - 0.95))])
+    decoded = head.predict_by_feat(outs, [s.metainfo for s in samples])
+    count = 0
+    for one, truth in zip(decoded, annotated):
+        rows = torch.cat([one.labels_3d[:, None], one.bboxes_3d.tensor], 1)
+        truth.bboxes_3d.limit_yaw(offset=0.5, period=2 * np.pi)
+        want = torch.cat([truth.labels_3d[:, None],
+                          truth.bboxes_3d.tensor], 1)
+        assert (torch.cdist(want, rows).min(1).values < 1e-3).all()
+        count += len(want)
+    assert count > 10
 
 
 # What a config in projects/ has that ours relies on.

@@ -155,14 +155,24 @@ def bases_of_split(path, cfg_options=None, split='train'):
     Returns:
         tuple[list[dict], list[str]]: See :func:`base_datasets`.
     """
+    return base_datasets(dataset_of_split(path, cfg_options, split))
+
+
+def dataset_of_split(path, cfg_options=None, split='train'):
+    """The data set of a split, with all its wrappers.
+
+    Args and errors: see :func:`samples_from_config`.
+
+    Returns:
+        object: A dict, if the config is right.
+    """
     cfg = read_config(path, cfg_options)
     try:
-        dataset = cfg[f'{split}_dataloader']['dataset']
+        return cfg[f'{split}_dataloader']['dataset']
     except (KeyError, TypeError):
         raise ValueError(
             f'{path} must have {split}_dataloader.dataset, but its keys are '
             f'{sorted(cfg)}; give the config that you train with') from None
-    return base_datasets(dataset)
 
 
 def points_folder(base):

@@ -19,8 +19,21 @@ def object_counts(path, cfg_options=None, split='train'):
     Raises:
         See :func:`.host_config.samples_from_config`.
     """
+    return counts_in(bases_of_split(path, cfg_options, split)[0], path)
+
+
+def counts_in(bases, path):
+    """As :func:`object_counts`, of a config that is read.
+
+    Args:
+        bases (list[dict]): Its inmost data sets.
+        path (str | Path): Where it stands, for errors.
+
+    Returns:
+        dict[str, dict[str, int]]: By sample id and class name.
+    """
     counts = {}
-    for base in bases_of_split(path, cfg_options, split)[0]:
+    for base in bases:
         infos, metainfo, _ = training_infos(base, path)
         counts.update(counts_of(infos, metainfo, base))
     return counts
