@@ -24,7 +24,7 @@ def mend_last_checkpoint(folder: Path) -> Path | None:
     """Have ``last_checkpoint`` name a checkpoint that a training left whole.
 
     mmengine empties that file before it writes a name: a training whose disk
-    is full leaves nothing in it. Without :func:`.plugin.mend_host` it also
+    is full leaves nothing in it. Without :func:`.compat.mend_host` it also
     removes the oldest checkpoint before it writes the next one, and a killed
     one leaves the name of a file that is gone. From neither could one go on.
 
