@@ -19,7 +19,7 @@ class ObjectSettings:
     """See :mod:`dequity_mmdet3d.likelihood.objects`.
 
     Args:
-        rule (str): One of ``OBJECT_RULES``, see :mod:`.rules`.
+        rule (str): One of ``OBJECT_RULES``, see :mod:`.objects.rules`.
         margin (float): See :func:`.boxes.widened`.
         min_size (float): Pixels; smaller boxes are not looked at.
         features (str): One of ``OBJECT_FEATURES``.
