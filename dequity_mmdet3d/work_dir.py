@@ -24,9 +24,9 @@ def mend_last_checkpoint(folder: Path) -> Path | None:
     """Have ``last_checkpoint`` name a checkpoint that a training left whole.
 
     mmengine empties that file before it writes a name: a training whose disk
-    is full leaves nothing in it. Without :func:`.compat.mend_host` it also
-    removes the oldest checkpoint before it writes the next one, and a killed
-    one leaves the name of a file that is gone. From neither could one go on.
+    is full leaves nothing in it. It also removes the oldest checkpoint before
+    it writes the next one, unless that is mended (:mod:`.checkpoints`), and a
+    killed one leaves the name of a file that is gone.
 
     Args:
         folder (Path): Work dir of a training that does not run.
@@ -40,10 +40,11 @@ def mend_last_checkpoint(folder: Path) -> Path | None:
     """
     pointer = folder.absolute() / 'last_checkpoint'
     named = pointer.read_text().strip() if pointer.exists() else ''
-    found = pointer.with_name(Path(named).name) if named else pointer
-    if not found.exists() and ('://' in named or Path(named).is_file()):
+    here = pointer.with_name(Path(named).name) if named else pointer
+    found: Path | None = here
+    if not here.exists() and ('://' in named or Path(named).is_file()):
         return Path(named)  # its hook writes elsewhere
-    if not named or not found.exists():
+    if not named or not here.exists():
         # a zip archive ends with its table, so that a part of one is none
         found = max(filter(is_zipfile, pointer.parent.glob('*.pth')),
                     key=lambda path: path.stat().st_mtime_ns, default=None)
