@@ -167,6 +167,8 @@ def read_result(folder):
         result = fields_of(read_json(path), dict(
             metrics=dict, steps=int, seconds=NUMBER))
         for name, value in result['metrics'].items():
+            if not name.isprintable():  # it would steer a terminal
+                raise ValueError(f'its metric {name!r} is no line of text')
             if not is_of(value, (*NUMBER, bool)):
                 raise ValueError(f'its metric {name!r} is no number, but '
                                  f'{type(value).__name__}')

@@ -1,5 +1,6 @@
 """The table of a comparison."""
 import csv
+import html
 import io
 import math
 
@@ -99,6 +100,7 @@ def as_markdown(rows, results, arms, seeds, patterns=METRICS):
     names = list(dict.fromkeys(row['metric'] for row in rows))
     shown = matching(names, patterns)
     prefix = shared_prefix(shown)
+    below = _plain(prefix)
     cells = {(row['metric'], row['arm']): row for row in rows}
     of_arm = {a: [r for (arm, _), r in results.items() if arm == a]
               for a in arms}
@@ -107,7 +109,7 @@ def as_markdown(rows, results, arms, seeds, patterns=METRICS):
         return '|' + ''.join(f' {text} |' if text else ' |' for text in texts)
 
     lines = [
-        f'Figures below `{prefix}`. Mean ± standard deviation of a run; then '
+        f'Figures below `{below}`. Mean ± standard deviation of a run; then '
         f'the mean difference to {arms[0]} in runs of the same seed, with '
         "its 95 % interval over the seeds (Student's t), in bold where it "
         'excludes 0. The validation frames are the same throughout.' if prefix
@@ -118,8 +120,9 @@ def as_markdown(rows, results, arms, seeds, patterns=METRICS):
     for name in shown:
         row = [cells[name, arm] for arm in arms]
         digits = digits_of(cell['mean'] for cell in row)
-        lines.append(line(name[len(prefix):], _text(row[0]['objects'], 'd'),
-                          *[_cell(cell, digits) for cell in row]))
+        lines.append(line(
+            _plain(name[len(prefix):]), _text(row[0]['objects'], 'd'),
+            *[_cell(cell, digits) for cell in row]))
     lines += [
         line('finished runs', '',
              *[f'{len(of_arm[a])} of {len(seeds)}' for a in arms]),
@@ -149,6 +152,11 @@ def left_out(results, damaged=()):
     return [*damaged] + [
         f'{count} NaN or infinite, as where there is nothing to measure, and '
         f'left out: {first_five(bad)}'] * bool(bad)
+
+
+def _plain(name):
+    """A figure's name, of which nothing is Markdown's or HTML's."""
+    return html.escape(name, quote=False).replace('|', '&#124;')
 
 
 def digits_of(values):

@@ -135,6 +135,8 @@ def test_a_comparison_stays_in_its_folder(tmp_path, said, says):
     ('{"metrics": {}, "steps": 1, "seconds": "x"}', "'seconds' must be int"),
     ('{"metrics": {"a": []}, "steps": 1, "seconds": 1}',
      "metric 'a' is no number, but list"),
+    ('{"metrics": {"\\u001b[2J": 1}, "steps": 1, "seconds": 1}',
+     r"metric '.x1b.2J' is no line of text"),
     ('[' * 100_000, 'nested too deep'), ('[]', 'must be a dict')])
 def test_a_result_says_which_field_is_wrong(tmp_path, text, says):
     (tmp_path / 'result.json').write_text(text)

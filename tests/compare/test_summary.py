@@ -152,6 +152,13 @@ def test_what_is_no_number_is_said(tmp_path):
     refuse_nan(found.rows, 'rows')
 
 
+def test_names_of_figures_are_no_markdown():
+    row = dict.fromkeys(FIELDS, None) | dict(
+        metric='<img src=x>|a', arm='a', seeds=1, mean=2.0)
+    text = as_markdown([row], {}, ['a'], [0], ['*'])
+    assert '| &lt;img src=x&gt;&#124;a | | 2.00 |' in text
+
+
 def test_tables_are_written(tmp_path):
     comparison = Comparison(tmp_path / 'out', dict(zip(ARMS, ARMS)), SEEDS)
     for (arm, seed), result in results([('equity', 4)]).items():
