@@ -21,12 +21,33 @@ _CODES = '?bhilqBHILQefd'
 _UNSAID = '\n'
 
 
+class Foreign(ValueError):
+    """A checkpoint holds what mmengine's do not."""
+
+
+def what_is_refused(error):
+    """What of a checkpoint would not be loaded.
+
+    Args:
+        error (Foreign | UnpicklingError): Of ``torch.load``, which
+            writes paragraphs, with the advice to load it nevertheless.
+
+    Returns:
+        str: For a message.
+    """
+    if isinstance(error, Foreign):
+        return str(error)
+    name = re.search(r'GLOBAL ([\w.]+)', str(error))
+    return (f'it asks for {name[1]}, which no checkpoint needs' if name else
+            'it holds more than tensors and numbers')
+
+
 class _ArrayName:
     """Stands for ``numpy.ndarray``, which a pickle names but need not have."""
 
     def __new__(cls, *_):
-        raise ValueError('the checkpoint makes an array by hand, which a log '
-                         "history does not; it is not mmengine's")
+        raise Foreign('the checkpoint makes an array by hand, which a log '
+                      "history does not; it is not mmengine's")
 
 
 class _Text:
@@ -81,8 +102,8 @@ def _dtype(code, *_):
     dtype = (np.dtype(code) if isinstance(code, str)
              and re.fullmatch(r'b1|[iuf][1248]', code) else None)
     if dtype is None or dtype.isbuiltin != 1:
-        raise ValueError(f'the checkpoint has values of type {code!r}, but a '
-                         "log history has numbers; it is not mmengine's")
+        raise Foreign(f'the checkpoint has values of type {code!r}, but a '
+                      "log history has numbers; it is not mmengine's")
     return dtype
 
 
@@ -95,8 +116,8 @@ def _scalar(dtype, raw):
         return _text(dtype.length, raw)
     if not isinstance(dtype, np.dtype) or not isinstance(raw, bytes) or (
             len(raw) != dtype.itemsize or dtype.char not in _CODES):
-        raise ValueError('the checkpoint has a number whose size is not that '
-                         "of its type; it is not mmengine's")
+        raise Foreign('the checkpoint has a number whose size is not that '
+                      "of its type; it is not mmengine's")
     return np.frombuffer(raw, dtype)[0]
 
 
@@ -108,14 +129,14 @@ def _text(length, raw):
         # an ordinary string: equal to numpy's, and found by it in a dict
         return raw.decode('utf-32-le').rstrip('\0')
     except (AttributeError, TypeError, ValueError) as e:
-        raise ValueError('the checkpoint has a text whose size is not that '
-                         "of its type; it is not mmengine's") from e
+        raise Foreign('the checkpoint has a text whose size is not that '
+                      "of its type; it is not mmengine's") from e
 
 
 def _history_method(owner, name):
     if owner is not HistoryBuffer or name.startswith('_'):
-        raise ValueError(f'the checkpoint asks for {owner!r}.{name}, which a '
-                         "log history does not hold; it is not mmengine's")
+        raise Foreign(f'the checkpoint asks for {owner!r}.{name}, which a '
+                      "log history does not hold; it is not mmengine's")
     return getattr(owner, name)
 
 

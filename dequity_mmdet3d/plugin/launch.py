@@ -3,6 +3,7 @@ import errno
 import importlib.util
 import sys
 from pathlib import Path
+from pickle import UnpicklingError
 
 import torch
 
@@ -15,6 +16,7 @@ from dequity_mmdet3d.config_files import (
 from dequity_mmdet3d.weighted_config import lacks_use
 from dequity_mmdet3d.work_dir import mend_last_checkpoint, work_dir_of
 
+from .checkpoints import Foreign, what_is_refused
 from .compat import mend_host
 from .convert import host_tools
 from .info_files import check_info_files
@@ -78,6 +80,19 @@ def run_host_tool(name, prepare=None):
         raise OSError(
             f'{e.filename or args.work_dir}: {e.strerror}; what was written '
             'before is whole: free some space, then ' + _AGAIN[name]) from e
+    except (UnpicklingError, Foreign) as e:
+        raise ValueError(
+            f'{_loaded(args, config)} is refused: {what_is_refused(e)}; '
+            'loading it could run code, so have it from whom you trust, as '
+            'a file of mmengine') from e
+
+
+def _loaded(args, config):
+    """The checkpoint that a tool began with, as far as it was named."""
+    named = (getattr(args, 'checkpoint', None)
+             or getattr(args, 'resume', None) or config.get('load_from'))
+    return named if isinstance(named, str) and named != 'auto' else (
+        f'the last checkpoint of {args.work_dir}')
 
 
 def _goes_on(resume, config):
