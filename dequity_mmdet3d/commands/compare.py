@@ -87,9 +87,14 @@ def parse_args(argv=None):
     add('--dry-run', action='store_true', help='train and write nothing: '
         'build each arm, read a sample of either split, and see whether the '
         'disk has room for all runs')
+    add('--launcher', help=argparse.SUPPRESS)  # until 0.1.0
     add('--version', action='version',
         version=f'dequity_mmdet3d {__version__}')
     args = parser.parse_args(argv)
+    if args.launcher is not None:
+        parser.error('--launcher is gone; give --engine ray or slurm for the '
+                     'machines of a cluster, --gpus-per-run N for several '
+                     'GPUs a run')
     if args.arms and len(args.configs) > 1:
         parser.error('--arms are made from one CONFIG; with several, each is '
                      'an arm as it stands')

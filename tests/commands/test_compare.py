@@ -11,6 +11,7 @@ from dequity_mmdet3d.commands import compare
     (('--engine', 'slurm', '--jobs', '2'),
      '--jobs belongs to --engine pool or ray'),
     (('--gpus-per-run', '0'), 'expected 1 or more'),
+    (('--launcher', 'pytorch'), '--launcher is gone; give --engine'),
 ])
 def test_arguments_that_do_not_go_together(args, message, capsys):
     with pytest.raises(SystemExit) as e:

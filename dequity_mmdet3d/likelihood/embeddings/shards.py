@@ -157,14 +157,20 @@ class Shards:
         return name
 
     def read(self, name: str) -> arrow_file.Records | None:
-        """What a shard says of its rows; None unless it is whole and ours."""
+        """What a shard says of its rows; None unless it is whole and ours,
+        and each row has an embedding with a direction, or a reason.
+        """
         path = self.folder / name
         if not arrow_file.is_whole(path):
             return None
         try:
-            return self.records(name)
+            records = self.records(name)
         except (ValueError, FileNotFoundError):
             return None  # another program's, or of another identity
+        rows = self.rows(name, records)
+        usable = np.isfinite(rows).all(1) & np.asarray(rows).any(1)
+        told = ~records.reason.is_null().to_numpy(zero_copy_only=False)
+        return records if (usable | told).all() else None
 
     def records(self, name: str) -> arrow_file.Records:
         """As :meth:`read`, of a shard that is known to be whole.

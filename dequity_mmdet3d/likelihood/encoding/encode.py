@@ -116,7 +116,7 @@ def encode_images(paths, encoder, settings, store, team=None, root=None):
         team.gather(None)
         if team.rank != 0:
             shards = stack.enter_context(store.open(identity, False))
-        known, number = earlier_shards(shards, team)
+        known, number = earlier_shards(shards, team, store.say)
         row = known_rows(known, names, paths, team)
         missing = np.flatnonzero(row == NOWHERE)
         if len(missing) < len(paths) and store.say is not None:

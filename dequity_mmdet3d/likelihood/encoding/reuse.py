@@ -7,18 +7,20 @@ import time
 
 import numpy as np
 
+from ...messages import counted
 from ..embeddings.arrow_file import file_number
 from ..embeddings.names import stamp_of
 from ..embeddings.row_index import NOWHERE, Index
 from .images import ImageError, load_rgb
 
 
-def earlier_shards(shards, team):
+def earlier_shards(shards, team, say=None):
     """What earlier runs have left that is whole.
 
     Args:
         shards (Shards): Of this run.
         team (Alone): Who shares the reading; all get the same.
+        say (Callable, optional): Takes a line.
 
     Returns:
         tuple[Index, int]: Their rows, and the number of the next shard.
@@ -31,10 +33,14 @@ def earlier_shards(shards, team):
     index = Index(shards, {
         name: shards.records(name) for name in files if name in whole})
     team.gather(None)  # nobody looks at them any more
+    damaged = [name for name in files if name not in whole]
     if team.rank == 0:
-        for name in files:
-            if name not in whole:
-                shards.remove(name)
+        for name in damaged:
+            shards.remove(name)
+        if damaged and say is not None:
+            say(counted(len(damaged), 'file') + ' of embeddings in '
+                f'{shards.folder} removed, damaged or not ours; what was in '
+                'there is encoded anew')
     return index, 1 + file_number(files[-1]) if files else 0
 
 

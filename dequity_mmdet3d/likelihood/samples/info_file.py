@@ -3,6 +3,7 @@ from pathlib import Path
 
 from ...info_files import check_info_file
 from ...json_files import read_json
+from ...messages import counted, first_five
 from .coco import coco_infos, is_coco
 from .info_check import check_infos
 from .safe_pickle import load_pickle
@@ -36,12 +37,18 @@ def read_info_file(path):
     else:
         data = load_pickle(path)
     infos = data.get('data_list') if isinstance(data, dict) else None
-    if not isinstance(infos, list) or not all(
-            isinstance(i, dict) for i in infos):
+    if not isinstance(infos, list):
         raise ValueError(
             f'{path} must be an info file of version 1.1, a dict with the '
             f'list data_list, but is {_describe(data)}; convert an older one '
             "with MMDetection3D's update_infos_to_v2.py")
+    bad = [row for row, info in enumerate(infos)
+           if not isinstance(info, dict)]
+    if bad:
+        raise ValueError(
+            f'{path}: {counted(len(bad), "entry", "entries")} of its '
+            f'data_list must be a dict, but is none: rows {first_five(bad)}; '
+            'mend the file')
     metainfo = data.get('metainfo')
     metainfo = metainfo if isinstance(metainfo, dict) else {}
     _check(infos, metainfo, path)

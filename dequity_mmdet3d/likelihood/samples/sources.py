@@ -103,7 +103,9 @@ def samples_from_folder(folder):
                    for name in names if name.lower().endswith(OTHER_SUFFIXES)]
         links += [(here / name).relative_to(folder).as_posix()
                   for name in inner if (here / name).is_symlink()]
-    ids.sort()
+    # the bytes of a name may be no text, of which ids are
+    nameless = [i for i in ids if not _is_text(i)]
+    ids = sorted({*ids} - {*nameless})
     if not ids:
         raise ValueError(f'{folder} must hold images of the kinds '
                          f'{", ".join(IMAGE_SUFFIXES)}, but holds none'
@@ -114,12 +116,24 @@ def samples_from_folder(folder):
         notes.append(counted(len(links), 'link to a folder is',
                              'links to folders are') +
                      f' not followed: {first_five(sorted(links))}')
+    if nameless:
+        notes.append(counted(len(nameless), 'image whose name is',
+                             'images whose names are') + ' no UTF-8 left '
+                     f'out: {first_five(sorted(nameless))} (rename them)')
     if others:
         notes.append(f'only {", ".join(IMAGE_SUFFIXES)} are taken' +
                      _untaken(others))
     return Samples(ids, images, Provenance('images', 'relative_path'),
                    notes=notes, outside=outside_notes(images, folder),
                    data_root=str(folder))
+
+
+def _is_text(name):
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _untaken(others):

@@ -123,10 +123,13 @@ def test_info_file_versions(tmp_path):
     with pytest.raises(FileNotFoundError, match='dequity create-data'):
         read_info_file(path)
     for old in ([dict(image=1)], dict(infos=[], metadata={}), None,
-                dict(data_list={}), dict(data_list=[1])):
+                dict(data_list={})):
         path.write_bytes(pickle.dumps(old))
         with pytest.raises(ValueError, match='version 1.1.*update_infos'):
             read_info_file(path)
+    path.write_bytes(pickle.dumps(dict(data_list=[{}, 3, None])))
+    with pytest.raises(ValueError, match='infos.pkl: 2 entries .*rows 1, 2'):
+        read_info_file(path)
     path.write_bytes(
         pickle.dumps(dict(metainfo=dict(dataset='x'), data_list=[{}])))
     assert read_info_file(path) == ([{}], dict(dataset='x'))

@@ -59,10 +59,16 @@ def test_folder_errors(tmp_path):
         samples_from_folder(tmp_path / 'a.png')
 
 
-def test_folder_with_a_name_that_no_table_can_hold(tmp_path):
+def test_a_name_that_no_table_can_hold(tmp_path):
+    """It is left out and told; alone it leaves nothing to take."""
     (tmp_path / 'a\udcff.png').write_bytes(b'')
-    with pytest.raises(ValueError, match='valid UTF-8'):
+    with pytest.raises(ValueError, match='must hold images'):
         samples_from_folder(tmp_path)
+    (tmp_path / 'b.png').write_bytes(b'')
+    found = samples_from_folder(tmp_path)
+    assert [*found.ids] == ['b.png']
+    assert found.notes == ["1 image whose name is no UTF-8 left out: "
+                           "'a\\udcff.png' (rename them)"]
 
 
 def save(path, array):
