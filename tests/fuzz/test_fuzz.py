@@ -1,6 +1,6 @@
 """Files at random, damaged and crafted, before each reader of them.
 
-``DEQUITY_FUZZ_SECONDS`` is the time for all readers together, 12 unless it is
+``DEQUITY_FUZZ_SECONDS`` is the time for all readers together, 120 unless it is
 set; ``DEQUITY_FUZZ_FIRST`` the seed to begin with, such as that of a failure.
 """
 import os
@@ -13,7 +13,7 @@ import pytest
 from .readers import READERS
 from .watch import watched
 
-SECONDS = float(os.environ.get('DEQUITY_FUZZ_SECONDS', 12))
+SECONDS = float(os.environ.get('DEQUITY_FUZZ_SECONDS', 120))
 FIRST = int(os.environ.get('DEQUITY_FUZZ_FIRST', 0))
 LEAST = 20  # cases of each, however slow the machine is
 
