@@ -6,8 +6,8 @@
 
 Each step is a command of the package, printed as it is run, in DIR: the world
 (tools/make_mini_kitti.py), its info files, its likelihoods by the default, by
-objects (objects.parquet) and by the last layer's groups, the default of 0.1.0
-(pooled.parquet), each applied to the validation split; then `dequity compare`
+objects, as images (objects.parquet) and as points (points.parquet), and by the
+last layer's groups, the default of 0.1.0 (pooled.parquet), each applied to the validation split; then `dequity compare`
 into DIR/runs/WORLD-DETECTOR[-OPTIMIZER]. What is there already is not made
 again, and a comparison goes on where it was interrupted.
 
@@ -69,6 +69,7 @@ def make_world(args):
             ('kitti_likelihoods', ()),
             ('objects', ('--objects', '--embeddings-dir',
                          f'{world}/objects.embeddings')),
+            ('points', ('--objects', '--object-features', 'points')),
             ('pooled', ('--features', 'pooled', '--method', 'modes',
                         '--embeddings-dir', f'{world}/pooled.embeddings'))):
         table, val = (f'{world}/{name}{end}.parquet' for end in ('', '_val'))
@@ -84,7 +85,7 @@ def compare(args):
     world = name_of(args)
     changes = list(OPTIMIZERS[args.optimizer])
     if args.world == 'objects':
-        changes += [f'{name}.objects={world}/objects_val.objects.parquet'
+        changes += [f'{name}.objects={world}/points_val.objects.parquet'
                     for name in ('val_evaluator', 'test_evaluator')]
     out = f'runs/{world}-{args.detector}' + (
         '' if args.optimizer == 'adamw' else f'-{args.optimizer}')
