@@ -7,9 +7,10 @@
 Each step is a command of the package, printed as it is run, in DIR: the world
 (tools/make_mini_kitti.py), its info files, its likelihoods by the default, by
 objects, as images (objects.parquet) and as points (points.parquet), and by the
-last layer's groups, the default of 0.1.0 (pooled.parquet), each applied to the validation split; then `dequity compare`
-into DIR/runs/WORLD-DETECTOR[-OPTIMIZER]. What is there already is not made
-again, and a comparison goes on where it was interrupted.
+last layer's groups, the default of 0.1.0 (pooled.parquet), each applied to
+the validation split; then `dequity compare` into
+DIR/runs/WORLD-DETECTOR[-OPTIMIZER]. What is there already is not made again,
+and a comparison goes on where it was interrupted.
 
 Without --arms and --seeds: three arms and eight seeds. Arms name tables of
 the world by {}: sampling:table={}/objects.parquet. Recipes are searched for
@@ -74,9 +75,10 @@ def make_world(args):
                         '--embeddings-dir', f'{world}/pooled.embeddings'))):
         table, val = (f'{world}/{name}{end}.parquet' for end in ('', '_val'))
         step(f'{name}.parquet', *likelihoods, *options, '--out', table)
-        # applied as it was made, but for the choice of a method
+        # applied as it was made, which the table knows
         step(f'{name}_val.parquet', *likelihoods,
-             *(o for o in options if o not in ('--method', 'modes')),
+             *(o for o in options if o not in (
+                 '--method', 'modes', '--object-features', 'points')),
              '--split', 'val', '--apply', table, '--out', val)
 
 
